@@ -1,0 +1,1 @@
+"""Editors, search loops and learners. They use the environments through the public API only."""

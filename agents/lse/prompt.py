@@ -1,0 +1,35 @@
+"""The editor's prompt and the parsing of its answer (LSE, arXiv 2603.18620; wording is ours)."""
+
+from lse_gym.envs.text import tagged
+
+MIN_EDIT_CHARS = 10  # LSE's released code treats a shorter edit as invalid
+
+CONTEXT_HEADER = "### Current instructions"
+REPORT_HEADER = "### Report"
+TASK_HEADER = "### Your task"
+
+
+def editor_prompt(context: str, report: str, max_chars: int) -> str:
+    """One user message: the current context, the report on a feedback batch, and what to write.
+
+    Args:
+        context: the context under revision.
+        report: the observation's feedback text.
+        max_chars: the longest context the env accepts, in characters.
+    """
+    return (
+        "You improve the instructions that another language model follows. "
+        "Its fixed prompt cannot be changed; its instructions can.\n\n"
+        f"{CONTEXT_HEADER}\n{context}\n\n"
+        f"{REPORT_HEADER}\n{report}\n\n"
+        f"{TASK_HEADER}\n"
+        "Work out what the model did not know. Then write the complete new instructions, which replace the current "
+        "ones: keep what is right, correct what is wrong, add what new questions of the same kind will need. "
+        f"Use at most {max_chars} characters. Reason first, then put the new instructions between <prompt> and </prompt>."
+    )
+
+
+def parse_edit(response: str) -> str | None:
+    """The new context in an editor's response, or None where there is none of at least ``MIN_EDIT_CHARS``."""
+    edit = tagged(response, "prompt")
+    return edit if edit is not None and len(edit) >= MIN_EDIT_CHARS else None

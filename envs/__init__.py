@@ -1,0 +1,1 @@
+"""The environments: core env, vector env, evaluator, budget, domains, task models and safe executors."""

@@ -1,0 +1,92 @@
+"""A domain: questions that share a context, the prompt around it, a pure scorer and a feedback renderer."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+Split = Literal["feedback", "held_out", "test"]
+SPLITS: tuple[Split, ...] = ("feedback", "held_out", "test")
+
+FeedbackMode = Literal["gold", "error", "score"]
+FEEDBACK_MODES: tuple[FeedbackMode, ...] = ("gold", "error", "score")
+
+RULER = "=" * 50  # between problems in a report; LSE's released code uses the same 50 signs (github chenyn66)
+
+
+class Question(NamedTuple):
+    """One item: what is asked, and the answer that scores 1.0. Frozen, and cheap to hash by ``id``."""
+
+    id: str
+    text: str
+    gold: str
+    evidence: str = ""
+    difficulty: str = ""
+
+
+class Outcome(NamedTuple):
+    """A scored response: ``score`` in [0, 1], the answer found in it, and what went wrong (empty if nothing)."""
+
+    score: float
+    answer: str
+    error: str = ""
+
+
+class Domain(ABC):
+    """Questions of one database, subject or scenario. Stateless for its users: every method is a pure function.
+
+    Attributes:
+        name: identifies the domain inside its family.
+        seed_context: the context that every search starts from; one sentence.
+        oracle_context: a context with everything there is to know, or None where nobody knows it (real data).
+        splits: the three disjoint splits.
+    """
+
+    name: str
+    seed_context: str
+    oracle_context: str | None
+    splits: Mapping[Split, Sequence[Question]]
+
+    @abstractmethod
+    def system(self, context: str) -> str:
+        """The part of the prompt shared by every question: task, frozen material, and the context."""
+
+    @abstractmethod
+    def user(self, question: Question) -> str:
+        """The part of the prompt that is the question; independent of the context."""
+
+    @abstractmethod
+    def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
+        """Score each response to the question beside it. Never raises on hostile text."""
+
+    @abstractmethod
+    def report(
+        self, questions: Sequence[Question], responses: Sequence[str], outcomes: Sequence[Outcome], mode: FeedbackMode
+    ) -> str:
+        """Render what an editor gets to see of a feedback batch.
+
+        ``gold`` shows response, error and the gold answer; ``error`` response and error; ``score`` right or wrong only.
+        """
+
+    def gold_response(self, question: Question) -> str:
+        """A response that scores 1.0, in the form the prompt asks for."""
+        return f"<answer>{question.gold}</answer>"
+
+    def verify(self) -> list[str]:
+        """Return the ids of the questions whose gold answer does not score 1.0; empty when all is well."""
+        questions = [question for split in SPLITS for question in self.splits[split]]
+        outcomes = self.score(questions, [self.gold_response(question) for question in questions])
+        return [q.id for q, outcome in zip(questions, outcomes, strict=True) if outcome.score != 1.0]
+
+
+class Family(ABC):
+    """A named collection of domains: what an env draws from.
+
+    Attributes:
+        names: the domains to draw from, in a fixed order.
+    """
+
+    names: Sequence[str]
+
+    @abstractmethod
+    def load(self, name: str) -> Domain:
+        """Return the domain; the same name gives an equal domain in every process."""

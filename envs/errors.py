@@ -1,0 +1,52 @@
+"""Every error of this package, and the one sentence shape they share: what was given, what is valid, what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LSEGymError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class UnknownNameError(LSEGymError, ValueError):
+    """A name that is not in the list of valid names."""
+
+
+class ArgumentError(LSEGymError, ValueError):
+    """An argument outside its valid range."""
+
+
+class DataError(LSEGymError, ValueError):
+    """A data directory or file that cannot be used; the message lists every problem found."""
+
+
+class MissingExtraError(LSEGymError, ImportError):
+    """An optional dependency that is not installed; the message holds the pip command."""
+
+
+class ProviderError(LSEGymError, RuntimeError):
+    """A model backend that failed to answer: never a score of zero."""
+
+
+class ExecutorError(LSEGymError, RuntimeError):
+    """The SQL executor itself failed (not the statement it was given)."""
+
+
+class RunDirectoryError(LSEGymError, ValueError):
+    """A run directory that belongs to another configuration or cannot be continued."""
+
+
+def unknown(kind: str, given: object, valid: Iterable[str], advice: str = "") -> UnknownNameError:
+    """Build the error for a name that is not known: lists the valid names and the nearest match.
+
+    Args:
+        kind: what the name stands for, as a noun (``"domain"``).
+        given: the name as it was given.
+        valid: every valid name; a list of more than 40 is cut and says so.
+        advice: what to do, in one sentence, appended to the message.
+    """
+    names = sorted(valid)
+    shown = ", ".join(repr(name) for name in names[:40]) + (f", … ({len(names)} in all)" if len(names) > 40 else "")
+    nearest = get_close_matches(str(given), names, n=1, cutoff=0.5)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return UnknownNameError(f"{given!r} is not a known {kind}; known: {shown}.{hint}{' ' + advice if advice else ''}")

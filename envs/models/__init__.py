@@ -1,0 +1,1 @@
+"""Task models, made from a string."""

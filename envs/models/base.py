@@ -1,0 +1,72 @@
+"""The task-model contract: chat messages in, text out, in batches."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
+
+
+class Message(TypedDict):
+    """One chat message, in the form every chat API takes."""
+
+    role: str
+    content: str
+
+
+class Request(NamedTuple):
+    """One call of a model: a system message, a user message and the sampling parameters.
+
+    Two strings instead of a message list keep the shared prefix visible: every question of an evaluation has the same
+    ``system`` object, so engines, token counters and cache keys handle it once. ``system`` may be empty.
+    """
+
+    system: str
+    user: str
+    max_tokens: int = 512
+    temperature: float = 0.0
+    seed: int = 0
+    sample: int = 0
+
+    @property
+    def messages(self) -> list[Message]:
+        """The request as chat messages."""
+        head: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
+        return [*head, {"role": "user", "content": self.user}]
+
+
+class Response(NamedTuple):
+    """What a model answered, and what it cost."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float = 0.0
+
+
+class TaskModel(ABC):
+    """A model that turns a batch of requests into a batch of responses.
+
+    Deterministic backends answer a request always alike, whatever the batch around it.
+
+    Attributes:
+        name: the string that :func:`lse_gym.envs.models.make_model` made this model from.
+        revision: changes whenever the same request may get another response (weights, code or server version).
+    """
+
+    name: str
+    revision: str
+
+    @abstractmethod
+    def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer every request, in order.
+
+        Raises:
+            ProviderError: the backend failed; nothing of the batch was answered.
+        """
+
+    @abstractmethod
+    def count_tokens(self, text: str) -> int:
+        """Upper bound on the tokens of ``text``, used to reserve budget before a call."""
+
+    def logprob(self, request: Request, completion: str) -> float:
+        """Log-probability of ``completion`` after ``request`` in nats, where the backend can tell."""
+        raise NotImplementedError(f"{self.name!r} has no log-probabilities; hf: and vllm: models do.")

@@ -1,0 +1,1 @@
+"""The offline editor ``writer``."""

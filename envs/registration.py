@@ -1,0 +1,5 @@
+"""Ids of the namespace ``LSE``."""
+
+
+def register_all() -> None:
+    """Register every id."""

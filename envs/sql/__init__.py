@@ -1,0 +1,1 @@
+"""Text-to-SQL on real SQLite files."""

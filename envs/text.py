@@ -1,0 +1,26 @@
+"""Plain text handling that several layers share: tags in model output, one-line display."""
+
+
+def tagged(text: str, tag: str) -> str | None:
+    """The content of the last ``<tag>`` element of ``text``, or None.
+
+    The last closing tag is matched with its own opening tag, so nested tags do no harm (as in LSE's released code).
+
+    >>> tagged("<answer>1</answer> no: <answer>2 <answer>3</answer></answer>", "answer")
+    '2 <answer>3</answer>'
+    """
+    opening, closing = f"<{tag}>", f"</{tag}>"
+    end = at = text.rfind(closing)
+    depth = 1
+    while depth:
+        if at < 0:
+            return None
+        opened, closed = text.rfind(opening, 0, at), text.rfind(closing, 0, at)
+        depth, at = (depth + 1, closed) if closed > opened else (depth - 1, opened)
+    return text[at + len(opening) : end].strip() if at >= 0 else None
+
+
+def one_line(text: str, max_chars: int) -> str:
+    """``text`` on one line, cut at ``max_chars`` characters with an ellipsis."""
+    line = text.replace("\r", " ").replace("\n", " ")
+    return line if len(line) <= max_chars else line[:max_chars] + " …"

@@ -1,0 +1,1 @@
+"""The leaderboard: submit, replay, rank and publish run directories."""
