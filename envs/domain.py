@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from lse_gym.envs.errors import ArgumentError, unknown
+
 Split = Literal["feedback", "held_out", "test"]
 SPLITS: tuple[Split, ...] = ("feedback", "held_out", "test")
 
@@ -82,11 +84,38 @@ class Family(ABC):
     """A named collection of domains: what an env draws from.
 
     Attributes:
-        names: the domains to draw from, in a fixed order.
+        groups: named groups of domains; the first one is the default. Their union is what exists.
     """
 
-    names: Sequence[str]
+    groups: Mapping[str, Sequence[str]]
 
     @abstractmethod
     def load(self, name: str) -> Domain:
-        """Return the domain; the same name gives an equal domain in every process."""
+        """Return the domain; the same name gives an equal domain in every process.
+
+        Raises:
+            UnknownNameError: there is no such domain.
+        """
+
+    def select(self, domain: str | Sequence[str] | None) -> tuple[str, ...]:
+        """The names that ``domain`` stands for: a name, several, a group, or None for the default group.
+
+        Raises:
+            UnknownNameError: a name that is neither a domain nor a group.
+        """
+        if domain is None:
+            return tuple(next(iter(self.groups.values())))
+        chosen = []
+        for name in (domain,) if isinstance(domain, str) else domain:
+            if name not in self.groups:
+                self.check(name)
+            chosen.extend(self.groups.get(name, (name,)))
+        if not chosen:
+            raise ArgumentError(f"domain={domain!r} names no domain. Pass a name, several, or one of {[*self.groups]}.")
+        return tuple(dict.fromkeys(chosen))
+
+    def check(self, name: str) -> None:
+        """Raise :class:`UnknownNameError` unless ``name`` is a domain."""
+        known = [known for group in self.groups.values() for known in group]
+        if name not in known:
+            raise unknown("domain", name, {*known, *self.groups})

@@ -28,6 +28,10 @@ class ProviderError(LSEGymError, RuntimeError):
     """A model backend that failed to answer: never a score of zero."""
 
 
+class BudgetExhausted(LSEGymError, RuntimeError):  # noqa: N818 - the word of the field, as in StopIteration
+    """A cost that does not fit into what is left of the budget; nothing was spent."""
+
+
 class ExecutorError(LSEGymError, RuntimeError):
     """The SQL executor itself failed (not the statement it was given)."""
 

@@ -1,5 +1,18 @@
 """Plain text handling that several layers share: tags in model output, one-line display."""
 
+import re
+
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # controls and lone surrogates
+
+
+def clean(text: str, max_chars: int) -> tuple[str, str]:
+    """``text`` as a context: printable, encodable as UTF-8, at most ``max_chars`` long; and what had to be mended."""
+    printable = UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
+    problems = ["unprintable characters were replaced"] if printable != text.replace("\r\n", "\n") else []
+    if len(printable) > max_chars:
+        problems.append(f"{len(printable)} characters were cut to {max_chars}")
+    return printable[:max_chars], "; ".join(problems)
+
 
 def tagged(text: str, tag: str) -> str | None:
     """The content of the last ``<tag>`` element of ``text``, or None.

@@ -1,1 +1,41 @@
-"""Task models, made from a string."""
+"""Task models, made from a string so that an env spec stays serialisable."""
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from lse_gym.envs.errors import unknown
+from lse_gym.envs.models.base import TaskModel
+from lse_gym.envs.models.recorded import RecordedModel
+
+# name -> module and class; each module is imported on first use
+MODELS = {
+    "reader": ("lse_gym.envs.models.reader", "Reader"),
+    "writer": ("lse_gym.envs.models.writer", "Writer"),
+}
+
+
+def make_model(name: str, *, record: str | None = None) -> TaskModel:
+    """Make the model that ``name`` stands for; the same name gives the same object, so engines are loaded once.
+
+    Args:
+        name: ``reader`` (offline task model) or ``writer`` (offline editor).
+        record: file that every response is kept in and taken from; None keeps them in memory only.
+
+    Raises:
+        UnknownNameError: there is no such model.
+    """
+    return _load(name) if record is None else _recorded(name, str(Path(record).absolute()))
+
+
+@cache
+def _load(name: str) -> TaskModel:
+    if name not in MODELS:
+        raise unknown("model", name, MODELS, 'Pass e.g. task_model="reader".')
+    module, attribute = MODELS[name]
+    return getattr(import_module(module), attribute)()
+
+
+@cache
+def _recorded(name: str, path: str) -> TaskModel:
+    return RecordedModel(_load(name), Path(path))

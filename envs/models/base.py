@@ -39,7 +39,6 @@ class Response(NamedTuple):
     text: str
     prompt_tokens: int
     completion_tokens: int
-    usd: float = 0.0
 
 
 class TaskModel(ABC):
@@ -66,6 +65,11 @@ class TaskModel(ABC):
     @abstractmethod
     def count_tokens(self, text: str) -> int:
         """Upper bound on the tokens of ``text``, used to reserve budget before a call."""
+
+    def price(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """US dollars for a call of these sizes; 0.0 for models that run here."""
+        del prompt_tokens, completion_tokens
+        return 0.0
 
     def logprob(self, request: Request, completion: str) -> float:
         """Log-probability of ``completion`` after ``request`` in nats, where the backend can tell."""

@@ -1,1 +1,90 @@
-"""The offline task model ``reader``."""
+"""The offline task model ``reader``: a deterministic solver that reads nothing but the prompt."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.offline import chance, count_tokens
+from lse_gym.envs.models.reader.analogy import answer_by_analogy
+from lse_gym.envs.models.reader.compose import compose
+from lse_gym.envs.models.reader.question import understand
+from lse_gym.envs.models.reader.rules import Knowledge, Rule, gather, parse_rule
+from lse_gym.envs.models.reader.schema import parse_schema
+from lse_gym.envs.models.worked import Example, find_examples, strip_examples
+from lse_gym.envs.sql.prompt import CONTEXT_HEADER
+
+SLIP_RATE = 0.01  # answers given as if the context had not been read, at temperature 0
+SLIP_RATE_PER_TEMPERATURE = 0.05
+ATTENTION_CHARS = 8000  # what of a context is read with full attention
+MOODS = 16  # ways in which an over-long context is half forgotten
+SURE, HELPFUL = 0.999, 0.3  # similarity of a worked example that is copied, or preferred to a guess
+
+
+class Reader(TaskModel):
+    """Answers text-to-SQL prompts by the rules and worked examples in the context, and guesses literally otherwise.
+
+    Its weaknesses are those of a language model: where the context contradicts itself it follows one side or the other,
+    of a context beyond ``ATTENTION_CHARS`` it forgets a share of the lines, and now and then it slips.
+    """
+
+    name = "reader"
+    revision = "1"
+
+    def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer each request by itself."""
+        return [self._respond(request) for request in requests]
+
+    def count_tokens(self, text: str) -> int:
+        """One token per four characters."""
+        return count_tokens(text)
+
+    def _respond(self, request: Request) -> Response:
+        text = f"<answer>{answer(request)}</answer>"
+        return Response(text, count_tokens(request.system) + count_tokens(request.user), count_tokens(text))
+
+
+def answer(request: Request) -> str:
+    """The SQL for a prompt, "" where there is no question or no schema in it."""
+    frozen, _, context = request.system.partition(f"\n{CONTEXT_HEADER}\n")
+    evidence, _, question = request.user.rpartition("Question: ")
+    slip = SLIP_RATE + SLIP_RATE_PER_TEMPERATURE * request.temperature
+    luck = (request.seed, request.sample) if request.temperature else ()
+    if chance("slip", request.system, request.user, *luck) < slip:
+        context = ""
+    mood = int(chance("mood", question, *luck) * MOODS) if len(context) > ATTENTION_CHARS else 0
+    knowledge, examples = read_context(context, frozen, mood)
+    if evidence:
+        lines = evidence.removeprefix("Evidence: ").replace(";", "\n").splitlines()
+        knowledge = gather([*_rules(context, frozen, mood), *(r for line in lines for r in parse_rule(line, frozen))])
+
+    def choose(rules: list[Rule]) -> Rule:
+        return rules[int(chance("choice", question, *(rule.sql for rule in rules)) * len(rules))]
+
+    schema = parse_schema(frozen)
+    understood = understand(question, schema, knowledge, choose)
+    analogy = answer_by_analogy(question, examples, frozen) if examples else None
+    sure = understood is not None and not understood.unexplained and all(c.source != "guess" for c in understood.conditions)
+    if analogy and (analogy.similarity >= SURE or (analogy.similarity >= HELPFUL and not sure)):
+        return analogy.sql
+    return compose(understood, schema, knowledge) if understood else ""
+
+
+@lru_cache(maxsize=256)
+def read_context(context: str, frozen: str, mood: int) -> tuple[Knowledge, tuple[Example, ...]]:
+    """The rules and worked examples in a context, less what is forgotten of an over-long one."""
+    examples = find_examples(context)
+    if len(context) > ATTENTION_CHARS:
+        examples = [e for e in examples if _remembered(e.question, context, mood)]
+    return gather(_rules(context, frozen, mood)), tuple(examples)
+
+
+@lru_cache(maxsize=256)
+def _rules(context: str, frozen: str, mood: int) -> tuple[Rule, ...]:
+    lines = strip_examples(context).splitlines()
+    if len(context) > ATTENTION_CHARS:
+        lines = [line for line in lines if _remembered(line, context, mood)]
+    return tuple(rule for line in lines for rule in parse_rule(line, frozen))
+
+
+def _remembered(line: str, context: str, mood: int) -> bool:
+    return chance("attention", line, mood) < ATTENTION_CHARS / len(context)

@@ -1,0 +1,44 @@
+"""Archives of visited contexts, as start states: JSON lines with at least ``domain`` and ``context``."""
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lse_gym.envs.errors import DataError
+
+
+class Start(NamedTuple):
+    """A start state: the name of a domain, and a context to start from."""
+
+    domain: str
+    context: str
+
+
+def read_archive(path: Path, domains: Collection[str]) -> Sequence[Start]:
+    """Read the start states of ``domains``, duplicates dropped, in the order of the file.
+
+    The ``trajectory.jsonl`` of a run directory is such a file.
+
+    Raises:
+        DataError: no such file, damaged lines, or no state of any of the domains.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"start={str(path)!r} cannot be read: {error}. Pass start='seed' or an archive file.") from None
+    starts, damaged = [], []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            start = Start(row["domain"], row["context"])
+            assert isinstance(start.domain, str) and isinstance(start.context, str)
+            starts.append(start)
+        except (ValueError, KeyError, TypeError, AssertionError):
+            damaged.append(number)
+    if damaged:
+        raise DataError(f"{str(path)!r} has no text fields 'domain' and 'context' in lines {damaged[:20]}. Mend them.")
+    kept = [start for start in dict.fromkeys(starts) if start.domain in domains]
+    if not kept:
+        raise DataError(f"{str(path)!r} has {len(starts)} states, none of the domains {sorted(domains)[:20]}.")
+    return kept

@@ -1,0 +1,286 @@
+"""The core env: one step is one context edit, its reward the improvement on held-out questions."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, TypedDict
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Box, Dict
+
+from lse_gym.envs.archive import Start, read_archive
+from lse_gym.envs.budget import Budget, Usage
+from lse_gym.envs.domain import FEEDBACK_MODES, Domain, Family, FeedbackMode
+from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
+from lse_gym.envs.evaluator import Evaluator, MeteredModel, Task, drive
+from lse_gym.envs.models import make_model
+from lse_gym.envs.spaces import FreeText
+from lse_gym.envs.text import clean
+
+MAX_FEEDBACK_CHARS = 1_000_000
+RESET_OPTIONS = ("context", "domain", "batch")
+EDIT = Usage(edits=1)
+
+Observation = dict[str, Any]
+Info = dict[str, Any]
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    for name in options:
+        if name not in RESET_OPTIONS:
+            raise unknown("reset option", name, RESET_OPTIONS)
+    context, batch = options.get("context", ""), options.get("batch", 0)
+    if not isinstance(context, str):
+        raise ArgumentError(f"options['context'] is a {type(context).__name__}, not a str. Pass the text of a context.")
+    if not isinstance(batch, (int, np.integer)) or batch < 0:
+        raise ArgumentError(f"options['batch']={batch!r} is not an int >= 0. Pass int(info['batch']) of an earlier step.")
+
+
+class CoreOptions(TypedDict, total=False):
+    """Arguments that every env of the namespace shares; see :class:`ContextEnv`."""
+
+    max_edits: int
+    start: str
+    feedback: FeedbackMode
+    task_model: str
+    samples: int
+    temperature: float
+    budget: dict[str, float] | None
+    feedback_size: int
+    max_chars: int
+    record: str | None
+    render_mode: str | None
+
+
+class State(NamedTuple):
+    """Where an episode stands: everything that the next step builds on."""
+
+    domain: Domain
+    context: str
+    batch: int
+    edits: int
+    held_out_score: float
+    feedback: str
+    feedback_score: float
+
+
+class ContextEnv(gym.Env[Observation, str]):
+    """Edit the context of a frozen task model; the reward is how much better it then answers held-out questions.
+
+    ## Description
+    An episode lives in one domain. The agent sees the context, and a report on how the task model did with it on a batch
+    of feedback questions; it answers with a new context. Source: Learning to Self-Evolve (LSE), arXiv 2603.18620; with
+    ``max_edits=1`` this is its single-step training problem, with more its evolution at test time.
+
+    ## Action Space
+    ``FreeText(max_chars)``: the new context, whole. Control characters become U+FFFD, what exceeds ``max_chars`` is cut
+    off, anything but a string leaves the context as it was; each is scored and told in ``info["problem"]``.
+
+    ## Observation Space
+    | key | type and shape | unit | range |
+    |---|---|---|---|
+    | context | str | text | at most ``max_chars`` characters |
+    | feedback | str | text | report on the feedback batch, at most 1,000,000 characters |
+    | feedback_score | float64 () | mean score of the batch | [0, 1] |
+    | remaining_budget | float64 (4,) | fraction left of edits, calls, tokens, usd | [0, 1]; 1 without a cap |
+
+    ## Rewards
+    ``r = S(c_after) - S(c_before)`` with ``S`` the mean score over the held-out questions, the same before and after; in
+    [-1, 1]. Rewards of an episode add up to the improvement over its start. Test questions never enter.
+
+    ## Starting State
+    ``reset`` draws the domain (if several), the start context (if an archive) and, with a seed, the first feedback batch;
+    all three from ``np_random``. Feedback batches have one fixed order for all agents, as in the paper (appendix A);
+    every reset and step takes the next one. A reset with a seed also forgets the responses paid for so far.
+
+    ## Episode End
+    ``terminated`` after ``max_edits`` edits; ``truncated`` when the budget cannot pay the evaluation in full: the edit
+    then costs nothing, is not applied and earns 0, and ``info["evaluated"]`` is 0. Unpaid resets observe no feedback.
+
+    ## Arguments
+    | name | type | default | unit | effect |
+    |---|---|---|---|---|
+    | family | Family | | | the domains; fixed by the registered id |
+    | domain | str, sequence or None | None | | a name, several, a group, or None for the family's default group |
+    | max_edits | int | 10 | edits per episode | 1 is LSE's single-step objective |
+    | start | str | "seed" | | "seed", or the path of an archive: JSON lines with ``domain`` and ``context`` |
+    | feedback | str | "gold" | | what the report shows: "gold", "error" or "score" |
+    | task_model | str | "reader" | | the frozen model, see :func:`lse_gym.envs.models.make_model` |
+    | samples | int | 1 | responses per question | a score is their mean |
+    | temperature | float | 0.0 | | sampling temperature of the task model |
+    | budget | dict or None | None | see ``Budget`` | hard caps for the life of the env, e.g. ``{"calls": 5000}`` |
+    | feedback_size | int | 10 | questions | size of a feedback batch (paper: 10) |
+    | max_chars | int | 8000 | characters | longest context |
+    | record | str or None | None | path | file that keeps every response; a later env with it repeats none |
+
+    ``reset(options=...)`` takes ``context`` (start there), ``domain`` (a name) and ``batch`` (show that feedback batch
+    again, without taking the next): with them a tree search revisits any context, free of charge.
+
+    ## Cost
+    Calls per reset and per step: ``(feedback_size + held-out questions) * samples``, less those already paid for.
+
+    ## Version History
+    v0: first version.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 1}
+
+    def __init__(
+        self,
+        family: Family,
+        *,
+        domain: str | Sequence[str] | None = None,
+        max_edits: int = 10,
+        start: str = "seed",
+        feedback: FeedbackMode = "gold",
+        task_model: str = "reader",
+        samples: int = 1,
+        temperature: float = 0.0,
+        budget: dict[str, float] | None = None,
+        feedback_size: int = 10,
+        max_chars: int = 8000,
+        record: str | None = None,
+        render_mode: str | None = None,
+    ):
+        if feedback not in FEEDBACK_MODES:
+            raise unknown("feedback mode", feedback, FEEDBACK_MODES)
+        counts = {"max_edits": max_edits, "samples": samples, "feedback_size": feedback_size, "max_chars": max_chars}
+        for name, value in counts.items():
+            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+                raise ArgumentError(f"{name}={value!r} is not an int >= 1. Pass e.g. {name}=10.")
+        if not 0 <= temperature < np.inf:
+            raise ArgumentError(f"temperature={temperature!r} is not a number >= 0. Pass e.g. temperature=0.7.")
+        self.family = family
+        self.domains = family.select(domain)
+        self.starts: Sequence[Start] | None = None if start == "seed" else read_archive(Path(start), self.domains)
+        self.max_edits, self.feedback_mode, self.feedback_size = int(max_edits), feedback, int(feedback_size)
+        self.max_chars, self.render_mode = max_chars, render_mode
+        self.model = make_model(task_model, record=record)
+        self.budget = Budget(budget)
+        self.evaluator = Evaluator(MeteredModel(self.model, self.budget), samples=int(samples), temperature=temperature)
+        self.action_space = FreeText(max_chars)
+        self.observation_space = Dict(
+            {
+                "context": FreeText(max_chars),
+                "feedback": FreeText(MAX_FEEDBACK_CHARS),
+                "feedback_score": Box(0.0, 1.0, (), np.float64),
+                "remaining_budget": Box(0.0, 1.0, (4,), np.float64),
+            }
+        )
+        self._next_batch = 0
+        self._state: State | None = None
+        self._last: Info = {}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
+        """Start an episode; see *Starting State* and *Arguments* of the class.
+
+        Raises:
+            UnknownNameError: an option or domain that does not exist.
+            ProviderError: the task model failed; nothing has changed, call again.
+        """
+        return drive([self.reset_task(seed=seed, options=options)], self.model)[0]
+
+    def step(self, action: str) -> tuple[Observation, float, bool, bool, Info]:
+        """Replace the context by ``action`` and evaluate it.
+
+        Raises:
+            ProviderError: the task model failed; nothing has changed, call again.
+        """
+        return drive([self.step_task(action)], self.model)[0]
+
+    def reset_task(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> Task[tuple[Observation, Info]]:
+        """``reset`` as a task for :func:`lse_gym.envs.evaluator.drive`."""
+        super().reset(seed=seed)
+        options = options or {}
+        _check_options(options)
+        domain, context, problem = self._draw_start(options)
+        if seed is not None:
+            self.evaluator.metered.memory.clear()
+            self._next_batch = int(self.np_random.integers(-(-len(domain.splits["feedback"]) // self.feedback_size)))
+        batch = options.get("batch", self._next_batch)
+        state, usage = yield from self._visit(State(domain, context, batch, 0, 0.0, "", 0.0))
+        self._state = state
+        self._next_batch += usage is not None and "batch" not in options
+        return self._observation(), self._tell(state.held_out_score, problem, usage)
+
+    def step_task(self, action: Any) -> Task[tuple[Observation, float, bool, bool, Info]]:
+        """``step`` as a task for :func:`lse_gym.envs.evaluator.drive`."""
+        if self._state is None:
+            raise gym.error.ResetNeeded("step() before reset(). Call env.reset() first.")
+        before, usage = self._state, None
+        if isinstance(action, str):
+            context, problem = clean(action, self.max_chars)
+        else:
+            context, problem = before.context, f"a {type(action).__name__} is not a str: the context was kept"
+        if self.budget.affords(EDIT):
+            after = before._replace(context=context, batch=self._next_batch, edits=before.edits + 1)
+            self._state, usage = yield from self._visit(after, otherwise=before)
+        if usage is None:
+            return self._observation(), 0.0, False, True, self._tell(before.held_out_score, problem, None)
+        self.budget.charge(EDIT)
+        self._next_batch += 1
+        info = self._tell(before.held_out_score, problem, usage.plus(EDIT))
+        return self._observation(), info["improvement"], self._state.edits >= self.max_edits, False, info
+
+    def render(self) -> str | None:
+        """The last step in a few lines of text (``render_mode="ansi"``)."""
+        if self.render_mode is None or self._state is None:
+            return None
+        return "\n".join([*(f"{key}: {value}" for key, value in self._last.items()), "", self._state.context])
+
+    def _draw_start(self, options: dict[str, Any]) -> tuple[Domain, str, str]:
+        name, context = options.get("domain"), options.get("context")
+        if name is None and context is None and self.starts is not None:
+            name, context = self.starts[int(self.np_random.integers(len(self.starts)))]
+        elif name is None and context is not None and self._state is not None:
+            name = self._state.domain.name  # a jump to a context stays in its domain
+        elif name is None:
+            name = self.domains[int(self.np_random.integers(len(self.domains)))]
+        domain = self.family.load(name)
+        return domain, *clean(domain.seed_context if context is None else context, self.max_chars)
+
+    def _visit(self, state: State, otherwise: State | None = None) -> Task[tuple[State, Usage | None]]:
+        """Task: ``state`` with its scores and report filled in, and the cost; ``otherwise`` and None if unaffordable."""
+        domain, size = state.domain, min(self.feedback_size, len(state.domain.splits["feedback"]))
+        held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
+        batch = [pool[(state.batch * size + i) % len(pool)] for i in range(size)]
+        try:
+            scores, outcomes, responses, usage = yield from self.evaluator.evaluate(
+                domain, state.context, [*held_out, *batch]
+            )
+        except BudgetExhausted:
+            return otherwise or state, None
+        n = len(held_out)
+        report = domain.report(batch, responses[n:], outcomes[n:], self.feedback_mode)[:MAX_FEEDBACK_CHARS]
+        score, feedback_score = float(scores[:n].mean()), float(scores[n:].mean())
+        return state._replace(held_out_score=score, feedback=report, feedback_score=feedback_score), usage
+
+    def _observation(self) -> Observation:
+        assert self._state is not None
+        return {
+            "context": self._state.context,
+            "feedback": self._state.feedback,
+            "feedback_score": np.array(self._state.feedback_score, dtype=np.float64),
+            "remaining_budget": self.budget.fractions(),
+        }
+
+    def _tell(self, before: float, problem: str, usage: Usage | None) -> Info:
+        assert self._state is not None
+        domain, context, batch, edits, score, *_ = self._state
+        paid = usage or Usage()
+        self._last = {
+            "domain": domain.name,
+            "batch": float(batch),
+            "edits": float(edits),
+            "held_out_score": score,
+            "improvement": score - before,
+            "context_chars": float(len(context)),
+            "evaluated": float(usage is not None),
+            "problem": problem,
+            "calls": float(paid.calls),
+            "tokens": float(paid.tokens),
+            "usd": float(paid.usd),
+        }
+        return dict(self._last)

@@ -1,0 +1,521 @@
+"""Answer by analogy: find the worked example nearest to a question and exchange the values in its SQL."""
+
+import itertools
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from lse_gym.envs.models.worked import Example
+
+
+class Analogy(NamedTuple):
+    """SQL found by analogy; ``similarity`` in [0, 1] is 1.0 where only the values differ from the example."""
+
+    sql: str
+    similarity: float
+
+
+MAX_VALUE_WORDS = 4
+UNFILLED = 3.0  # cost of a slot without a value: the example's own value would stand in the answer
+MAX_CANDIDATES = 6  # examples aligned word by word; the index ranks the rest below them
+MAX_QUESTION_WORDS = 60
+
+# What anyone who knows English knows; nothing about any database.
+STOP_WORDS = frozenset(
+    "a an the is are was were be been do does did has have had of in on at to for from with by and or that which what "
+    "there it its this those these me give show list tell find return name names s can could you please i all any "
+    "us called named as s".split()
+)
+SYNONYMS = {
+    word: group.split()[0]
+    for group in (
+        "largest biggest greatest most maximum highest max longest tallest",
+        "smallest least minimum lowest min littlest fewest tiniest shortest",
+        "flow run go traverse pass cross",
+        "border neighbor neighbour adjacent surround bound adjoin",
+        "people inhabitant citizen resident live population populated populous",
+        "big large size area",
+        "long length",
+        "tall height high altitude elevation",
+        "through across along",
+        "number count many total",
+        "where located location",
+        "who whom whose",
+        "cost price expensive pay",
+        "newest latest recent",
+        "oldest earliest first",
+        "mean average avg",
+    )
+    for word in group.split()
+}
+COMMON_WORDS = frozenset(
+    "major minor next most more less than per each every average square mile km kilometer meter contain found find over "
+    "under between among only not no but if then also about how when why whose lower higher larger smaller longer "
+    "shorter bigger same different other another first last single combined whole sum total both touch reside lie "
+    "come see know want need make take get put say use long tall high low big small old new young near far before "
+    "after during since until without above below amount kind type list item record entry value".split()
+) | frozenset(SYNONYMS)
+OPPOSITES = {"largest": "smallest", "smallest": "largest", "newest": "oldest", "oldest": "newest"}
+NUMBERS = {word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine ten".split())}
+
+_WORD = re.compile(r"[^\W_]+(?:[.,'’-][^\W_]+)*")
+_LITERAL = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"|(?<![\w.])(\d+(?:\.\d+)?)(?![\w.])")
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+
+
+class Word(NamedTuple):
+    """A word of a question: its stem, and where it stands in the text."""
+
+    stem: str
+    start: int
+    end: int
+
+
+class Slot(NamedTuple):
+    """A value of the example's SQL that its question mentions: how to write another value in its place."""
+
+    column: str
+    style: str
+    number: bool
+
+
+class Parsed(NamedTuple):
+    """An example taken apart: ``template`` has stems and slot numbers, ``pieces`` SQL text and slot numbers."""
+
+    template: tuple[str | int, ...]
+    pieces: tuple[str | int, ...]
+    slots: tuple[Slot, ...]
+    values: tuple[str, ...]
+
+
+def stem(word: str) -> str:
+    """The word in lower case without possessive or plural ending."""
+    word = word.lower().replace("’", "'")
+    word = word[:-2] if word.endswith("'s") else word.rstrip("'")
+    if word in NUMBERS:
+        return NUMBERS[word]
+    if word[:1].isdigit():
+        return word.replace(",", "")
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    if word.endswith("ing") and word[:-3] in SYNONYMS:
+        return word[:-3]
+    return word
+
+
+@lru_cache(maxsize=4096)
+def words_of(text: str) -> tuple[Word, ...]:
+    """The words of ``text``, at most ``MAX_QUESTION_WORDS``."""
+    found = []
+    for match in _WORD.finditer(text):
+        word = match.group()
+        possessive = 2 if word[-2:].lower() in ("'s", "’s") else 0
+        found.append(Word(stem(word), match.start(), match.end() - possessive))
+        if len(found) == MAX_QUESTION_WORDS:
+            break
+    return tuple(found)
+
+
+def _style(surface: str, value: str) -> str:
+    """How the SQL writes a value that the question writes as ``surface``."""
+    for style in ("same", "lower", "upper", "title", "capitalize"):
+        if _styled(surface, style) == value:
+            return style
+    return "lower" if value.islower() else "same"
+
+
+def _styled(surface: str, style: str) -> str:
+    return surface if style == "same" else getattr(surface, style)()
+
+
+def _column_before(sql: str, at: int) -> str:
+    """The column that the literal at ``at`` is compared with, as far as the text before it tells."""
+    names = _IDENTIFIER.findall(_LITERAL.sub(" ", sql[max(0, at - 80) : at]))
+    while names and names[-1].upper() in {"IN", "LIKE", "NOT", "BETWEEN", "AND", "IS", "GLOB"}:
+        names.pop()
+    return names[-1].lower() if names else ""
+
+
+@lru_cache(maxsize=4096)
+def parse(example: Example) -> Parsed:
+    """Take an example apart: values that occur in both its question and its SQL become slots."""
+    words = words_of(example.question)
+    found: dict[tuple[str, ...], list[re.Match[str]]] = defaultdict(list)
+    for match in _LITERAL.finditer(example.sql):
+        text = next(group for group in match.groups() if group is not None)
+        if stems := tuple(word.stem for word in words_of(text)):
+            found[stems].append(match)
+    template: list[str | int] = [word.stem for word in words]
+    slots, values, cuts = [], [], []
+    for stems, matches in sorted(found.items(), key=lambda item: (-len(item[0]), item[1][0].start())):
+        spots = [at for at in range(len(words)) if tuple(template[at : at + len(stems)]) == stems]
+        if not spots:
+            continue
+        for at in spots:
+            if tuple(template[at : at + len(stems)]) == stems:
+                template[at : at + len(stems)] = [len(slots)] + [-1] * (len(stems) - 1)
+        first = matches[0]
+        surface = example.question[words[spots[0]].start : words[spots[0] + len(stems) - 1].end]
+        text = next(group for group in first.groups() if group is not None)
+        column = _column_before(example.sql, first.start())
+        slots.append(Slot(column, _style(surface, text.strip("%").replace("''", "'")), first.group(3) is not None))
+        values.append(" ".join(stems))
+        cuts += [(match, len(slots) - 1) for match in matches]
+    pieces: list[str | int] = []
+    at = 0
+    for match, slot in sorted(cuts, key=lambda cut: cut[0].start()):
+        group = next(number for number in (1, 2, 3) if match.group(number) is not None)
+        text = match.group(group)
+        left = match.start(group) + len(text) - len(text.lstrip("%"))
+        pieces += [example.sql[at:left], slot]
+        at = match.end(group) - (len(text) - len(text.rstrip("%")))
+    pieces.append(example.sql[at:])
+    return Parsed(tuple(part for part in template if part != -1), tuple(pieces), tuple(slots), tuple(values))
+
+
+class Index:
+    """The examples of one context, ready for questions."""
+
+    def __init__(self, examples: tuple[Example, ...], schema: str) -> None:
+        self.parsed = [parse(example) for example in examples]
+        self.schema = Schema(schema)
+        frequency: Counter[str] = Counter()
+        self.kinds: dict[str, set[str]] = defaultdict(set)  # value -> columns it was compared with
+        self.holders: dict[str, list[int]] = defaultdict(list)  # word -> examples
+        for number, parsed in enumerate(self.parsed):
+            for word in {canonical(part) for part in parsed.template if isinstance(part, str)}:
+                frequency[word] += 1
+                self.holders[word].append(number)
+            for slot, value in zip(parsed.slots, parsed.values, strict=True):
+                self.kinds[value].add(slot.column)
+        rarest = math.log(1 + len(self.parsed))
+        self.weights = {
+            word: 0.15 if word in STOP_WORDS else 0.6 + 0.4 * math.log(len(self.parsed) / count + 1) / rarest
+            for word, count in frequency.items()
+        }
+        self.known = set(frequency) | self.schema.words | COMMON_WORDS
+        self.alike = self._alike()
+        self.lengths = [
+            sum(self.weight(part) if isinstance(part, str) else 1.0 for part in parsed.template) for parsed in self.parsed
+        ]
+
+    def _alike(self) -> set[tuple[str, str]]:
+        """Pairs of columns that have been compared with the same values."""
+        shared: Counter[tuple[str, str]] = Counter()
+        for columns in self.kinds.values():
+            shared.update((a, b) for a in columns for b in columns)
+        return {pair for pair, count in shared.items() if count >= 2 or pair[0] == pair[1]}
+
+    def weight(self, word: str) -> float:
+        """How much it matters that this word of a question stays unmatched."""
+        weight = self.weights.get(canonical(word))
+        if weight is None:
+            return 0.15 if word in STOP_WORDS else 1.0
+        return weight
+
+    def candidates(self, words: Sequence[Word]) -> list[int]:
+        """The examples that share the most with the question, best first."""
+        shared: dict[int, float] = defaultdict(float)
+        total = 0.0
+        for word in dict.fromkeys(canonical(word.stem) for word in words):
+            total += (weight := self.weight(word))
+            for number in self.holders.get(word, ()):
+                shared[number] += weight
+        values = any(word.stem not in self.known for word in words)
+        ranked = sorted(
+            shared,
+            key=lambda number: (
+                -2 * (shared[number] + (values and bool(self.parsed[number].slots))) / (total + self.lengths[number]),
+                number,
+            ),
+        )
+        return ranked[:MAX_CANDIDATES]
+
+
+class Schema:
+    """What a schema text says: the columns of each table, and the words that names are made of."""
+
+    def __init__(self, text: str) -> None:
+        self.tables: dict[str, set[str]] = {}
+        for match in re.finditer(r"(?:^|\n)\W*(?:create\s+table\s+)?[\"`\[]?(\w+)[\"`\]]?\s*\((.*?)\)\s*;?\s*(?=\n|$)", text, re.I | re.S):
+            columns = re.findall(r"(?:^|[,\n])\s*[\"`\[]?(\w+)", match.group(2))
+            self.tables[match.group(1).lower()] = {column.lower() for column in columns}
+        self.columns = set().union(*self.tables.values())
+        self.names = self.columns | set(self.tables)
+        self.words = {stem(part) for name in self.names for part in name.split("_") if part}
+
+    def fits(self, pieces: Sequence[str | int]) -> bool:
+        """Whether every column that the SQL names is in a table that it names."""
+        sql = " ".join(piece for piece in pieces if isinstance(piece, str))
+        tables = {name: name for name in (found.lower() for found in _IDENTIFIER.findall(sql)) if name in self.tables}
+        for table, alias in re.findall(r"(?:\bFROM\s+|\bJOIN\s+|,\s*)(\w+)\s+(?:AS\s+)?(\w+)", sql, re.I):
+            if table.lower() in self.tables:
+                tables[alias.lower()] = table.lower()
+        for alias, column in re.findall(r"(\w+)\.(\w+)", sql):
+            if alias.lower() in tables and column.lower() not in self.tables[tables[alias.lower()]]:
+                return False
+        used = {name.lower() for name in re.findall(r"(?<![\w.])[A-Za-z_]\w*(?![\w.])", sql)}
+        columns = set().union(*(self.tables[table] for table in tables.values()))
+        return bool(tables) and used & self.columns <= columns | set(tables)
+
+
+def canonical(word: str) -> str:
+    """One word for all its synonyms."""
+    return SYNONYMS.get(word, word)
+
+
+@lru_cache(maxsize=64)
+def _index(examples: tuple[Example, ...], schema: str) -> Index:
+    return Index(examples, schema)
+
+
+class Alignment(NamedTuple):
+    """The cheapest way to read a question as an example's template."""
+
+    cost: float
+    spans: dict[int, tuple[int, int]]  # slot -> words of the question
+    changed: tuple[tuple[str, str], ...]  # word of the template, word of the question in its place
+
+
+def _align(index: Index, parsed: Parsed, words: Sequence[Word]) -> Alignment:
+    """Align template and question by dynamic programming over edits; slots take one to four words."""
+    template = parsed.template
+    inserts = [index.weight(word.stem) * (1.0 if word.stem in index.known else 1.3) for word in words]
+    width = len(words) + 1
+    best: list[list[float]] = [[0.0] * width]
+    back: list[list[int]] = [[0] * width]
+    for j, cost in enumerate(inserts):
+        best[0][j + 1] = best[0][j] + cost
+    for i, part in enumerate(template):
+        above = best[i]
+        row, moves = [0.0] * width, [0] * width
+        if isinstance(part, int):
+            row[0] = above[0] + UNFILLED
+            for j in range(1, width):
+                cost, move = above[j] + UNFILLED, 0
+                if row[j - 1] + inserts[j - 1] < cost:
+                    cost, move = row[j - 1] + inserts[j - 1], -1
+                for taken in range(1, min(MAX_VALUE_WORDS, j) + 1):
+                    if above[j - taken] >= cost:
+                        continue
+                    total = above[j - taken] + _capture(index, parsed.slots[part], words[j - taken : j])
+                    if total < cost:
+                        cost, move = total, taken
+                row[j], moves[j] = cost, move
+        else:
+            drop = index.weight(part)
+            row[0] = above[0] + drop
+            for j in range(1, width):
+                cost, move = above[j] + drop, 0
+                if row[j - 1] + inserts[j - 1] < cost:
+                    cost, move = row[j - 1] + inserts[j - 1], -1
+                total = above[j - 1] + _substitute(part, words[j - 1].stem, drop + inserts[j - 1])
+                if total < cost:
+                    cost, move = total, 1
+                row[j], moves[j] = cost, move
+        best.append(row)
+        back.append(moves)
+    return _trace(template, words, best, back)
+
+
+def _trace(template: tuple[str | int, ...], words: Sequence[Word], best: list[list[float]], back: list[list[int]]) -> Alignment:
+    i, j = len(template), len(words)
+    spans: dict[int, tuple[int, int]] = {}
+    changed = []
+    while i:
+        move = back[i][j] if j else 0
+        part = template[i - 1]
+        if move == -1:
+            changed.append(("", words[j - 1].stem))
+            j -= 1
+            continue
+        if isinstance(part, int):
+            if move:
+                spans[part] = (j - move, j)
+        elif not move:
+            changed.append((part, ""))
+        elif words[j - 1].stem != part:
+            changed.append((part, words[j - 1].stem))
+        i, j = i - 1, j - move
+    changed += [("", word.stem) for word in words[:j]]
+    return Alignment(best[-1][-1], spans, tuple(reversed(changed)))
+
+
+def _substitute(a: str, b: str, both: float) -> float:
+    if a == b:
+        return 0.0
+    if canonical(a) == canonical(b):
+        return 0.1
+    return both * 0.9
+
+
+def _capture(index: Index, slot: Slot, words: Sequence[Word]) -> float:
+    """What it costs to take these words for the slot's value."""
+    value = " ".join(word.stem for word in words)
+    kinds = index.kinds.get(value)
+    if kinds is not None:
+        if slot.column in kinds or any((slot.column, kind) in index.alike for kind in kinds):
+            return 0.0
+        return 0.8
+    cost = 0.1 * len(words) - 0.08
+    proper = False
+    for at, word in enumerate(words):
+        if word.stem in index.kinds:
+            cost += 0.7 * (len(words) > 1)
+            proper = True
+        elif word.stem in STOP_WORDS:
+            cost += 0.4 if 0 < at < len(words) - 1 else 1.0
+        elif word.stem in index.known:
+            cost += 0.7
+        else:
+            proper = True
+        if slot.number != word.stem.isdigit():
+            cost += 1.5
+    if not proper:
+        cost += 1.3
+    return cost
+
+
+_SUPERLATIVE = re.compile(r"\b(?:MAX|MIN)(?=\s*\()|\bDESC\b|\bASC\b", re.I)
+_FLIPPED = {"max": "MIN", "min": "MAX", "desc": "ASC", "asc": "DESC"}
+_FIRST_COUNT = re.compile(r"(\s*SELECT\s+)COUNT\s*\(\s*([^()*]+?)\s*\)(\s+FROM\b.*)", re.I | re.S)
+_FIRST_COLUMN = re.compile(r"(\s*SELECT\s+)((?:DISTINCT\s+)?[\w.\"`]+)(\s+FROM\b.*)", re.I | re.S)
+
+
+class _Alteration:
+    """An example's SQL on its way to answer a question that asks for something slightly different."""
+
+    def __init__(self, index: Index, parsed: Parsed, alignment: Alignment, words: Sequence[Word]) -> None:
+        self.index = index
+        self.pieces = list(parsed.pieces)
+        self.template = parsed.template
+        self.cost = alignment.cost
+        self._count(alignment.changed, words)
+        for old, new in alignment.changed:
+            if old and new and self._exchange(old, new):
+                gained = 0.9 * (index.weight(old) + index.weight(new)) - 0.4
+                self.cost -= max(0.0, gained)
+
+    def _count(self, changed: tuple[tuple[str, str], ...], words: Sequence[Word]) -> None:
+        """Count instead of list, or list instead of count."""
+        asked = _counts([word.stem for word in words])
+        if asked == _counts(self.template) or not isinstance(self.pieces[0], str):
+            return
+        if asked:
+            text, done = _FIRST_COLUMN.subn(r"\1COUNT(\2)\3", self.pieces[0], count=1)
+        else:
+            text, done = _FIRST_COUNT.subn(r"\1\2\3", self.pieces[0], count=1)
+        self.pieces[0] = text
+        if done:
+            self.cost -= sum(self.index.weight(word) for pair in changed for word in pair if word in _COUNTING)
+            self.cost = max(self.cost, 0.0) + 0.2
+        else:
+            self.cost += 1.0
+
+    def _exchange(self, old: str, new: str) -> bool:
+        """Make the SQL say ``new`` where it says ``old``; True where that was possible."""
+        if OPPOSITES.get(canonical(old)) == canonical(new):
+            renamed = self._rename(old, new)
+            return self._flip() or renamed
+        return self._rename(old, new)
+
+    def _flip(self) -> bool:
+        superlatives = sum(canonical(part) in OPPOSITES for part in self.template if isinstance(part, str))
+        if superlatives > 1:
+            return False
+        before = list(self.pieces)
+        self._sub(_SUPERLATIVE, lambda match: _FLIPPED[match.group().lower()])
+        return before != self.pieces
+
+    def _rename(self, old: str, new: str) -> bool:
+        """Exchange a word inside the names of tables and columns, if that gives names of the schema throughout."""
+        schema = self.index.schema
+        failed = []
+
+        def renamed(match: re.Match[str]) -> str:
+            parts = match.group().split("_")
+            if old not in map(stem, parts):
+                return match.group()
+            allowed = schema.tables if match.group().lower() in schema.tables else schema.columns
+            for form in (new, new + "s", new[:-1] + "ies"):
+                name = "_".join(form if stem(part) == old else part for part in parts)
+                if name.lower() in allowed:
+                    return name.upper() if match.group().isupper() else name
+            if match.group().lower() in schema.names:
+                failed.append(match.group())
+            return match.group()
+
+        before = list(self.pieces)
+        self._sub(_IDENTIFIER, renamed)
+        if failed or before == self.pieces or not schema.fits(self.pieces):
+            self.pieces = before
+            return False
+        return True
+
+    def _sub(self, pattern: re.Pattern[str], change: Callable[[re.Match[str]], str]) -> None:
+        self.pieces = [pattern.sub(change, piece) if isinstance(piece, str) else piece for piece in self.pieces]
+
+
+_COUNTING = {"how", "many", "number", "count"}
+
+
+def _counts(parts: Sequence[str | int]) -> bool:
+    """Whether a question asks for a number of things."""
+    return ("how", "many") in itertools.pairwise(parts) or tuple(parts[:1]) in {("number",), ("count",)} or (
+        tuple(parts[:3]) in {("what", "is", "number"), ("give", "me", "number")}
+    )
+
+
+def nearest(question: str, examples: Sequence[Example], schema: str = "") -> tuple[int, Analogy] | None:
+    """The number of the nearest example, with the answer that it gives; None where no example shares a word."""
+    words = words_of(question)
+    index = _index(tuple(examples), schema)
+    found: tuple[float, int, Alignment, list[str | int]] | None = None
+    for number in index.candidates(words):
+        alignment = _align(index, index.parsed[number], words)
+        altered = _Alteration(index, index.parsed[number], alignment, words)
+        if found is None or altered.cost < found[0] - 1e-9:
+            found = altered.cost, number, alignment, altered.pieces
+        if found[0] <= 0.1:
+            break
+    if found is None:
+        return None
+    cost, number, alignment, pieces = found
+    total = index.lengths[number] + sum(index.weight(word.stem) for word in words)
+    sql = _fill(question, words, index.parsed[number], alignment, pieces)
+    return number, Analogy(sql, min(1.0, max(0.0, 1.0 - cost / max(total, 1e-9))))
+
+
+def answer_by_analogy(question: str, examples: Sequence[Example], schema: str = "") -> Analogy | None:
+    """Answer a question as the nearest example was answered, with the values exchanged.
+
+    Args:
+        question: the question.
+        examples: the worked examples of the context.
+        schema: the schema text; tells words that name tables and columns from values.
+
+    Returns:
+        The SQL and how near the example is, or None where no example shares a word with the question.
+    """
+    found = nearest(question, examples, schema)
+    return found[1] if found else None
+
+
+def _fill(question: str, words: Sequence[Word], parsed: Parsed, alignment: Alignment, pieces: Sequence[str | int]) -> str:
+    parts = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            parts.append(piece)
+        elif piece in alignment.spans:
+            first, last = alignment.spans[piece]
+            surface = question[words[first].start : words[last - 1].end]
+            value = NUMBERS.get(surface.lower(), surface.replace(",", "")) if parsed.slots[piece].number else surface
+            parts.append(_styled(value, parsed.slots[piece].style).replace("'", "''"))
+        else:
+            parts.append(parsed.values[piece])
+    return "".join(parts)

@@ -1,0 +1,75 @@
+"""A model whose responses are kept in a file: what was answered once is never asked again, not even after a kill -9."""
+
+import json
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+from lse_gym.envs.models.base import Request, Response, TaskModel
+
+
+def request_key(model: TaskModel, request: Request) -> str:
+    """Digest of everything that can change a response: the model, its revision, the prompt and the sampling."""
+    parts = json.dumps([model.name, model.revision, *request], ensure_ascii=True)
+    return blake2b(parts.encode(), digest_size=16).hexdigest()
+
+
+class RecordedModel(TaskModel):
+    """Answers from a file of JSON lines where it can, else asks ``model`` and appends.
+
+    A line cut short by a kill is ignored, and overwritten by the next response.
+
+    Args:
+        model: the model that answers what the file does not.
+        path: the file; created with the first response.
+    """
+
+    def __init__(self, model: TaskModel, path: Path):
+        self.model, self.path = model, path
+        self.name, self.revision = model.name, model.revision
+        self._known: dict[str, Response] = {}
+        self._size = 0  # bytes of whole lines
+        self._read()
+
+    def _read(self) -> None:
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for line in file:
+                try:
+                    key, *fields = json.loads(line) if line.endswith(b"\n") else ()
+                    self._known[key] = Response(*fields)
+                except (ValueError, TypeError):
+                    break
+                self._size += len(line)
+
+    def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer from the file, and ask the model for the rest in one batch."""
+        keys = [request_key(self.model, request) for request in requests]
+        missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in self._known}
+        if missing:
+            responses = self.model.complete(list(missing.values()))
+            self._append(dict(zip(missing, responses, strict=True)))
+        return [self._known[key] for key in keys]
+
+    def _append(self, responses: dict[str, Response]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lines = "".join(json.dumps([key, *response]) + "\n" for key, response in responses.items()).encode()
+        with self.path.open("r+b" if self.path.exists() else "xb") as file:
+            file.seek(self._size)
+            file.truncate()
+            file.write(lines)
+        self._size += len(lines)
+        self._known.update(responses)
+
+    def count_tokens(self, text: str) -> int:
+        """As the model counts."""
+        return self.model.count_tokens(text)
+
+    def price(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """As the model is priced."""
+        return self.model.price(prompt_tokens, completion_tokens)
+
+    def logprob(self, request: Request, completion: str) -> float:
+        """As the model says; not recorded."""
+        return self.model.logprob(request, completion)

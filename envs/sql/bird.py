@@ -1,0 +1,250 @@
+"""Questions and databases from a BIRD or Spider directory on disk, read without writing a byte to it.
+
+**Layouts**, found by themselves in ``data_dir`` or up to two folders below it: BIRD (``dev.json`` or
+``mini_dev_sqlite.json`` with ``dev_databases/``, ``train.json`` with ``train_databases/``) and Spider (``dev.json``,
+``train_spider.json``, ``train_others.json`` with ``database/``); a database is ``<db_id>/<db_id>.sqlite``, the gold
+query is ``SQL`` or ``query``. A question's id is its ``question_id``, else its index in the file; where several files
+are loaded it is prefixed, ``dev/17``. Of several files, one without any of its databases is left out.
+
+**Exclusion.** BIRD has wrong gold queries: 91 of Mini-Dev's 500 by the panel of AlibabaResearch/DAMO-ConvAI issue 39.
+Name them in ``exclude``: one id per line with the reason after ``#``, or JSON (a list of ids, or an object of id to
+reason). Without the argument, ``exclude.txt`` and ``exclude.json`` in ``data_dir`` and beside the question files are
+used; an empty file as the argument uses none. Where one file is loaded, ``17`` and ``dev/17`` name the same question.
+"""
+
+import hashlib
+import os
+import re
+import sqlite3
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from lse_gym.envs.domain import Question, Split
+from lse_gym.envs.errors import ArgumentError, DataError
+from lse_gym.envs.sql import layout
+from lse_gym.envs.sql.layout import Problems, relative, shown
+
+HELD_OUT_CAP = 4  # a small database gives at most one question in four to the held-out split
+DDL_TOKEN = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\s+|[^\s'"`\[/-]+|.""", re.DOTALL)
+
+
+class Database(NamedTuple):
+    """One SQLite file and the questions about it, in the order of their file."""
+
+    name: str
+    path: Path
+    questions: tuple[Question, ...]
+
+
+@dataclass
+class _File:
+    """What one question file gave: ids met, questions (with these bare ids) and database files by database name."""
+
+    path: Path
+    problems: Problems = field(default_factory=Problems)
+    ids: set[str] = field(default_factory=set)
+    questions: dict[str, list[Question]] = field(default_factory=dict)
+    databases: dict[str, Path] = field(default_factory=dict)
+
+
+def load_directory(
+    data_dir: str | os.PathLike[str] | None, *, exclude: str | os.PathLike[str] | None = None
+) -> dict[str, Database]:
+    """Load every question of a BIRD or Spider directory, by database name in alphabetical order.
+
+    Args:
+        data_dir: the directory, in one of the layouts above.
+        exclude: file of question ids to leave out; None uses the directory's own, if any.
+
+    Raises:
+        DataError: naming everything that is wrong with the directory and the exclusion file, and what to download.
+    """
+    problems = Problems()
+    root = layout.data_root(data_dir, problems)
+    if root is None:
+        raise problems.error(data_dir)
+    files = [_read_file(path, root) for path in layout.find_question_files(root, problems)]
+    if any(file.databases for file in files):
+        files = [file for file in files if file.databases or not file.ids]
+    for file in files:
+        for kind, items in file.problems.items():
+            problems.add(kind, *items)
+    excluded = layout.read_exclusions(exclude, root, [file.path.parent for file in files], problems)
+    databases = _gather(files, root, excluded, problems)
+    if problems:
+        raise problems.error(data_dir)
+    return databases
+
+
+def schema_text(path: Path) -> str:
+    """Return the CREATE statements of a database's tables and views, in creation order, with whitespace tidied.
+
+    Names, literals and comments are kept as written; SQLite's internal tables are left out. The file is opened
+    read-only and as immutable, so no journal appears beside it.
+
+    Raises:
+        DataError: the file is not a readable SQLite database.
+    """
+    query = "SELECT sql FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            statements = [row[0] for row in connection.execute(f"{query} ORDER BY rowid")]
+    except sqlite3.Error as error:
+        raise DataError(
+            f"{str(path)!r} cannot be read as a SQLite database: {error}. Unpack it again from the downloaded archive."
+        ) from error
+    return "\n".join(map(_tidy, statements))
+
+
+def split_questions(
+    questions: Sequence[Question], seed: int, held_out_size: int, test_fraction: float = 0.3
+) -> dict[Split, tuple[Question, ...]]:
+    """Divide one database's questions into the three splits, each in a random order of its own.
+
+    Questions whose texts differ only in case, whitespace and punctuation share a split. Places in the draw come from
+    ``SeedSequence([seed, digest of the text])`` alone, so the order of the file and the ids play no part, and leaving a
+    question out moves only those at the border between two splits.
+
+    Args:
+        questions: the questions, with at least three distinct texts.
+        seed: non-negative; another seed gives another division.
+        held_out_size: questions for ``held_out``; a small database gives at most a quarter of its questions.
+        test_fraction: part of all questions that goes to ``test``; one text at least is left for ``feedback``.
+
+    Returns:
+        The splits. Where repeated texts do not fit the size, a split is smaller, or larger where it would be empty.
+
+    Raises:
+        ArgumentError: an argument is out of range, or there are too few questions.
+    """
+    if seed < 0 or held_out_size < 1 or not 0 < test_fraction < 1:
+        raise ArgumentError(
+            f"seed={seed}, held_out_size={held_out_size}, test_fraction={test_fraction}; expected seed >= 0, "
+            "held_out_size >= 1, 0 < test_fraction < 1. Pass for example seed=0, held_out_size=50, test_fraction=0.3."
+        )
+    groups: dict[str, list[Question]] = {}
+    for question in sorted(questions):
+        groups.setdefault(_normalised(question.text), []).append(question)
+    if len(groups) < 3:
+        raise ArgumentError(
+            f"{len(questions)} questions with {len(groups)} distinct texts cannot be divided into three splits; at "
+            "least 3 distinct texts are needed. Choose a database with more questions, or exclude fewer."
+        )
+    drawn = [groups[text] for text in sorted(groups, key=lambda text: (_place(seed, text), text))]
+    total = len(questions)
+    held_out, drawn = _take(drawn, max(1, min(held_out_size, total // HELD_OUT_CAP)), leave=2)
+    test, drawn = _take(drawn, max(1, round(test_fraction * total)), leave=1)
+    return {"feedback": tuple(q for group in drawn for q in group), "held_out": held_out, "test": test}
+
+
+def _read_file(path: Path, root: Path) -> _File:
+    """Read one question file and look up the databases it names; what is wrong is recorded, not raised."""
+    file, name = _File(path), relative(path, root)
+    records = layout.read_json(path, name, file.problems)
+    if not isinstance(records, list) or not records:
+        if records is not layout.UNREAD:
+            file.problems.add("question files that are not a list of records", f"{name} holds {shown(records)}")
+        return file
+    with_ids = any(isinstance(record, dict) and "question_id" in record for record in records)
+    named: Counter[str] = Counter()
+    for index, record in enumerate(records):
+        faults = layout.record_faults(record, with_ids)
+        for kind, fault in faults:
+            file.problems.add(f"{kind} in {name}", f"record {index} {fault}")
+        id_ = layout.record_id(record, index, with_ids)
+        if id_ in file.ids:
+            file.problems.add(f"duplicate ids in {name}", f"record {index} repeats question_id {id_!r}")
+        elif id_ is not None:
+            file.ids.add(id_)
+        if isinstance(record, dict) and layout.is_database_name(record.get("db_id")):
+            named[record["db_id"]] += 1
+        if not faults and id_ is not None:
+            file.questions.setdefault(record["db_id"], []).append(layout.to_question(id_, record))
+    for database, count in named.items():
+        _find_database(file, database, count, root)
+    return file
+
+
+def _find_database(file: _File, name: str, count: int, root: Path) -> None:
+    """Look up one database of a question file and check its header."""
+    path = layout.locate_database(file.path, name)
+    if not os.path.lexists(path):
+        folder = path.parent.parent
+        archive = folder.with_name(f"{folder.name}.zip")
+        hint = f"; {archive.name} is not unpacked" if archive.exists() and not folder.exists() else ""
+        file.problems.add("missing databases", f"{relative(path, root)} ({count} questions{hint})")
+        return
+    file.databases[name] = path
+    if fault := layout.database_fault(path):
+        file.problems.add("unusable database files", f"{relative(path, root)} {fault}")
+
+
+def _gather(files: Sequence[_File], root: Path, excluded: set[str], problems: Problems) -> dict[str, Database]:
+    """Join the files' questions by database under their final ids, without the excluded ones."""
+    found: dict[str, Database] = {}
+    left = set(excluded)
+    for file in files:
+        stem = file.path.stem
+        prefix = f"{stem}/" if len(files) > 1 else ""
+        left -= {f"{stem}/{id_}" for id_ in file.ids} | {prefix + id_ for id_ in file.ids}
+        for name, path in file.databases.items():
+            before = found.get(name, Database(name, path, ()))
+            if before.path != path:
+                paths = f"{relative(before.path, root)} and {relative(path, root)}"
+                problems.add("databases of the same name", f"{paths}: keep one, or point data_dir at one folder")
+            every = file.questions.get(name, ())
+            kept = [q for q in every if excluded.isdisjoint((f"{stem}/{q.id}", prefix + q.id))]
+            if kept:
+                questions = (q._replace(id=prefix + q.id) for q in kept)
+                found[name] = before._replace(questions=(*before.questions, *questions))
+    if files and all(file.ids for file in files):  # next to a file that cannot be read, an id may only seem unknown
+        for id_ in sorted(left):
+            problems.add("excluded ids that no question has", shown(id_))
+    if not found and not problems:
+        problems.add("exclusions", "every question is excluded")
+    return dict(sorted(found.items()))
+
+
+def _tidy(statement: str) -> str:
+    """Drop blank lines and runs of spaces from a CREATE statement, outside of names, literals and comments."""
+    parts = []
+    for token in DDL_TOKEN.findall(statement.strip()):
+        if token.isspace():
+            _, newline, indent = token.rpartition("\n")
+            parts.append("\n    " if newline and indent else newline or " ")
+        else:
+            parts.append(token.rstrip() if token.startswith("--") else token)
+    end = "\n;" if parts and parts[-1].startswith("--") else ";"
+    return "".join(parts) + end
+
+
+def _normalised(text: str) -> str:
+    """``text`` without case, whitespace, punctuation and symbols; itself where nothing else is in it."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(char for char in folded if unicodedata.category(char)[0] not in "PZCS") or text
+
+
+def _place(seed: int, text: str) -> int:
+    """Return a question's place in the draw; generate_state is fixed across NumPy versions, shuffling is not."""
+    digest = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    return int(np.random.SeedSequence([seed, digest]).generate_state(1, np.uint64)[0])
+
+
+def _take(groups: Sequence[list[Question]], size: int, leave: int) -> tuple[tuple[Question, ...], list[list[Question]]]:
+    """Take groups in order while they fit into ``size`` and ``leave`` remain; the smallest one where none fits."""
+    taken: list[Question] = []
+    rest: list[list[Question]] = []
+    for at, group in enumerate(groups):
+        if len(taken) + len(group) <= size and len(rest) + len(groups) - at > leave:
+            taken.extend(group)
+        else:
+            rest.append(group)
+    return tuple(taken or rest.pop(rest.index(min(rest, key=len)))), rest

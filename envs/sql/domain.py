@@ -1,0 +1,102 @@
+"""A database with questions: the text-to-SQL domain, embedded or real."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from lse_gym.envs.domain import SPLITS, Domain, FeedbackMode, Outcome, Question, Split
+from lse_gym.envs.errors import DataError, unknown
+from lse_gym.envs.sql.compare import is_ordered, same_set, same_strict
+from lse_gym.envs.sql.executor import Limits, Result, execute_many
+from lse_gym.envs.sql.prompt import SEED_CONTEXT, extract_sql, frozen_part, render_report, system_message, user_message
+
+Scoring = Literal["set", "strict"]
+SCORINGS: tuple[Scoring, ...] = ("set", "strict")
+MAX_SCORED = 100_000  # outcomes kept, a few hundred bytes each
+WRONG_RESULT = "The statement runs, but its result is not the right one."
+
+
+class SQLDomain(Domain):
+    """Questions over one SQLite file, scored by execution.
+
+    Args:
+        name: name of the domain.
+        database: the SQLite file; only ever read.
+        schema: the schema as the prompt shows it.
+        splits: the questions, ``gold`` being SQL.
+        scoring: "set" is BIRD's official execution accuracy (equal sets of rows); "strict" wants equal multisets, and
+            equal lists where the gold orders.
+        oracle_context: everything there is to know, if anybody knows it.
+        limits: of one predicted statement.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        database: Path,
+        schema: str,
+        splits: Mapping[Split, Sequence[Question]],
+        *,
+        scoring: Scoring = "set",
+        oracle_context: str | None = None,
+        limits: Limits | None = None,
+    ):
+        if scoring not in SCORINGS:
+            raise unknown("scoring", scoring, SCORINGS)
+        self.name, self.database, self.splits, self.scoring = name, database, splits, scoring
+        self.seed_context, self.oracle_context = SEED_CONTEXT, oracle_context
+        self.limits = limits or Limits()
+        self._frozen = frozen_part(schema)
+        self._users = {q.id: user_message(q) for split in SPLITS for q in splits[split]}
+        self._gold: dict[str, Result] = {}
+        self._scored: dict[tuple[str, str], Outcome] = {}
+
+    def system(self, context: str) -> str:
+        """Overview, schema, output format and context."""
+        return system_message(self._frozen, context)
+
+    def user(self, question: Question) -> str:
+        """Evidence and question."""
+        return self._users[question.id]
+
+    def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
+        """Execution accuracy. Each statement runs once per question, each gold once per domain."""
+        keys = [(q.id, extract_sql(response)) for q, response in zip(questions, responses, strict=True)]
+        fresh = {key: q for key, q in zip(keys, questions, strict=True) if key not in self._scored}
+        if fresh:
+            self._run_gold(list(fresh.values()))
+            results = execute_many(self.database, [sql for _, sql in fresh], self.limits)
+            for (key, question), result in zip(fresh.items(), results, strict=True):
+                self._scored[key] = self._outcome(question, key[1], result)
+        outcomes = [self._scored[key] for key in keys]
+        while len(self._scored) > MAX_SCORED:
+            del self._scored[next(iter(self._scored))]
+        return outcomes
+
+    def report(
+        self, questions: Sequence[Question], responses: Sequence[str], outcomes: Sequence[Outcome], mode: FeedbackMode
+    ) -> str:
+        """The report of :func:`lse_gym.envs.sql.prompt.render_report`."""
+        return render_report(self._frozen, questions, outcomes, mode)
+
+    def _run_gold(self, questions: Sequence[Question]) -> None:
+        new = list({q.id: q for q in questions if q.id not in self._gold}.values())
+        if not new:
+            return
+        for question, result in zip(new, execute_many(self.database, [q.gold for q in new], self.limits), strict=True):
+            if result.error:
+                raise DataError(
+                    f"the gold SQL of question {question.id!r} in {self.name!r} fails: {result.error}. "
+                    "List the question in an exclude file."
+                )
+            self._gold[question.id] = result
+
+    def _outcome(self, question: Question, sql: str, result: Result) -> Outcome:
+        if result.error:
+            return Outcome(0.0, sql, result.error)
+        gold = self._gold[question.id].rows
+        if self.scoring == "set":
+            right = same_set(result.rows, gold)
+        else:
+            right = same_strict(result.rows, gold, ordered=is_ordered(question.gold))
+        return Outcome(1.0, sql) if right else Outcome(0.0, sql, WRONG_RESULT)

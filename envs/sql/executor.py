@@ -1,0 +1,381 @@
+"""Run untrusted SQL against a database that stays as it is.
+
+``execute`` and ``execute_many`` never raise because of the SQL: whatever a statement is or does, it becomes a
+:class:`Result`. Statements run in a small pool of subprocesses (``worker.py`` says what they are denied), which starts
+with the first call, is shared by the whole process, and ends with it. A process forked from this one starts its own.
+"""
+
+import atexit
+import contextlib
+import json
+import math
+import os
+import selectors
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lse_gym.envs.errors import ArgumentError, DataError, ExecutorError
+
+STATUSES = ("ok", "error", "denied", "timeout", "too_large", "crash")
+MAX_SQL_CHARS = 1_000_000  # longer texts are not sent; the worker has the same limit
+MAX_WORKERS = 4
+CHUNK = 32  # statements per request: amortises the two context switches of an exchange
+CHUNK_CHARS = 1_000_000
+KILL_GRACE_S = 3.0  # silence beyond the time limit; the worker's own alarm comes after 1 s
+START_S = 60.0
+_WORKER = Path(__file__).with_name("worker.py")
+_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # without them some interpreters cannot start
+
+
+class Limits(NamedTuple):
+    """What one statement may use. ``max_steps`` decides alike on every machine; ``timeout_s`` is the backstop.
+
+    Attributes:
+        timeout_s: wall-clock seconds, above 0, at most 86 400.
+        max_steps: instructions of SQLite's virtual machine, at least 1; checked every 10 000 (or every ``max_steps``).
+        max_rows: rows of the result, at least 1.
+        max_bytes: bytes of the result as JSON, at least 1. A single value is always capped at 10 MB.
+    """
+
+    timeout_s: float = 30.0
+    max_steps: int = 20_000_000
+    max_rows: int = 100_000
+    max_bytes: int = 32_000_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Result(NamedTuple):
+    """What a statement gave.
+
+    Attributes:
+        rows: tuples of None, int, float, str and bytes; text that is not UTF-8 has U+FFFD in its place.
+        columns: one name a column.
+        error: why there are no rows; empty if there was no error.
+        status: one of ``STATUSES``; ``"ok"`` exactly when ``error`` is empty.
+    """
+
+    rows: list[tuple]
+    columns: list[str]
+    error: str = ""
+    status: str = "ok"
+
+
+def execute(
+    database_path: str | os.PathLike[str],
+    sql: str,
+    *,
+    timeout_s: float = 30.0,
+    max_steps: int = 20_000_000,
+    max_rows: int = 100_000,
+    max_bytes: int = 32_000_000,
+) -> Result:
+    """Run one SELECT; see :func:`execute_many`, which is faster for several."""
+    return execute_many(database_path, [sql], Limits(timeout_s, max_steps, max_rows, max_bytes))[0]
+
+
+def execute_many(
+    database_path: str | os.PathLike[str], statements: Sequence[str], limits: Limits = DEFAULT_LIMITS
+) -> list[Result]:
+    """Run each statement on its own against a SQLite database, several at a time.
+
+    Args:
+        database_path: an existing SQLite file. It is opened immutable: no other process may write it meanwhile.
+        statements: any texts; each should be one SELECT (a trailing semicolon or comment is fine).
+        limits: what each statement may use.
+
+    Returns:
+        One result a statement, in the same order.
+
+    Raises:
+        ArgumentError: an argument of the wrong type or out of range.
+        DataError: no such database, not a SQLite file, or one with unfinished transactions beside it.
+        ExecutorError: the worker process cannot be started.
+    """
+    _check_limits(limits)
+    if isinstance(statements, str) or not all(isinstance(sql, str) for sql in statements):
+        raise ArgumentError(
+            f"statements={type(statements).__name__} is not a sequence of str. "
+            "Pass execute_many(path, ['SELECT 1']), or execute(path, 'SELECT 1') for one."
+        )
+    uri, signature = _check_database(database_path)
+    head = json.dumps({"uri": uri, "signature": signature, **limits._asdict()})[:-1]
+    return _pool.run(head, statements, limits)
+
+
+def _check_limits(limits: Limits) -> None:
+    for name, value in limits._asdict().items():
+        kinds = (int, float) if name == "timeout_s" else (int,)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value) or value <= 0:
+            kind = "number" if name == "timeout_s" else "whole number"
+            raise ArgumentError(
+                f"{name}={value!r} is not a positive {kind}. Leave it out for {getattr(DEFAULT_LIMITS, name)}."
+            )
+    if limits.timeout_s > 86_400:
+        raise ArgumentError(f"timeout_s={limits.timeout_s!r} is more than a day. Pass seconds, at most 86400.")
+
+
+def _check_database(path: str | os.PathLike[str]) -> tuple[str, list[int]]:
+    """Return the URI of a database and what identifies the file's present content."""
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"database_path={path!r} is not a path. Pass a str or pathlib.Path of a SQLite file.")
+    full = os.path.abspath(os.fsdecode(path))
+    try:
+        found = os.stat(full)
+        if not stat.S_ISREG(found.st_mode):
+            raise DataError(f"database_path={full!r} is not a regular file. Pass the path of a SQLite database file.")
+        with open(full, "rb") as file:
+            magic = file.read(16)
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"database_path={full!r} cannot be read ({error}). Pass an existing SQLite file.") from error
+    if magic != b"SQLite format 3\0":
+        raise DataError(f"database_path={full!r} is not a SQLite 3 database. Pass a file made by SQLite.")
+    for suffix in ("-wal", "-journal"):
+        with contextlib.suppress(OSError):
+            if os.stat(full + suffix).st_size:
+                raise DataError(
+                    f"database_path={full!r} has unfinished transactions in {suffix!r}, which reading would miss. "
+                    f"Close its writers, then run: sqlite3 {os.path.basename(full)} 'PRAGMA wal_checkpoint(TRUNCATE)'."
+                )
+    return Path(full).as_uri(), [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns]
+
+
+def _unblob(value: dict[str, str]) -> bytes:
+    return bytes.fromhex(value["x"])
+
+
+_decode = json.JSONDecoder(object_hook=_unblob).decode
+
+
+class _Worker:
+    """One subprocess and the state of the exchange with it."""
+
+    def __init__(self) -> None:
+        if os.name != "posix":
+            raise ExecutorError(f"The SQL executor does not run on {sys.platform!r}: use Linux, macOS or WSL.")
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_WORKER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                cwd="/",
+                env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
+                start_new_session=True,  # out of reach of the terminal's Ctrl-C, and killed as a group
+            )
+        except (OSError, ValueError) as error:
+            raise ExecutorError(f"sys.executable={sys.executable!r} cannot be started ({error}).") from error
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.input, self.output = self.process.stdin.fileno(), self.process.stdout.fileno()
+        os.set_blocking(self.input, False)  # both ends may fill up: never wait for one alone
+        self.ready = False
+        self.asked = 0
+        self.waiting: deque[int] = deque()  # indices of the statements not yet answered, in order
+        self.unsent = memoryview(b"")
+        self.received = bytearray()
+        self.heard_s = time.monotonic()
+
+    def ask(self, indices: list[int], payload: bytes) -> None:
+        self.asked, self.heard_s = len(indices), time.monotonic()
+        self.waiting.extend(indices)  # before the first byte goes out: from here on an interrupt costs this worker
+        self.unsent = memoryview(payload)
+        self.send()
+
+    def send(self) -> None:
+        try:
+            self.unsent = self.unsent[os.write(self.input, self.unsent) :]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self.unsent = memoryview(b"")  # it died; reading will tell
+
+    def receive(self) -> list | None:
+        """Return the answers that have arrived, or None at the end of the worker's life."""
+        data = os.read(self.output, 1 << 20)
+        self.received += data
+        self.heard_s = time.monotonic()
+        if b"\n" not in data:
+            return [] if data else None
+        end = self.received.rindex(b"\n")
+        text = self.received[:end].decode("ascii")
+        del self.received[: end + 1]
+        return _decode(f"[{text.replace(chr(10), ',')}]")
+
+    def close(self) -> int:
+        """End the process and everything it may have started; return its exit status."""
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        code = self.process.wait()
+        self.forget()
+        return code
+
+    def forget(self) -> None:
+        """Let go of the pipes: in a forked child, which must not keep its parent's worker alive."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        if self.process.returncode is None:
+            self.process.returncode = 0  # not our child: nothing to wait for, and no warning about it
+
+
+class _Pool:
+    """The workers of this process. One call at a time uses them; a call spreads over all of them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.workers: list[_Worker] = []
+
+    def run(self, head: str, statements: Sequence[str], limits: Limits) -> list[Result]:
+        with self.lock, selectors.DefaultSelector() as selector:
+            try:
+                return _Batch(self, selector, head, statements, limits).run()
+            finally:
+                for worker in [worker for worker in self.workers if worker.waiting]:  # an interrupt, or our own bug
+                    self.drop(worker)
+
+    def drop(self, worker: _Worker) -> int:
+        self.workers.remove(worker)
+        return worker.close()
+
+    def close(self) -> None:
+        while self.workers:
+            self.drop(self.workers[-1])
+
+    def after_fork(self) -> None:
+        for worker in self.workers:
+            worker.forget()
+        self.workers, self.lock = [], threading.Lock()
+
+
+class _Batch:
+    """One call: hands chunks of statements to the workers and gathers the answers."""
+
+    def __init__(
+        self, pool: _Pool, selector: selectors.BaseSelector, head: str, statements: Sequence[str], limits: Limits
+    ) -> None:
+        self.pool, self.selector, self.head, self.statements, self.limits = pool, selector, head, statements, limits
+        self.results = [_failed("too_large", f"the text is longer than {MAX_SQL_CHARS} characters")] * len(statements)
+        self.todo = deque(self.chunks())
+        self.crashed: set[int] = set()
+        self.watched: set[int] = set()
+
+    def chunks(self) -> list[list[int]]:
+        """Split what is short enough to be sent; small batches into small chunks, so that every worker has one."""
+        size = max(1, min(CHUNK, len(self.statements) // (2 * _worker_count())))
+        chunks: list[list[int]] = [[]]
+        chars = 0
+        for index, sql in enumerate(self.statements):
+            if len(sql) > MAX_SQL_CHARS:
+                continue
+            if chunks[-1] and (len(chunks[-1]) >= size or chars + len(sql) > CHUNK_CHARS):
+                chunks.append([])
+                chars = 0
+            chunks[-1].append(index)
+            chars += len(sql)
+        return [chunk for chunk in chunks if chunk]
+
+    def run(self) -> list[Result]:
+        workers = self.pool.workers
+        while True:
+            while len(workers) < min(_worker_count(), len(self.todo)):
+                workers.append(_Worker())
+            for worker in workers:
+                if self.todo and not worker.waiting:
+                    self.ask(worker, self.todo.popleft())
+            busy = [worker for worker in workers if worker.waiting]
+            if not busy:
+                return self.results
+            now = time.monotonic()
+            for key, _ in self.selector.select(max(0.0, min(self.deadline_s(worker) for worker in busy) - now)):
+                if key.data in workers:  # not dropped by the event before this one
+                    self.hear(key.data) if key.fd == key.data.output else self.send(key.data)
+            now = time.monotonic()
+            for worker in busy:
+                if worker in workers and worker.waiting and now > self.deadline_s(worker):
+                    self.bury(worker, "timeout")
+
+    def deadline_s(self, worker: _Worker) -> float:
+        return worker.heard_s + (self.limits.timeout_s + KILL_GRACE_S if worker.ready else START_S)
+
+    def ask(self, worker: _Worker, chunk: list[int]) -> None:
+        payload = f'{self.head},"statements":{json.dumps([self.statements[index] for index in chunk])}}}\n'
+        if worker.output not in self.watched:
+            self.watched.add(worker.output)
+            self.selector.register(worker.output, selectors.EVENT_READ, worker)
+        worker.ask(chunk, payload.encode("ascii"))
+        if worker.unsent:
+            self.selector.register(worker.input, selectors.EVENT_WRITE, worker)
+
+    def send(self, worker: _Worker) -> None:
+        worker.send()
+        if not worker.unsent:
+            self.selector.unregister(worker.input)
+
+    def hear(self, worker: _Worker) -> None:
+        try:
+            answers = worker.receive()
+            if answers is None:
+                return self.bury(worker, "")
+            for status, error, columns, rows in answers:
+                if status == "ready":
+                    worker.ready = True
+                else:
+                    self.results[worker.waiting.popleft()] = Result(list(map(tuple, rows)), columns, error, status)
+        except (ValueError, TypeError, IndexError):  # not the protocol: the worker's memory is not to be trusted
+            self.bury(worker, "crash")
+        return None
+
+    def bury(self, worker: _Worker, verdict: str) -> None:
+        """End a worker that hung or died, and decide about the statements it has not answered.
+
+        Which of several was the culprit cannot be told, so each runs again alone. Alone, a hang is final and a crash is
+        tried once more: it may have been the machine's memory, or someone's kill, rather than the statement.
+        """
+        for fd in (worker.input, worker.output):
+            with contextlib.suppress(KeyError):
+                self.selector.unregister(fd)
+        self.watched.discard(worker.output)
+        unanswered = list(worker.waiting)
+        code = self.pool.drop(worker)
+        if not worker.ready:
+            raise ExecutorError(
+                f"The SQL worker ended with status {code} before it was ready. Try: {sys.executable} -I -S {_WORKER}"
+            )
+        hung = verdict == "timeout" or code == -signal.SIGALRM
+        if worker.asked > 1 or (not hung and unanswered[0] not in self.crashed):
+            if worker.asked == 1:
+                self.crashed.update(unanswered)
+            self.todo.extend([index] for index in unanswered)
+        elif hung:
+            self.results[unanswered[0]] = _failed("timeout", f"stopped after {self.limits.timeout_s:g} s")
+        else:
+            self.results[unanswered[0]] = _failed("crash", "the statement crashed SQLite")
+
+
+def _failed(status: str, error: str) -> Result:
+    return Result([], [], error, status)
+
+
+def _worker_count() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MAX_WORKERS, cores)
+
+
+_pool = _Pool()
+atexit.register(_pool.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.after_fork)

@@ -1,0 +1,158 @@
+"""The embedded family: databases, questions and golds made from a theme and a seed, alike in every process."""
+
+import os
+import re
+import sqlite3
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from lse_gym.envs.cache import cache_dir
+from lse_gym.envs.domain import SPLITS, Family, Question, Split
+from lse_gym.envs.errors import unknown
+from lse_gym.envs.sql.domain import Scoring, SQLDomain
+from lse_gym.envs.sql.procedural.forms import compile_form, draw_form, literal_reading, say, true_reading
+from lse_gym.envs.sql.procedural.rules import oracle_context
+from lse_gym.envs.sql.procedural.themes import TEST_THEMES, TRAIN_THEMES
+from lse_gym.envs.sql.procedural.world import World, draw_world, tables
+from lse_gym.envs.sql.prompt import SEED_CONTEXT
+
+SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 60}
+THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
+GUESSABLE = 0.25  # share of questions that a literal reader gets right by luck
+MAX_LISTED = 60  # rows of a gold result
+NAME = re.compile(r"([a-z]+)-(\d{1,6})")
+
+
+class ProceduralFamily(Family):
+    """Domains ``<theme>-<seed>``: any seed from 0 to 999999, the group "train" and the group "test".
+
+    Themes of the two groups share no table, column or adjective, so nothing but skill carries over.
+
+    Args:
+        split_seed: another seed draws other questions over the same databases.
+        scoring: see :class:`lse_gym.envs.sql.domain.SQLDomain`.
+    """
+
+    groups: Mapping[str, Sequence[str]] = {
+        "train": [f"{theme.name}-{seed}" for theme in TRAIN_THEMES for seed in range(8)],
+        "test": [f"{theme.name}-{seed}" for seed in range(5) for theme in TEST_THEMES],
+    }
+
+    def __init__(self, split_seed: int = 0, scoring: Scoring = "set"):
+        self.split_seed, self.scoring = split_seed, scoring
+
+    def check(self, name: str) -> None:
+        """Raise :class:`UnknownNameError` unless ``name`` is ``<theme>-<seed>`` of a known theme."""
+        match = NAME.fullmatch(name) if isinstance(name, str) else None
+        if match is None or match[1] not in THEMES:
+            advice = "Any other seed works too, e.g. 'library-17'."
+            raise unknown("domain", name, [*(f"{theme}-0" for theme in THEMES), *self.groups], advice)
+
+    def load(self, name: str) -> SQLDomain:
+        """Make the domain, or take it from memory."""
+        self.check(name)
+        return _load(name, self.split_seed, self.scoring)
+
+
+@lru_cache(maxsize=64)
+def _load(name: str, split_seed: int, scoring: Scoring) -> SQLDomain:
+    theme_name, seed = name.rsplit("-", 1)
+    theme_number = list(THEMES).index(theme_name)
+    stream = [theme_number, int(seed)]
+    rng = np.random.default_rng(np.random.SeedSequence(stream))
+    world = draw_world(THEMES[theme_name], rng)
+    script = _script(world, rng)
+    schema = "\n\n".join(statement for statement, _ in script)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        _fill(connection, script)
+        splits = draw_questions(world, connection, [*stream, split_seed])
+    return SQLDomain(
+        name, _file(name, script), schema, splits, scoring=scoring, oracle_context=oracle_context(SEED_CONTEXT, world)
+    )
+
+
+def _script(world: World, rng: np.random.Generator) -> list[tuple[str, tuple[str, list[tuple]]]]:
+    script = []
+    for table, (definitions, rows) in tables(world, rng).items():
+        create = f"CREATE TABLE {table} (\n  " + ",\n  ".join(definitions) + "\n);"
+        script.append((create, (f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)))
+    return script
+
+
+def _fill(connection: sqlite3.Connection, script: list[tuple[str, tuple[str, list[tuple]]]]) -> None:
+    for create, (insert, rows) in script:
+        connection.execute(create)
+        connection.executemany(insert, rows)
+    connection.commit()
+
+
+def _file(name: str, script: list[tuple[str, tuple[str, list[tuple]]]]) -> Path:
+    digest = blake2b(repr(script).encode(), digest_size=8).hexdigest()
+    folder = cache_dir() / "text-to-sql"
+    path = folder / f"{name}-{digest}.sqlite"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+        os.close(handle)
+        try:
+            with closing(sqlite3.connect(temporary)) as connection:
+                _fill(connection, script)
+            os.replace(temporary, path)  # atomic: several processes may make it at once
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def draw_questions(
+    world: World, connection: sqlite3.Connection, stream: Sequence[int]
+) -> dict[Split, tuple[Question, ...]]:
+    """Draw the three splits, disjoint by text; item i of split s comes from ``SeedSequence([*stream, s, i])``."""
+    taken: set[str] = set()
+    return {
+        split: tuple(
+            _draw_question(world, connection, f"{split}-{index}", [*stream, number, index], taken)
+            for index in range(SIZES[split])
+        )
+        for number, split in enumerate(SPLITS)
+    }
+
+
+def _draw_question(
+    world: World, connection: sqlite3.Connection, name: str, stream: Sequence[int], taken: set[str]
+) -> Question:
+    theme, truth, literal = world.theme, true_reading(world), literal_reading(world)
+    rng = np.random.default_rng(np.random.SeedSequence(stream))
+    guessable = rng.random() < GUESSABLE
+    while True:
+        form = draw_form(theme, rng)
+        gold, guess = compile_form(form, theme, truth), compile_form(form, theme, literal)
+        if not any(f.kind != "name" for f in form.filters) and not form.measure and form.role != "event":
+            continue  # the schema alone would tell
+        text = say(form, theme, rng)
+        rows = connection.execute(gold).fetchall()
+        lucky = not any(theme.entity(r).other in text for r in ("event", "person", "thing", "place"))
+        lucky = lucky and set(connection.execute(guess).fetchall()) == set(rows)
+        if text in taken or not _informative(rows) or lucky != guessable or _tied(form.op, gold, connection):
+            continue
+        taken.add(text)
+        return Question(name, text, gold, difficulty="simple" if len(form.filters) < 2 else "moderate")
+
+
+def _informative(rows: list[tuple]) -> bool:
+    return 0 < len(rows) <= MAX_LISTED and rows[0][-1] not in (None, 0)
+
+
+def _tied(op: str, gold: str, connection: sqlite3.Connection) -> bool:
+    """Whether the best row is not the only best one, so that either order would be right."""
+    if op != "top":
+        return False
+    column = gold.split(" ORDER BY ")[1].split(" DESC")[0]
+    best = gold.replace("SELECT ", f"SELECT {column}, ", 1).replace("LIMIT 1", "LIMIT 2")
+    values = [row[0] for row in connection.execute(best)]
+    return len(values) == 2 and values[0] == values[1]

@@ -1,0 +1,83 @@
+"""The batched vector env: many episodes side by side, one model batch a step for all of them."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from lse_gym.envs.core import ContextEnv, Info, Observation
+from lse_gym.envs.evaluator import drive
+
+
+class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
+    """Sub-envs that share one model batch; every result is bit-identical to that of the same envs one by one.
+
+    Text arrives as a tuple of strings, one a sub-env; numbers as arrays with a leading axis of length ``num_envs``.
+    A finished episode is reset in the same step (``AutoresetMode.SAME_STEP``): its last observation and info are in
+    ``infos["final_obs"]`` and ``infos["final_info"]``. Every sub-env has a budget of its own.
+
+    Args:
+        num_envs: number of sub-envs.
+        kwargs: arguments of the env class.
+    """
+
+    env_class: ClassVar[type[ContextEnv]]
+    metadata: ClassVar[dict[str, Any]] = {**ContextEnv.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def __init__(self, num_envs: int = 1, **kwargs: Any):
+        self.num_envs = num_envs
+        self.envs = [self.env_class(**kwargs) for _ in range(num_envs)]
+        first = self.envs[0]
+        self.model, self.render_mode = first.model, first.render_mode
+        self.single_observation_space, self.single_action_space = first.observation_space, first.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Reset every sub-env; an int seed gives ``seed + i`` to sub-env ``i``, options go to all of them."""
+        if seed is None or isinstance(seed, int):
+            seed = [None if seed is None else seed + i for i in range(self.num_envs)]
+        tasks = [env.reset_task(seed=s, options=options) for env, s in zip(self.envs, seed, strict=True)]
+        results = drive(tasks, self.model)
+        infos: dict[str, Any] = {}
+        for i, (_, info) in enumerate(results):
+            infos = self._add_info(infos, info, i)
+        return self._batch([observation for observation, _ in results]), infos
+
+    def step(
+        self, actions: Sequence[str]
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Step every sub-env with its own text, all evaluations in one model batch."""
+        tasks = [env.step_task(action) for env, action in zip(self.envs, actions, strict=True)]
+        results = drive(tasks, self.model)
+        observations: list[Observation] = [result[0] for result in results]
+        infos: dict[str, Any] = {}
+        done = [i for i, (_, _, terminated, truncated, _) in enumerate(results) if terminated or truncated]
+        fresh: list[tuple[Observation, Info]] = drive([self.envs[i].reset_task() for i in done], self.model)
+        restarted = dict(zip(done, fresh, strict=True))
+        for i, (observation, _, _, _, info) in enumerate(results):
+            if i in restarted:
+                observations[i] = restarted[i][0]
+                infos = self._add_info(infos, {"final_obs": observation, "final_info": info}, i)
+                info = restarted[i][1]
+            infos = self._add_info(infos, info, i)
+        rewards = np.array([result[1] for result in results], dtype=np.float64)
+        terminated = np.array([result[2] for result in results], dtype=np.bool_)
+        truncated = np.array([result[3] for result in results], dtype=np.bool_)
+        return self._batch(observations), rewards, terminated, truncated, infos
+
+    def render(self) -> tuple[str | None, ...]:
+        """What each sub-env renders."""
+        return tuple(env.render() for env in self.envs)
+
+    @staticmethod
+    def _batch(observations: Sequence[Observation]) -> Observation:
+        return {
+            key: tuple(values) if isinstance(values[0], str) else np.stack(values)
+            for key in observations[0]
+            for values in [[observation[key] for observation in observations]]
+        }
