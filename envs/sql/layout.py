@@ -100,7 +100,7 @@ def _subfolders(folder: Path) -> list[Path]:
             names = sorted(entry.name for entry in entries if entry.is_dir())
     except OSError:
         return []
-    return [folder / name for name in names if not name.startswith((".", "__MACOSX"))]
+    return [folder / name for name in names if not name.startswith(".")]
 
 
 def _report_ambiguous(root: Path, found: list[Path], problems: Problems) -> None:

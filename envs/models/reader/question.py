@@ -131,6 +131,7 @@ def understand(question: str, schema: Schema, knowledge: Knowledge, choose=lambd
     if measure is None and operation not in ("COUNT", "LIST"):
         operation = "LIST"
     column = _shown(reading, schema.tables[table], operation)
+    reading.used.update(j for i, word in enumerate(reading.lower) if word == "in" for j in _unit_after(reading, i))
     unexplained = [
         (i, s)
         for i, s in enumerate(reading.stems)
@@ -205,7 +206,7 @@ def _amounts(reading: _Reading, table: str) -> list[Condition]:
 
 
 def _unit_after(reading: _Reading, i: int) -> set[int]:
-    """The position of a word such as "dollars" right after a number."""
+    """The position of a word such as "dollars" right after position ``i``."""
     after = i + 1
     free = after < len(reading.words) and after not in reading.used and reading.lower[after] not in STOP
     return {after} if free and after not in reading.tables and after + 1 not in reading.tables else set()

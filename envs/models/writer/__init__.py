@@ -1,1 +1,59 @@
-"""The offline editor ``writer``."""
+"""The offline editor ``writer``: reads an editor prompt as text and writes rules and worked examples."""
+
+from collections.abc import Sequence
+
+from lse_gym.envs.editing import read_editor_prompt
+from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.offline import count_tokens
+from lse_gym.envs.models.reader.schema import parse_schema
+from lse_gym.envs.models.worked import Example, find_examples, render_examples
+from lse_gym.envs.models.writer.examples import compact_sql, merge_examples
+from lse_gym.envs.models.writer.induce import learn, solves
+from lse_gym.envs.models.writer.report import read_report
+from lse_gym.envs.models.writer.rulebook import Rulebook
+
+
+class Writer(TaskModel):
+    """Edits text-to-SQL contexts: explains gold answers by rules where it can, and keeps worked examples where not.
+
+    Like the LLM editors it stands in for, it sees the editor prompt alone: the context, and the report with questions,
+    answers and golds. Under feedback without golds it has nothing to learn from and returns the context as it was.
+    """
+
+    name = "writer"
+    revision = "1"
+
+    def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer each request by itself."""
+        return [self._respond(request) for request in requests]
+
+    def count_tokens(self, text: str) -> int:
+        """One token per four characters."""
+        return count_tokens(text)
+
+    def _respond(self, request: Request) -> Response:
+        text = edit(request.user, request.seed)
+        return Response(text, count_tokens(request.system) + count_tokens(request.user), count_tokens(text))
+
+
+def edit(prompt: str, seed: int) -> str:
+    """The writer's answer to an editor prompt: a line of reasoning and the new context in tags."""
+    task = read_editor_prompt(prompt)
+    if task is None:
+        return "This is not a request to improve instructions."
+    frozen, problems = read_report(task.report)
+    schema = parse_schema(frozen)
+    book = Rulebook(task.context, frozen)
+    known = set(book.rules.values())
+    unsolved = learn(problems, schema, book)
+    rules = book.render()[: task.max_chars]
+    old = [e for e in find_examples(task.context) if not solves(e.question, e.sql, schema, book)]
+    new = [Example(p.question, compact_sql(p.gold, schema=frozen)) for p in unsolved]
+    kept = merge_examples(old, new, max(0, task.max_chars - len(rules) - 2), seed)
+    examples = render_examples(kept)
+    context = f"{rules}\n\n{examples}".strip() if kept else rules
+    learnt = len(set(book.rules.values()) - known)
+    return (
+        f"{sum(not p.right for p in problems)} of {len(problems)} problems were wrong. {learnt} rules are new, "
+        f"{len(kept)} worked examples are kept.\n<prompt>\n{context}\n</prompt>"
+    )

@@ -205,8 +205,8 @@ def merge_examples(
             kept.insert(0, kept.pop(number))
     return _fit(kept, max_chars, schema)
 
-INSERT = 10
-POW = 0.5
+INSERT = 30
+POW = 2.0
 
 def _fit(kept: list[Example], max_chars: int, schema: str) -> list[Example]:
     """Drop examples until the rest fits: first what the others can answer, then the long and long unused."""

@@ -113,7 +113,7 @@ FARM = Theme(
     ),
     measures=(
         Measure("event", "yield", ("yield",), 2, 90, "tonnes", (1, 1000)),
-        Measure("thing", "cost", ("seed_cost", "total_cost"), 5, 200),
+        Measure("thing", "cost", ("seed_cost", "full_cost"), 5, 200),
         Measure("event", "moisture", ("moisture",), 5, 60, sentinels=(-1, 99)),
     ),
     adjectives=(Adjective("thing", "slow", "growing_days"), Adjective("event", "labour-intensive", "hours")),

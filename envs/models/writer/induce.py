@@ -1,0 +1,209 @@
+"""How the writer learns rules: it answers each question itself and explains, one by one, the differences to the gold."""
+
+import re
+from collections.abc import Sequence
+
+from lse_gym.envs.models.reader.compose import compose
+from lse_gym.envs.models.reader.question import STOP, TOKEN, Condition, Understanding, understand
+from lse_gym.envs.models.reader.rules import Rule, stem, stems
+from lse_gym.envs.models.reader.schema import Schema
+from lse_gym.envs.models.writer.report import Problem
+from lse_gym.envs.models.writer.rulebook import Rulebook
+from lse_gym.envs.models.writer.statement import Statement, read_statement
+
+MAX_EXPLANATIONS = 8  # differences explained per problem
+AMOUNT = re.compile(r"(.+?) (>=|<=|>|<) (\d+(?:\.\d+)?)")
+YEAR = re.compile(r"(.+) = '((?:19|20)\d\d)'")
+MIN_WITNESSES = 2  # problems that must agree before something counts as a standing filter
+
+
+def learn(problems: Sequence[Problem], schema: Schema, book: Rulebook) -> list[Problem]:
+    """Revise ``book`` by the problems; returns those that its rules do not answer."""
+    golds = [(problem, gold) for problem in problems if (gold := read_statement(problem.gold))]
+    for rule in _standing_filters(golds, schema):
+        book.add(rule)
+    for _ in range(2):  # what a later problem taught may explain an earlier one
+        for problem, gold in golds:
+            for _ in range(MAX_EXPLANATIONS):
+                if not _explain(problem.question, gold, golds, schema, book):
+                    break
+    return [problem for problem in problems if problem.gold and not solves(problem.question, problem.gold, schema, book)]
+
+
+def solves(question: str, gold_sql: str, schema: Schema, book: Rulebook) -> bool:
+    """Whether the rules of ``book`` lead from the question to the gold statement."""
+    ours, gold = _answer(question, schema, book)[1], read_statement(gold_sql)
+    return gold is not None and ours is not None and _alike(ours) == _alike(gold)
+
+
+def _alike(statement: Statement) -> tuple:
+    measure = statement.measure if statement.order else None
+    return statement._replace(order=measure[0] if measure else statement.order)
+
+
+def _answer(question: str, schema: Schema, book: Rulebook) -> tuple[Understanding | None, Statement | None]:
+    knowledge = book.knowledge()
+    understood = understand(question, schema, knowledge)
+    return understood, read_statement(compose(understood, schema, knowledge)) if understood else None
+
+
+def _explain(
+    question: str, gold: Statement, golds: Sequence[tuple[Problem, Statement]], schema: Schema, book: Rulebook
+) -> bool:
+    """Find one rule that brings our answer closer to the gold; False when there is none."""
+    understood, ours = _answer(question, schema, book)
+    if understood is None or ours is None or _alike(ours) == _alike(gold):
+        return False
+    missing, extra = gold.where - ours.where, ours.where - gold.where
+    rule, words = (
+        _synonym(question, understood, gold, schema, book)
+        or _year(missing, extra)
+        or _amount(missing, extra, understood)
+        or _word(missing, understood, golds, schema, book)
+        or _measure(ours, gold, understood)
+        or _guard(missing, ours, gold)
+        or _join(ours, gold)
+        or (None, "")
+    )
+    if rule is None:
+        return _unlearn(extra, gold, ours, book)
+    key = book._key(rule)
+    if book.rules.get(key) == rule:
+        return False
+    book.add(rule, words)
+    return True
+
+
+def _standing_filters(golds: Sequence[tuple[Problem, Statement]], schema: Schema) -> list[Rule]:
+    """Conditions that every gold over a table has, though the questions share no word that could ask for them."""
+    found = []
+    for table in schema.tables:
+        using = [(problem, gold) for problem, gold in golds if table in gold.tables]
+        if len(using) < MIN_WITNESSES:
+            continue
+        nouns = {stem(word) for name in schema.tables for word in name.split("_")}
+        common = set.intersection(*(set(stems(problem.question)) for problem, _ in using)) - STOP - nouns
+        shared = frozenset.intersection(*(gold.where for _, gold in using))
+        asked = " ".join(problem.question for problem, _ in using)
+        for condition in sorted(shared):
+            values = re.findall(r"'([^']+)'", condition)
+            if not common and condition.startswith(f"{table}.") and not any(value in asked for value in values if len(value) > 2):
+                found.append(Rule("filter", (table,), condition))
+    return found
+
+
+def _synonym(
+    question: str, understood: Understanding, gold: Statement, schema: Schema, book: Rulebook
+) -> tuple[Rule, str] | None:
+    """A plural that nothing explains stands for a table that the question does not name."""
+    words = TOKEN.findall(question)
+    named = {rule.sql for rule in book.rules.values() if rule.kind == "table" and set(rule.trigger) <= set(stems(question))}
+    named |= {t for t in schema.tables if set(stems(t.replace("_", " "))) <= set(stems(question))}
+    asked = [t for t in gold.tables if t not in named]
+    asked = [t for t in asked if t == gold.table or any(f"{t}." in c for c in (*gold.where, gold.select))]
+    plurals = [(i, s) for i, s in understood.unexplained if words[i].lower() != s and words[i].islower()]
+    if not asked or not plurals:
+        return None
+    if gold.table in asked and (understood.table != gold.table or len(asked) == len(plurals) == 1):
+        position, noun = plurals[0]
+        return Rule("table", (noun,), gold.table), words[position]
+    if len(asked) == 1 and len(plurals) == 1:
+        position, noun = plurals[0]
+        return Rule("table", (noun,), asked[0]), words[position]
+    return None
+
+
+def _year(missing: frozenset[str], extra: frozenset[str]) -> tuple[Rule, str] | None:
+    for theirs in sorted(missing):
+        match = YEAR.fullmatch(theirs)
+        for mine in sorted(extra) if match else ():
+            other = YEAR.fullmatch(mine)
+            column = re.search(r"\w+\.\w+", mine)
+            if match and other and column and other[2] == match[2] and column[0] in theirs:
+                return Rule("year", (column[0],), match[1]), ""
+    return None
+
+
+def _amount(missing: frozenset[str], extra: frozenset[str], understood: Understanding) -> tuple[Rule, str] | None:
+    for theirs in sorted(missing):
+        match = AMOUNT.fullmatch(theirs)
+        for condition in understood.conditions if match else ():
+            other = AMOUNT.fullmatch(condition.sql)
+            if match and other and condition.sql in extra and other.groups()[1:] == match.groups()[1:]:
+                return Rule("expression", condition.phrase, match[1]), ""
+    return None
+
+
+def _word(
+    missing: frozenset[str],
+    understood: Understanding,
+    golds: Sequence[tuple[Problem, Statement]],
+    schema: Schema,
+    book: Rulebook,
+) -> tuple[Rule, str] | None:
+    """A word that was guessed, or that an old rule got wrong, stands for a condition that every gold with it has."""
+    wrong = [c for c in understood.conditions if c.sql not in missing and c.source != "schema" and c.phrase != ("year",)]
+    for condition in wrong:
+        candidates = _candidates(condition, missing, golds)
+        table = condition.sql.split(".")[0]
+        same = [c for c in candidates if c.startswith(f"{table}.")] or candidates
+        taken = {rule.sql for rule in book.rules.values() if rule.trigger != condition.phrase}
+        free = [c for c in same if c not in taken] or same
+        if len(free) == 1 and len([c for c in wrong if c.sql.startswith(f"{table}.")]) <= max(1, len(same)):
+            return Rule("condition", condition.phrase, free[0]), ""
+    del schema
+    return None
+
+
+def _candidates(
+    condition: Condition, missing: frozenset[str], golds: Sequence[tuple[Problem, Statement]]
+) -> list[str]:
+    said = [gold.where for problem, gold in golds if set(condition.phrase) <= set(stems(problem.question))]
+    if not said or condition.sql in frozenset.intersection(*said):
+        return []
+    silent = [gold.where for problem, gold in golds if not set(condition.phrase) <= set(stems(problem.question))]
+    everywhere = missing.intersection(*said) if said else missing
+    return sorted(c for c in everywhere if not YEAR.fullmatch(c) and not any(c in where for where in silent))
+
+
+def _measure(ours: Statement, gold: Statement, understood: Understanding) -> tuple[Rule, str] | None:
+    mine, theirs = ours.measure, gold.measure
+    if not understood.measure or not mine or not theirs or mine == theirs or not understood.measure.phrase:
+        return None
+    if gold.order and mine[0] == theirs[0]:
+        return None
+    if ours.select.split("(")[0] != gold.select.split("(")[0] and not gold.order:
+        return None
+    return Rule("expression", understood.measure.phrase, "".join(theirs)), ""
+
+
+def _guard(missing: frozenset[str], ours: Statement, gold: Statement) -> tuple[Rule, str] | None:
+    used = " ".join(gold.where | {gold.select, gold.order})
+    for condition in sorted(missing):
+        match = re.fullmatch(r"(\w+\.\w+) (?:<>|!=|IS NOT) .+", condition)
+        if match and gold.measure and match[1] == gold.measure[0]:
+            return Rule("guard", (match[1],), condition), ""
+        if match and any(AMOUNT.fullmatch(c) and match[1] in c for c in gold.where) and used.count(match[1]) > 1:
+            return Rule("guard", (match[1],), condition), ""
+    del ours
+    return None
+
+
+def _join(ours: Statement, gold: Statement) -> tuple[Rule, str] | None:
+    if ours.table != gold.table:
+        return None
+    for table, on in gold.joins.items():
+        if table in ours.joins and ours.joins[table] != on:
+            return Rule("join", (gold.table, table), on), ""
+    return None
+
+
+def _unlearn(extra: frozenset[str], gold: Statement, ours: Statement, book: Rulebook) -> bool:
+    """Drop a rule that put a condition into our answer which the gold does not have."""
+    if ours.table != gold.table:
+        return False
+    for rule in list(book.rules.values()):
+        if rule.sql in extra and rule.kind in ("condition", "filter", "guard"):
+            book.drop(rule)
+            return True
+    return False

@@ -1,0 +1,72 @@
+"""Simple SELECT statements as parts that can be compared one by one."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+SIMPLE = re.compile(
+    r"SELECT (?P<select>.+?) FROM (?P<table>\w+)(?P<joins>(?: (?:INNER )?JOIN \w+ ON [\w.]+ = [\w.]+)*)"
+    r"(?: WHERE (?P<where>.+?))?(?P<group> GROUP BY [\w., ]+)?(?: ORDER BY (?P<order>.+?) (?P<way>DESC|ASC))?(?P<limit> LIMIT \d+)?",
+    re.IGNORECASE,
+)
+AGGREGATE = re.compile(r"(AVG|SUM|MAX|MIN)\(([\w.]+)\)(\s*[*/]\s*[\d.]+)?", re.IGNORECASE)
+NESTED = re.compile(r"\(\s*SELECT\b|\b(UNION|EXCEPT|INTERSECT|HAVING)\b", re.IGNORECASE)
+
+
+class Statement(NamedTuple):
+    """A statement without subqueries: every part as text."""
+
+    select: str
+    table: str
+    joins: dict[str, str]
+    where: frozenset[str]
+    tail: str
+    order: str
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables, the first one first."""
+        return [self.table, *self.joins]
+
+    @property
+    def measure(self) -> tuple[str, str] | None:
+        """Column and scaling of the aggregate or ranking, if there is one."""
+        match = AGGREGATE.search(self.select)
+        if match:
+            return match[2], match[3] or ""
+        return (self.order, "") if re.fullmatch(r"[\w.]+", self.order) else None
+
+
+@lru_cache(maxsize=8192)
+def read_statement(sql: str) -> Statement | None:
+    """Take a statement apart; None where it is not a simple one with qualified columns."""
+    sql = re.sub(r"\s+", " ", sql).strip().rstrip(";").strip()
+    match = SIMPLE.fullmatch(sql)
+    if not match or NESTED.search(sql) or '"' in sql:
+        return None
+    joins = {}
+    for table, on in re.findall(r"JOIN (\w+) ON ([\w.]+ = [\w.]+)", match["joins"] or "", re.IGNORECASE):
+        joins[table.lower()] = " = ".join(sorted(on.lower().split(" = ")))
+    where = frozenset(conjuncts(match["where"] or ""))
+    tail = f"{match['group'] or ''}{match['way'] or ''}{match['limit'] or ''}".upper()
+    return Statement(match["select"], match["table"].lower(), joins, where, tail, match["order"] or "")
+
+
+def conjuncts(where: str) -> list[str]:
+    """The conditions of a WHERE clause, split at every AND outside of parentheses, quotes and BETWEEN.
+
+    >>> conjuncts("a.b = 'x AND y' AND (c.d OR c.e) AND f.g BETWEEN 1 AND 2")
+    ["a.b = 'x AND y'", '(c.d OR c.e)', 'f.g BETWEEN 1 AND 2']
+    """
+    parts, depth, start, between = [], 0, 0, False
+    for match in re.finditer(r"'(?:[^']|'')*'|[()]|\bBETWEEN\b|\bAND\b", where, re.IGNORECASE):
+        word = match[0].upper()
+        depth += (word == "(") - (word == ")")
+        if word == "BETWEEN":
+            between = True
+        elif word == "AND" and depth == 0:
+            if not between:
+                parts.append(where[start : match.start()].strip())
+                start = match.end()
+            between = False
+    return [part for part in [*parts, where[start:].strip()] if part]
