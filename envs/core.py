@@ -1,6 +1,6 @@
 """The core env: one step is one context edit, its reward the improvement on held-out questions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypedDict
 
@@ -50,6 +50,13 @@ class CoreOptions(TypedDict, total=False):
     max_chars: int
     record: str | None
     render_mode: str | None
+
+
+def check_names(options: Mapping[str, object], *own: str) -> None:
+    """Raise :class:`UnknownNameError` for an argument that is neither shared nor one of an env's ``own``."""
+    for name in options:
+        if name not in CoreOptions.__annotations__:
+            raise unknown("argument", name, [*CoreOptions.__annotations__, *own])
 
 
 class State(NamedTuple):

@@ -148,8 +148,8 @@ class Session:
             f"hard_heap_limit={MAX_HEAP_BYTES}",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        # Loads the schema, so that no statement is charged its steps, and declares the JSON tables, which the authorizer
-        # would take for a change of the schema. Other virtual tables stay out of reach.
+        # Loads the schema, so that no statement is charged its steps, and declares the JSON tables, which the
+        # authorizer would take for a change of the schema. Other virtual tables stay out of reach.
         with contextlib.suppress(sqlite3.DatabaseError):  # a broken file: every statement will say so
             connection.execute("SELECT 1 FROM sqlite_master, json_each('[]'), json_tree('[]')").fetchall()
         for limit, value in LIMITS.items():

@@ -19,6 +19,9 @@ class Analogy(NamedTuple):
 
 
 MAX_VALUE_WORDS = 4
+COMPOSE_ABOVE = 0.7  # cost of an analogy with one example from which two together are tried
+COMPOSE_COST = 0.3
+MAX_SPLITS = 3
 UNFILLED = 3.0  # cost of a slot without a value: the example's own value would stand in the answer
 MAX_CANDIDATES = 6  # examples aligned word by word; the index ranks the rest below them
 MAX_QUESTION_WORDS = 60
@@ -178,11 +181,17 @@ def parse(example: Example) -> Parsed:
     return Parsed(tuple(part for part in template if part != -1), tuple(pieces), tuple(slots), tuple(values))
 
 
+_JOINED = re.compile(
+    r"(?:\w+\.)?(\w+)\s*(?:=|\bIN\b)\s*(?:\(\s*SELECT\s+(?:DISTINCT\s+)?(?:\w+\.)?|\w+\.)(\w+)", re.I
+)
+
+
 class Index:
     """The examples of one context, ready for questions."""
 
     def __init__(self, examples: tuple[Example, ...], schema: str) -> None:
         self.parsed = [parse(example) for example in examples]
+        self.sqls = [example.sql for example in examples]
         self.schema = Schema(schema)
         frequency: Counter[str] = Counter()
         self.kinds: dict[str, set[str]] = defaultdict(set)  # value -> columns it was compared with
@@ -209,7 +218,11 @@ class Index:
         shared: Counter[tuple[str, str]] = Counter()
         for columns in self.kinds.values():
             shared.update((a, b) for a in columns for b in columns)
-        return {pair for pair, count in shared.items() if count >= 2 or pair[0] == pair[1]}
+        alike = {pair for pair, count in shared.items() if count >= 2 or pair[0] == pair[1]}
+        for sql in self.sqls:
+            for a, b in _JOINED.findall(sql):
+                alike |= {(a.lower(), b.lower()), (b.lower(), a.lower())}
+        return alike | {(a, d) for a, b in alike for c, d in alike if b == c}
 
     def weight(self, word: str) -> float:
         """How much it matters that this word of a question stays unmatched."""
@@ -284,7 +297,14 @@ class Alignment(NamedTuple):
 
 def _align(index: Index, parsed: Parsed, words: Sequence[Word]) -> Alignment:
     """Align template and question by dynamic programming over edits; slots take one to four words."""
-    template = parsed.template
+    best, back = _table(index, parsed, parsed.template, words)
+    return _trace(parsed.template, words, best, back)
+
+
+def _table(
+    index: Index, parsed: Parsed, template: Sequence[str | int], words: Sequence[Word]
+) -> tuple[list[list[float]], list[list[int]]]:
+    """The cheapest costs of reading each prefix of the question as each prefix of the template, and the last moves."""
     inserts = [index.weight(word.stem) * (1.0 if word.stem in index.known else 1.3) for word in words]
     width = len(words) + 1
     best: list[list[float]] = [[0.0] * width]
@@ -320,7 +340,7 @@ def _align(index: Index, parsed: Parsed, words: Sequence[Word]) -> Alignment:
                 row[j], moves[j] = cost, move
         best.append(row)
         back.append(moves)
-    return _trace(template, words, best, back)
+    return best, back
 
 
 def _trace(template: tuple[str | int, ...], words: Sequence[Word], best: list[list[float]], back: list[list[int]]) -> Alignment:
@@ -471,24 +491,77 @@ def _counts(parts: Sequence[str | int]) -> bool:
     )
 
 
+class Found(NamedTuple):
+    """The cheapest reading of a question: the example it follows, and the SQL that results."""
+
+    cost: float
+    number: int
+    sql: str
+
+
+def _search(index: Index, question: str, words: Sequence[Word], whole: bool) -> Found | None:
+    """Read the question as an example, or (``whole``) as an example with another one in place of its value."""
+    best: tuple[float, int, Alignment, list[str | int]] | None = None
+    candidates = index.candidates(words)
+    for number in candidates:
+        alignment = _align(index, index.parsed[number], words)
+        altered = _Alteration(index, index.parsed[number], alignment, words)
+        if best is None or altered.cost < best[0] - 1e-9:
+            best = altered.cost, number, alignment, altered.pieces
+        if best[0] <= 0.1:
+            break
+    if best is None:
+        return None
+    cost, number, alignment, pieces = best
+    found = Found(cost, number, _fill(question, words, index.parsed[number], alignment, pieces))
+    return _compose(index, question, words, candidates, found) if whole and cost > COMPOSE_ABOVE else found
+
+
+def _compose(index: Index, question: str, words: Sequence[Word], candidates: list[int], found: Found) -> Found:
+    """Look for an example whose value the question describes by what another example asks for.
+
+    "capital of Texas" and "states that border Ohio" together answer "capital of the states that border Ohio".
+    """
+    splits = []
+    for number in candidates:
+        parsed = index.parsed[number]
+        if parsed.template and parsed.template[-1] == 0 and len(parsed.slots) == 1:
+            costs = _table(index, parsed, parsed.template[:-1], words)[0][-1]
+            splits += [(costs[at], number, at) for at in range(1, len(words) - 2) if words[at].stem in index.schema.words]
+    for cost, number, at in sorted(splits)[:MAX_SPLITS]:
+        if cost + COMPOSE_COST >= found.cost:
+            break
+        inner = _search(index, question, words[at:], False)
+        if inner is None or cost + inner.cost + COMPOSE_COST >= found.cost:
+            continue
+        sql = _nested(index, index.parsed[number], inner.sql)
+        if sql:
+            found = Found(cost + inner.cost + COMPOSE_COST, number, sql)
+    return found
+
+
+def _nested(index: Index, parsed: Parsed, inner: str) -> str | None:
+    """The example's SQL with a subquery where its value was compared; None where that makes no sense."""
+    column = _FIRST_COLUMN.fullmatch(inner)
+    if not column:
+        return None
+    name = _IDENTIFIER.findall(column.group(2))[-1].lower()
+    if name != parsed.slots[0].column and (name, parsed.slots[0].column) not in index.alike:
+        return None
+    sql = "".join(piece if isinstance(piece, str) else "\0" for piece in parsed.pieces)
+    nested, count = re.subn(r"\s*=\s*(['\"])\0\1", lambda _: f" IN ({inner.rstrip('; ')})", sql)
+    return nested if count and "\0" not in nested else None
+
+
 def nearest(question: str, examples: Sequence[Example], schema: str = "") -> tuple[int, Analogy] | None:
     """The number of the nearest example, with the answer that it gives; None where no example shares a word."""
     words = words_of(question)
     index = _index(tuple(examples), schema)
-    found: tuple[float, int, Alignment, list[str | int]] | None = None
-    for number in index.candidates(words):
-        alignment = _align(index, index.parsed[number], words)
-        altered = _Alteration(index, index.parsed[number], alignment, words)
-        if found is None or altered.cost < found[0] - 1e-9:
-            found = altered.cost, number, alignment, altered.pieces
-        if found[0] <= 0.1:
-            break
+    found = _search(index, question, words, True)
     if found is None:
         return None
-    cost, number, alignment, pieces = found
-    total = index.lengths[number] + sum(index.weight(word.stem) for word in words)
-    sql = _fill(question, words, index.parsed[number], alignment, pieces)
-    return number, Analogy(sql, min(1.0, max(0.0, 1.0 - cost / max(total, 1e-9))))
+    total = index.lengths[found.number] + sum(index.weight(word.stem) for word in words)
+    return found.number, Analogy(found.sql, min(1.0, max(0.0, 1.0 - found.cost / max(total, 1e-9))))
 
 
 def answer_by_analogy(question: str, examples: Sequence[Example], schema: str = "") -> Analogy | None:

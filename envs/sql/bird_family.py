@@ -1,0 +1,43 @@
+"""Databases of a data directory as a family of domains."""
+
+import os
+
+from lse_gym.envs.domain import Family
+from lse_gym.envs.sql.bird import load_directory, schema_text, split_questions
+from lse_gym.envs.sql.domain import Scoring, SQLDomain
+
+
+class BIRDFamily(Family):
+    """One domain a database; the group "all" has every one.
+
+    Args:
+        data_dir: directory in BIRD's or Spider's layout.
+        exclude: list of questions to leave out; see :func:`lse_gym.envs.sql.bird.load_directory`.
+        split_seed: seed of the splits.
+        held_out_size: questions in the held-out split.
+        scoring: see :class:`lse_gym.envs.sql.domain.SQLDomain`.
+    """
+
+    def __init__(
+        self,
+        data_dir: str | os.PathLike[str] | None,
+        exclude: str | os.PathLike[str] | None = None,
+        split_seed: int = 0,
+        held_out_size: int = 50,
+        scoring: Scoring = "set",
+    ):
+        self.databases = load_directory(data_dir, exclude=exclude)
+        self.groups = {"all": list(self.databases)}
+        self.split_seed, self.held_out_size, self.scoring = split_seed, held_out_size, scoring
+        self._loaded: dict[str, SQLDomain] = {}
+
+    def load(self, name: str) -> SQLDomain:
+        """Split the questions of one database, or take the domain from memory."""
+        self.check(name)
+        if name not in self._loaded:
+            database = self.databases[name]
+            splits = split_questions(database.questions, self.split_seed, self.held_out_size)
+            self._loaded[name] = SQLDomain(
+                name, database.path, schema_text(database.path), splits, scoring=self.scoring
+            )
+        return self._loaded[name]
