@@ -182,13 +182,15 @@ class _Worker:
         self.input, self.output = self.process.stdin.fileno(), self.process.stdout.fileno()
         os.set_blocking(self.input, False)  # both ends may fill up: never wait for one alone
         self.ready = False
-        self.asked = 0
+        self.asked = 0  # statements in the newest request
+        self.alone = False  # whether a single statement is all it was asked
         self.waiting: deque[int] = deque()  # indices of the statements not yet answered, in order
         self.unsent = memoryview(b"")
         self.received = bytearray()
         self.heard_s = time.monotonic()
 
     def ask(self, indices: list[int], payload: bytes) -> None:
+        self.alone = len(indices) == 1 and not self.waiting
         self.asked, self.heard_s = len(indices), time.monotonic()
         self.waiting.extend(indices)  # before the first byte goes out: from here on an interrupt costs this worker
         self.unsent = memoryview(payload)
@@ -271,6 +273,7 @@ class _Batch:
         self.results = [_failed("too_large", f"the text is longer than {MAX_SQL_CHARS} characters")] * len(statements)
         self.todo = deque(self.chunks())
         self.crashed: set[int] = set()
+        self.careful = False  # after a hang or crash: no worker is sent more than one request
         self.watched: set[int] = set()
 
     def chunks(self) -> list[list[int]]:
@@ -294,8 +297,8 @@ class _Batch:
         while True:
             while len(workers) < min(_worker_count(), len(self.todo)):
                 workers.append(_Worker())
-            for worker in workers:
-                if self.todo and not worker.waiting:
+            for worker in [*workers, *workers]:  # the second time round: the request after the one it works on
+                if self.todo and self.has_room(worker):
                     self.ask(worker, self.todo.popleft())
             busy = [worker for worker in workers if worker.waiting]
             if not busy:
@@ -308,6 +311,16 @@ class _Batch:
             for worker in busy:
                 if worker in workers and worker.waiting and now > self.deadline_s(worker):
                     self.bury(worker, "timeout")
+
+    def has_room(self, worker: _Worker) -> bool:
+        """Whether to send a worker the next chunk: when it is idle, or on its last one while there is plenty to do.
+
+        Waking an idle process costs as much as several statements, so it should find its next request waiting.
+        """
+        if not worker.waiting:
+            return True
+        plenty = len(self.todo) > len(self.pool.workers) and not self.careful
+        return plenty and len(worker.waiting) <= worker.asked and not worker.unsent
 
     def deadline_s(self, worker: _Worker) -> float:
         return worker.heard_s + (self.limits.timeout_s + KILL_GRACE_S if worker.ready else START_S)
@@ -357,8 +370,9 @@ class _Batch:
                 f"The SQL worker ended with status {code} before it was ready. Try: {sys.executable} -I -S {_WORKER}"
             )
         hung = verdict == "timeout" or code == -signal.SIGALRM
-        if worker.asked > 1 or (not hung and unanswered[0] not in self.crashed):
-            if worker.asked == 1:
+        self.careful = True
+        if not worker.alone or (not hung and unanswered[0] not in self.crashed):
+            if worker.alone:
                 self.crashed.update(unanswered)
             self.todo.extend([index] for index in unanswered)
         elif hung:

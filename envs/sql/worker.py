@@ -215,13 +215,13 @@ class Session:
         if cursor.description is None:
             raise Stop("error", "the text holds no statement that returns rows")
         columns = [column[0] for column in cursor.description]
-        size = min(FIRST_FETCH, self.max_rows + 1)
+        size = FIRST_FETCH
         rows = cursor.fetchmany(size)
         count = len(rows)
+        line = self.encode(["ok", "", columns, rows])
+        self.within(count, len(line))
         if count < size:  # nearly every statement
-            line = self.encode(["ok", "", columns, rows])
-            return self.within(line, count) + "\n"
-        line = self.within(self.encode(["ok", "", columns, rows]), count)
+            return line + "\n"
         parts, length = [line[:-2]], len(line)
         while rows:
             size = min(LAST_FETCH, 2 * size) if length < MAX_VALUE_BYTES else FIRST_FETCH
@@ -230,16 +230,15 @@ class Session:
             if rows:
                 parts.append(self.encode(rows)[1:-1])
                 length += len(parts[-1]) + 1
-                self.within("", count, length)
+                self.within(count, length)
         return ",".join(parts) + "]]\n"
 
-    def within(self, line: str, rows: int, length: int = 0) -> str:
-        """Return the line if the result keeps to the limits on rows and bytes."""
+    def within(self, rows: int, length: int) -> None:
+        """Raise if the result goes over the limits on rows and bytes."""
         if rows > self.max_rows:
             raise Stop("too_large", f"more than {self.max_rows} rows")
-        if max(length, len(line)) > self.max_bytes:
+        if length > self.max_bytes:
             raise Stop("too_large", f"more than {self.max_bytes} bytes of result")
-        return line
 
     def verdict(self, error: Exception) -> tuple[str, str]:
         """Classify what ended a statement."""

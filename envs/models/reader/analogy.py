@@ -20,10 +20,10 @@ class Analogy(NamedTuple):
 
 MAX_VALUE_WORDS = 4
 COMPOSE_ABOVE = 0.7  # cost of an analogy with one example from which two together are tried
-COMPOSE_COST = 0.3
+COMPOSE_COST = 0.2
 MAX_SPLITS = 3
 UNFILLED = 3.0  # cost of a slot without a value: the example's own value would stand in the answer
-MAX_CANDIDATES = 6  # examples aligned word by word; the index ranks the rest below them
+MAX_CANDIDATES = 9  # examples aligned word by word; the index ranks the rest below them
 MAX_QUESTION_WORDS = 60
 
 # What anyone who knows English knows; nothing about any database.
@@ -391,7 +391,7 @@ def _capture(index: Index, slot: Slot, words: Sequence[Word]) -> float:
         elif word.stem in STOP_WORDS:
             cost += 0.4 if 0 < at < len(words) - 1 else 1.0
         elif word.stem in index.known:
-            cost += 0.7
+            cost += 1.0
         else:
             proper = True
         if slot.number != word.stem.isdigit():

@@ -237,6 +237,8 @@ def _words(reading: _Reading) -> list[Condition]:
     for noun, name in sorted(reading.tables.items()):
         first = noun - len(stems(name.replace("_", " "))) if noun - 1 in reading.used else noun - 1
         position = min(first, noun - 1)
+        while position > 0 and reading.words[position][0].isupper() and position not in reading.tables:
+            position -= 1  # the name of the row stands between
         while position >= 0 and (position in reading.rules or _is_unknown(reading, position)):
             if position not in reading.rules:
                 texts = reading.schema.tables[name].texts

@@ -27,7 +27,23 @@ def learn(problems: Sequence[Problem], schema: Schema, book: Rulebook) -> list[P
             for _ in range(MAX_EXPLANATIONS):
                 if not _explain(problem.question, gold, golds, schema, book):
                     break
+    for problem, gold in golds:
+        _confirm(problem.question, gold, schema, book)
     return [problem for problem in problems if problem.gold and not solves(problem.question, problem.gold, schema, book)]
+
+
+def _confirm(question: str, gold: Statement, schema: Schema, book: Rulebook) -> None:
+    """Make a rule of every guess that the gold bears out, so that it is a guess no longer."""
+    understood, _ = _answer(question, schema, book)
+    for condition in understood.conditions if understood else ():
+        if condition.source != "guess" or condition.sql not in gold.where:
+            continue
+        year = YEAR.fullmatch(condition.sql) if condition.phrase == ("year",) else None
+        column = re.search(r"\w+\.\w+", condition.sql)
+        if year and column:
+            book.add(Rule("year", (column[0],), year[1]))
+        elif not year:
+            book.add(Rule("condition", condition.phrase, condition.sql))
 
 
 def solves(question: str, gold_sql: str, schema: Schema, book: Rulebook) -> bool:
