@@ -231,6 +231,11 @@ class ContextEnv(gym.Env[Observation, str]):
         info = self._tell(before.held_out_score, problem, usage.plus(EDIT))
         return self._observation(), info["improvement"], self._state.edits >= self.max_edits, False, info
 
+    @property
+    def domain_name(self) -> str:
+        """The domain of the running episode, or the first of the env's domains before any."""
+        return self._state.domain.name if self._state else self.domains[0]
+
     def render(self) -> str | None:
         """The last step in a few lines of text (``render_mode="ansi"``)."""
         if self.render_mode is None or self._state is None:

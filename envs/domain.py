@@ -69,6 +69,10 @@ class Domain(ABC):
         ``gold`` shows response, error and the gold answer; ``error`` response and error; ``score`` right or wrong only.
         """
 
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of all data that scores depend on: questions, golds and the material they are about."""
+
     def gold_response(self, question: Question) -> str:
         """A response that scores 1.0, in the form the prompt asks for."""
         return f"<answer>{question.gold}</answer>"

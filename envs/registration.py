@@ -1,16 +1,29 @@
 """The ids of the namespace ``LSE``, one row each."""
 
+from importlib import import_module
+
 import gymnasium as gym
 
-# id -> module; class of the env, class of the batched vector env
+# id -> module, class of the env, class of the batched vector env, what there is to draw from
 ENVS = {
-    "LSE/TextToSQL-v0": ("lse_gym.envs.sql.envs", "TextToSQLEnv", "TextToSQLVectorEnv"),
-    "LSE/BIRD-v0": ("lse_gym.envs.sql.envs", "BIRDEnv", "BIRDVectorEnv"),
+    "LSE/TextToSQL-v0": (
+        "lse_gym.envs.sql.envs",
+        "TextToSQLEnv",
+        "TextToSQLVectorEnv",
+        "embedded: library, shop, transit, farm, studio (train); clinic, hotel, lab (test); any seed, e.g. clinic-0",
+    ),
+    "LSE/BIRD-v0": ("lse_gym.envs.sql.envs", "BIRDEnv", "BIRDVectorEnv", "every database of --data-dir"),
 }
 
 
 def register_all() -> None:
     """Register every id of ``ENVS``; an id that exists already is left alone."""
-    for name, (module, env, vector_env) in ENVS.items():
+    for name, (module, env, vector_env, _) in ENVS.items():
         if name not in gym.registry:
             gym.register(name, entry_point=f"{module}:{env}", vector_entry_point=f"{module}:{vector_env}")
+
+
+def describe(name: str) -> tuple[str, str]:
+    """The first line of an env's documentation, and its domains."""
+    module, env, _, domains = ENVS[name]
+    return (getattr(import_module(module), env).__doc__ or "").splitlines()[0], domains

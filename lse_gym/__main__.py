@@ -1,5 +1,193 @@
-"""Command line."""
+"""The command line: ``lse-gym evolve | evaluate | envs | doctor``."""
+
+import json
+import sys
+from dataclasses import asdict
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lse_gym.agents import AGENTS
+from lse_gym.agents.live import Live
+from lse_gym.agents.run import Config, evolve
+from lse_gym.envs.domain import SPLITS
+from lse_gym.envs.doctor import checks
+from lse_gym.envs.errors import LSEGymError
+from lse_gym.envs.evaluation import core_env, evaluate_context
+from lse_gym.envs.models import MODELS
+from lse_gym.envs.registration import ENVS, describe
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+out_console, err_console = Console(), Console(stderr=True)
+DEFAULT = Config()
+
+Env = Annotated[str, typer.Option("--env", help=f"Environment id: {', '.join(ENVS)}.", rich_help_panel="What")]
+Domain = Annotated[
+    str | None, typer.Option(help="Domain, e.g. clinic-0; for data of your own a db_id. `lse-gym envs` lists them.", rich_help_panel="What")
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Directory in BIRD's or Spider's layout, for LSE/BIRD-v0.", rich_help_panel="What")
+]
+Exclude = Annotated[
+    Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")
+]
+TaskModel = Annotated[str, typer.Option(help=f"Frozen model that answers: {', '.join(MODELS)}.", rich_help_panel="Models")]
+SplitSeed = Annotated[int, typer.Option(help="Seed of the question splits.", rich_help_panel="What")]
+Scoring = Annotated[str, typer.Option(help="set: BIRD's official accuracy; strict: multisets, and order.", rich_help_panel="What")]
+
+
+@app.command("evolve")
+def evolve_command(
+    env: Env = DEFAULT.env,
+    agent: Annotated[str, typer.Option(help=f"Agent: {', '.join(AGENTS)}.", rich_help_panel="Models")] = DEFAULT.agent,
+    task_model: TaskModel = DEFAULT.task_model,
+    editor: Annotated[
+        str, typer.Option(help=f"Model that writes the edits: {', '.join(MODELS)}.", rich_help_panel="Models")
+    ] = DEFAULT.editor,
+    domain: Domain = None,
+    data_dir: DataDir = None,
+    exclude: Exclude = None,
+    rounds: Annotated[int, typer.Option(min=0, help="Edits to make.", rich_help_panel="Search")] = DEFAULT.rounds,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.", rich_help_panel="Search")] = DEFAULT.seed,
+    selection: Annotated[
+        str, typer.Option(help="Which context is edited next: ucb, deepest, best.", rich_help_panel="Search")
+    ] = DEFAULT.selection,
+    order: Annotated[
+        str, typer.Option(help="paper: each edit from a new batch; code: from the stored report.", rich_help_panel="Search")
+    ] = DEFAULT.order,
+    budget_calls: Annotated[
+        float | None, typer.Option(min=0, help="Hard cap on model calls, task model and editor.", rich_help_panel="Budget")
+    ] = None,
+    budget_tokens: Annotated[float | None, typer.Option(min=0, help="Hard cap on tokens.", rich_help_panel="Budget")] = None,
+    feedback: Annotated[
+        str, typer.Option(help="What the editor is shown: gold, error, score.", rich_help_panel="What")
+    ] = DEFAULT.feedback,
+    max_chars: Annotated[int, typer.Option(min=1, help="Longest context.", rich_help_panel="What")] = DEFAULT.max_chars,
+    split_seed: SplitSeed = DEFAULT.split_seed,
+    scoring: Scoring = DEFAULT.scoring,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory; by default a new one under runs/.", rich_help_panel="Output")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out, to the identical result.", rich_help_panel="Output")
+    ] = False,
+) -> None:
+    """Evolve a context: edit it round after round, watch the held-out score, report the sealed test score."""
+    given = dict(locals())
+    values = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    values["domain"] = domain or _default_domain(env, values["data_dir"], values["exclude"])
+    config = Config(**{name: value for name, value in values.items() if name in Config.__dataclass_fields__})
+    folder = out or _new_folder(config)
+    with Live(config.rounds, console=err_console) as live:
+        try:
+            summary = evolve(config, folder, resume=resume, on_node=live.show)
+        except (KeyboardInterrupt, OSError) as error:
+            again = " ".join([*sys.argv[1:], *([] if out else ["--out", str(folder)]), *([] if resume else ["--resume"])])
+            reason = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{error}."
+            err_console.print(f"{reason} Every finished round is kept; go on with: lse-gym {again}", highlight=False)
+            raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
+    _print_summary(summary, folder)
+
+
+def _default_domain(env: str, data_dir: str | None, exclude: str | None) -> str:
+    if env == DEFAULT.env:
+        return DEFAULT.domain
+    core = core_env(Config(env=env, domain=None, data_dir=data_dir, exclude=exclude).make_env())  # ty: ignore
+    if len(core.domains) > 1:
+        err_console.print(f"{len(core.domains)} domains; taking the first, {core.domains[0]!r}. Choose with --domain.")
+    return core.domains[0]
+
+
+def _new_folder(config: Config) -> Path:
+    name = f"{config.env.split('/')[-1]}-{config.domain}-{config.agent}-{config.seed}"
+    candidates = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in count(1))
+    return next(path for path in candidates if not path.exists())
+
+
+def _print_summary(summary: dict[str, Any], folder: Path) -> None:
+    low, high = summary["test_ci95"]
+    table = Table(title=f"{summary['env_id']} · {summary['domain']} · {summary['agent']}", title_justify="left")
+    for column in ("", "seed context", "best context"):
+        table.add_column(column, justify="right" if column else "left")
+    table.add_row("held-out score", f"{summary['seed_score']:.3f}", f"{summary['best_held_out_score']:.3f}")
+    test = f"[bold green]{summary['test_score_best']:.3f}[/]  (95 % interval {low:.3f} to {high:.3f})"
+    table.add_row(f"sealed test score, n = {summary['test_n']}", f"{summary['test_score_seed']:.3f}", test)
+    out_console.print(table)
+    out_console.print(
+        f"{summary['rounds']} edits, {summary['calls']:.0f} calls, {summary['tokens']:.0f} tokens. Best context: "
+        f"{folder / 'best_context.txt'}; picture of the tree: {folder / 'tree.html'}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+@app.command("evaluate")
+def evaluate_command(
+    context_file: Annotated[Path, typer.Argument(help="Text file with the context; - for standard input.")],
+    env: Env = DEFAULT.env,
+    domain: Domain = None,
+    split: Annotated[str, typer.Option(help=f"Split: {', '.join(SPLITS)}.", rich_help_panel="What")] = "test",
+    task_model: TaskModel = DEFAULT.task_model,
+    data_dir: DataDir = None,
+    exclude: Exclude = None,
+    split_seed: SplitSeed = DEFAULT.split_seed,
+    scoring: Scoring = DEFAULT.scoring,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")] = False,
+) -> None:
+    """Score a context file on a split, with a 95 % confidence interval."""
+    try:
+        context = sys.stdin.read() if str(context_file) == "-" else context_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LSEGymError(f"{str(context_file)!r} cannot be read: {error}. Pass a text file with a context.") from None
+    directory, excluded = (str(path) if path else None for path in (data_dir, exclude))
+    domain = domain or _default_domain(env, directory, excluded)
+    config = Config(env=env, domain=domain, task_model=task_model, data_dir=directory, exclude=excluded)
+    config = Config(**asdict(config) | {"split_seed": split_seed, "scoring": scoring})
+    score = evaluate_context(config.make_env(), context, split)  # ty: ignore[invalid-argument-type]
+    low, high = score.ci95
+    if as_json:
+        facts = {"env_id": env, "domain": domain, "split": split, "task_model": task_model}
+        print(json.dumps(facts | {"score": score.mean, "n": score.n, "ci95": score.ci95}))  # noqa: T201
+    else:
+        out_console.print(f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n}, split {split}, {domain})")
+
+
+@app.command("envs")
+def envs_command() -> None:
+    """List the environments, their domains and what they need."""
+    table = Table(show_lines=True)
+    for column in ("id", "what is edited and rewarded", "domains"):
+        table.add_column(column, no_wrap=column == "id")
+    for name in ENVS:
+        table.add_row(name, *describe(name))
+    out_console.print(table)
+
+
+@app.command("doctor")
+def doctor_command() -> None:
+    """Tell what is installed, what is missing and what would work."""
+    failed = False
+    for check in checks():
+        mark = {True: "[green]ok[/]", False: "[red]broken[/]", None: "[yellow]absent[/]"}[check.ok]
+        failed = failed or check.ok is False
+        out_console.print(f"{mark:<22} {check.name:<16} {escape(check.detail)}", soft_wrap=True, highlight=False)
+    raise typer.Exit(1 if failed else 0)
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; errors of this package end it with one line instead of a traceback."""
+    try:
+        app()
+    except LSEGymError as error:
+        err_console.print(f"[bold red]error:[/] {type(error).__name__}: ", end="", highlight=False)
+        err_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ MODELS = {
 
 
 def make_model(name: str, *, record: str | None = None) -> TaskModel:
-    """Make the model that ``name`` stands for; the same name gives the same object, so engines are loaded once.
+    """Make the model that ``name`` stands for; an engine is loaded once however many envs use it.
 
     Args:
         name: ``reader`` (offline task model) or ``writer`` (offline editor).
@@ -25,7 +25,8 @@ def make_model(name: str, *, record: str | None = None) -> TaskModel:
     Raises:
         UnknownNameError: there is no such model.
     """
-    return _load(name) if record is None else _recorded(name, str(Path(record).absolute()))
+    model = _load(name)
+    return model if record is None else RecordedModel(model, Path(record))
 
 
 @cache
@@ -35,7 +36,3 @@ def _load(name: str) -> TaskModel:
     module, attribute = MODELS[name]
     return getattr(import_module(module), attribute)()
 
-
-@cache
-def _recorded(name: str, path: str) -> TaskModel:
-    return RecordedModel(_load(name), Path(path))

@@ -1,6 +1,8 @@
 """A database with questions: the text-to-SQL domain, embedded or real."""
 
+import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -78,6 +80,12 @@ class SQLDomain(Domain):
     ) -> str:
         """The report of :func:`lse_gym.envs.sql.prompt.render_report`."""
         return render_report(self._frozen, questions, outcomes, mode)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the database file and of every question."""
+        digest = sha256(self.database.read_bytes())
+        digest.update(json.dumps([self.splits[split] for split in SPLITS], ensure_ascii=True).encode())
+        return digest.hexdigest()
 
     def _run_gold(self, questions: Sequence[Question]) -> None:
         new = list({q.id: q for q in questions if q.id not in self._gold}.values())

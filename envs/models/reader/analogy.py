@@ -8,7 +8,23 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from lse_gym.envs.models.worked import Example
+from lse_gym.envs.models.worked import (
+    COMMON_WORDS,
+    IDENTIFIER,
+    NUMBERS,
+    OPPOSITES,
+    STOP_WORDS,
+    Example,
+    Parsed,
+    Schema,
+    Slot,
+    Word,
+    canonical,
+    parse,
+    stem,
+    styled,
+    words_of,
+)
 
 
 class Analogy(NamedTuple):
@@ -24,166 +40,8 @@ COMPOSE_COST = 0.2
 MAX_SPLITS = 3
 UNFILLED = 3.0  # cost of a slot without a value: the example's own value would stand in the answer
 MAX_CANDIDATES = 9  # examples aligned word by word; the index ranks the rest below them
-MAX_QUESTION_WORDS = 60
 
-# What anyone who knows English knows; nothing about any database.
-STOP_WORDS = frozenset(
-    "a an the is are was were be been do does did has have had of in on at to for from with by and or that which what "
-    "there it its this those these me give show list tell find return name names s can could you please i all any "
-    "us called named as s".split()
-)
-SYNONYMS = {
-    word: group.split()[0]
-    for group in (
-        "largest biggest greatest most maximum highest max longest tallest",
-        "smallest least minimum lowest min littlest fewest tiniest shortest",
-        "flow run go traverse pass cross",
-        "border neighbor neighbour adjacent surround bound adjoin",
-        "people inhabitant citizen resident live population populated populous",
-        "big large size area",
-        "long length",
-        "tall height high altitude elevation",
-        "through across along",
-        "number count many total",
-        "where located location",
-        "who whom whose",
-        "cost price expensive pay",
-        "newest latest recent",
-        "oldest earliest first",
-        "mean average avg",
-    )
-    for word in group.split()
-}
-COMMON_WORDS = frozenset(
-    "major minor next most more less than per each every average square mile km kilometer meter contain found find over "
-    "under between among only not no but if then also about how when why whose lower higher larger smaller longer "
-    "shorter bigger same different other another first last single combined whole sum total both touch reside lie "
-    "come see know want need make take get put say use long tall high low big small old new young near far before "
-    "after during since until without above below amount kind type list item record entry value".split()
-) | frozenset(SYNONYMS)
-OPPOSITES = {"largest": "smallest", "smallest": "largest", "newest": "oldest", "oldest": "newest"}
-NUMBERS = {word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine ten".split())}
-
-_WORD = re.compile(r"[^\W_]+(?:[.,'’-][^\W_]+)*")
-_LITERAL = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"|(?<![\w.])(\d+(?:\.\d+)?)(?![\w.])")
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
-
-
-class Word(NamedTuple):
-    """A word of a question: its stem, and where it stands in the text."""
-
-    stem: str
-    start: int
-    end: int
-
-
-class Slot(NamedTuple):
-    """A value of the example's SQL that its question mentions: how to write another value in its place."""
-
-    column: str
-    style: str
-    number: bool
-
-
-class Parsed(NamedTuple):
-    """An example taken apart: ``template`` has stems and slot numbers, ``pieces`` SQL text and slot numbers."""
-
-    template: tuple[str | int, ...]
-    pieces: tuple[str | int, ...]
-    slots: tuple[Slot, ...]
-    values: tuple[str, ...]
-
-
-def stem(word: str) -> str:
-    """The word in lower case without possessive or plural ending."""
-    word = word.lower().replace("’", "'")
-    word = word[:-2] if word.endswith("'s") else word.rstrip("'")
-    if word in NUMBERS:
-        return NUMBERS[word]
-    if word[:1].isdigit():
-        return word.replace(",", "")
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1]
-    if word.endswith("ing") and word[:-3] in SYNONYMS:
-        return word[:-3]
-    return word
-
-
-@lru_cache(maxsize=4096)
-def words_of(text: str) -> tuple[Word, ...]:
-    """The words of ``text``, at most ``MAX_QUESTION_WORDS``."""
-    found = []
-    for match in _WORD.finditer(text):
-        word = match.group()
-        possessive = 2 if word[-2:].lower() in ("'s", "’s") else 0
-        found.append(Word(stem(word), match.start(), match.end() - possessive))
-        if len(found) == MAX_QUESTION_WORDS:
-            break
-    return tuple(found)
-
-
-def _style(surface: str, value: str) -> str:
-    """How the SQL writes a value that the question writes as ``surface``."""
-    for style in ("same", "lower", "upper", "title", "capitalize"):
-        if _styled(surface, style) == value:
-            return style
-    return "lower" if value.islower() else "same"
-
-
-def _styled(surface: str, style: str) -> str:
-    return surface if style == "same" else getattr(surface, style)()
-
-
-def _column_before(sql: str, at: int) -> str:
-    """The column that the literal at ``at`` is compared with, as far as the text before it tells."""
-    names = _IDENTIFIER.findall(_LITERAL.sub(" ", sql[max(0, at - 80) : at]))
-    while names and names[-1].upper() in {"IN", "LIKE", "NOT", "BETWEEN", "AND", "IS", "GLOB"}:
-        names.pop()
-    return names[-1].lower() if names else ""
-
-
-@lru_cache(maxsize=4096)
-def parse(example: Example) -> Parsed:
-    """Take an example apart: values that occur in both its question and its SQL become slots."""
-    words = words_of(example.question)
-    found: dict[tuple[str, ...], list[re.Match[str]]] = defaultdict(list)
-    for match in _LITERAL.finditer(example.sql):
-        text = next(group for group in match.groups() if group is not None)
-        if stems := tuple(word.stem for word in words_of(text)):
-            found[stems].append(match)
-    template: list[str | int] = [word.stem for word in words]
-    slots, values, cuts = [], [], []
-    for stems, matches in sorted(found.items(), key=lambda item: (-len(item[0]), item[1][0].start())):
-        spots = [at for at in range(len(words)) if tuple(template[at : at + len(stems)]) == stems]
-        if not spots:
-            continue
-        for at in spots:
-            if tuple(template[at : at + len(stems)]) == stems:
-                template[at : at + len(stems)] = [len(slots)] + [-1] * (len(stems) - 1)
-        first = matches[0]
-        surface = example.question[words[spots[0]].start : words[spots[0] + len(stems) - 1].end]
-        text = next(group for group in first.groups() if group is not None)
-        column = _column_before(example.sql, first.start())
-        slots.append(Slot(column, _style(surface, text.strip("%").replace("''", "'")), first.group(3) is not None))
-        values.append(" ".join(stems))
-        cuts += [(match, len(slots) - 1) for match in matches]
-    pieces: list[str | int] = []
-    at = 0
-    for match, slot in sorted(cuts, key=lambda cut: cut[0].start()):
-        group = next(number for number in (1, 2, 3) if match.group(number) is not None)
-        text = match.group(group)
-        left = match.start(group) + len(text) - len(text.lstrip("%"))
-        pieces += [example.sql[at:left], slot]
-        at = match.end(group) - (len(text) - len(text.rstrip("%")))
-    pieces.append(example.sql[at:])
-    return Parsed(tuple(part for part in template if part != -1), tuple(pieces), tuple(slots), tuple(values))
-
-
-_JOINED = re.compile(
-    r"(?:\w+\.)?(\w+)\s*(?:=|\bIN\b)\s*(?:\(\s*SELECT\s+(?:DISTINCT\s+)?(?:\w+\.)?|\w+\.)(\w+)", re.I
-)
+_JOINED = re.compile(r"(?:\w+\.)?(\w+)\s*(?:=|\bIN\b)\s*(?:\(\s*SELECT\s+(?:DISTINCT\s+)?(?:\w+\.)?|\w+\.)(\w+)", re.I)
 
 
 class Index:
@@ -200,8 +58,8 @@ class Index:
             for word in {canonical(part) for part in parsed.template if isinstance(part, str)}:
                 frequency[word] += 1
                 self.holders[word].append(number)
-            for slot, value in zip(parsed.slots, parsed.values, strict=True):
-                self.kinds[value].add(slot.column)
+            for slot in parsed.slots:
+                self.kinds[slot.words].add(slot.column)
         rarest = math.log(1 + len(self.parsed))
         self.weights = {
             word: 0.15 if word in STOP_WORDS else 0.6 + 0.4 * math.log(len(self.parsed) / count + 1) / rarest
@@ -210,7 +68,8 @@ class Index:
         self.known = set(frequency) | self.schema.words | COMMON_WORDS
         self.alike = self._alike()
         self.lengths = [
-            sum(self.weight(part) if isinstance(part, str) else 1.0 for part in parsed.template) for parsed in self.parsed
+            sum(self.weight(part) if isinstance(part, str) else 1.0 for part in parsed.template)
+            for parsed in self.parsed
         ]
 
     def _alike(self) -> set[tuple[str, str]]:
@@ -248,38 +107,6 @@ class Index:
             ),
         )
         return ranked[:MAX_CANDIDATES]
-
-
-class Schema:
-    """What a schema text says: the columns of each table, and the words that names are made of."""
-
-    def __init__(self, text: str) -> None:
-        self.tables: dict[str, set[str]] = {}
-        for match in re.finditer(r"(?:^|\n)\W*(?:create\s+table\s+)?[\"`\[]?(\w+)[\"`\]]?\s*\((.*?)\)\s*;?\s*(?=\n|$)", text, re.I | re.S):
-            columns = re.findall(r"(?:^|[,\n])\s*[\"`\[]?(\w+)", match.group(2))
-            self.tables[match.group(1).lower()] = {column.lower() for column in columns}
-        self.columns = set().union(*self.tables.values())
-        self.names = self.columns | set(self.tables)
-        self.words = {stem(part) for name in self.names for part in name.split("_") if part}
-
-    def fits(self, pieces: Sequence[str | int]) -> bool:
-        """Whether every column that the SQL names is in a table that it names."""
-        sql = " ".join(piece for piece in pieces if isinstance(piece, str))
-        tables = {name: name for name in (found.lower() for found in _IDENTIFIER.findall(sql)) if name in self.tables}
-        for table, alias in re.findall(r"(?:\bFROM\s+|\bJOIN\s+|,\s*)(\w+)\s+(?:AS\s+)?(\w+)", sql, re.I):
-            if table.lower() in self.tables:
-                tables[alias.lower()] = table.lower()
-        for alias, column in re.findall(r"(\w+)\.(\w+)", sql):
-            if alias.lower() in tables and column.lower() not in self.tables[tables[alias.lower()]]:
-                return False
-        used = {name.lower() for name in re.findall(r"(?<![\w.])[A-Za-z_]\w*(?![\w.])", sql)}
-        columns = set().union(*(self.tables[table] for table in tables.values()))
-        return bool(tables) and used & self.columns <= columns | set(tables)
-
-
-def canonical(word: str) -> str:
-    """One word for all its synonyms."""
-    return SYNONYMS.get(word, word)
 
 
 @lru_cache(maxsize=64)
@@ -343,7 +170,9 @@ def _table(
     return best, back
 
 
-def _trace(template: tuple[str | int, ...], words: Sequence[Word], best: list[list[float]], back: list[list[int]]) -> Alignment:
+def _trace(
+    template: tuple[str | int, ...], words: Sequence[Word], best: list[list[float]], back: list[list[int]]
+) -> Alignment:
     i, j = len(template), len(words)
     spans: dict[int, tuple[int, int]] = {}
     changed = []
@@ -471,7 +300,7 @@ class _Alteration:
             return match.group()
 
         before = list(self.pieces)
-        self._sub(_IDENTIFIER, renamed)
+        self._sub(IDENTIFIER, renamed)
         if failed or before == self.pieces or not schema.fits(self.pieces):
             self.pieces = before
             return False
@@ -486,8 +315,10 @@ _COUNTING = {"how", "many", "number", "count"}
 
 def _counts(parts: Sequence[str | int]) -> bool:
     """Whether a question asks for a number of things."""
-    return ("how", "many") in itertools.pairwise(parts) or tuple(parts[:1]) in {("number",), ("count",)} or (
-        tuple(parts[:3]) in {("what", "is", "number"), ("give", "me", "number")}
+    return (
+        ("how", "many") in itertools.pairwise(parts)
+        or tuple(parts[:1]) in {("number",), ("count",)}
+        or (tuple(parts[:3]) in {("what", "is", "number"), ("give", "me", "number")})
     )
 
 
@@ -527,7 +358,9 @@ def _compose(index: Index, question: str, words: Sequence[Word], candidates: lis
         parsed = index.parsed[number]
         if parsed.template and parsed.template[-1] == 0 and len(parsed.slots) == 1:
             costs = _table(index, parsed, parsed.template[:-1], words)[0][-1]
-            splits += [(costs[at], number, at) for at in range(1, len(words) - 2) if words[at].stem in index.schema.words]
+            splits += [
+                (costs[at], number, at) for at in range(1, len(words) - 2) if words[at].stem in index.schema.words
+            ]
     for cost, number, at in sorted(splits)[:MAX_SPLITS]:
         if cost + COMPOSE_COST >= found.cost:
             break
@@ -545,7 +378,7 @@ def _nested(index: Index, parsed: Parsed, inner: str) -> str | None:
     column = _FIRST_COLUMN.fullmatch(inner)
     if not column:
         return None
-    name = _IDENTIFIER.findall(column.group(2))[-1].lower()
+    name = IDENTIFIER.findall(column.group(2))[-1].lower()
     if name != parsed.slots[0].column and (name, parsed.slots[0].column) not in index.alike:
         return None
     sql = "".join(piece if isinstance(piece, str) else "\0" for piece in parsed.pieces)
@@ -579,7 +412,9 @@ def answer_by_analogy(question: str, examples: Sequence[Example], schema: str = 
     return found[1] if found else None
 
 
-def _fill(question: str, words: Sequence[Word], parsed: Parsed, alignment: Alignment, pieces: Sequence[str | int]) -> str:
+def _fill(
+    question: str, words: Sequence[Word], parsed: Parsed, alignment: Alignment, pieces: Sequence[str | int]
+) -> str:
     parts = []
     for piece in pieces:
         if isinstance(piece, str):
@@ -588,7 +423,7 @@ def _fill(question: str, words: Sequence[Word], parsed: Parsed, alignment: Align
             first, last = alignment.spans[piece]
             surface = question[words[first].start : words[last - 1].end]
             value = NUMBERS.get(surface.lower(), surface.replace(",", "")) if parsed.slots[piece].number else surface
-            parts.append(_styled(value, parsed.slots[piece].style).replace("'", "''"))
+            parts.append(styled(value, parsed.slots[piece].style).replace("'", "''"))
         else:
-            parts.append(parsed.values[piece])
+            parts.append(parsed.slots[piece].text)
     return "".join(parts)

@@ -205,8 +205,10 @@ def merge_examples(
             kept.insert(0, kept.pop(number))
     return _fit(kept, max_chars, schema)
 
+
 INSERT = 30
 POW = 2.0
+
 
 def _fit(kept: list[Example], max_chars: int, schema: str) -> list[Example]:
     """Drop examples until the rest fits: first what the others can answer, then the long and long unused."""
@@ -219,6 +221,6 @@ def _fit(kept: list[Example], max_chars: int, schema: str) -> list[Example]:
             excess -= _size(kept[number])
             kept = rest
     while excess > 0 and kept:
-        worst = max(range(len(kept)), key=lambda number: _size(kept[number])**POW * (number + 1))
+        worst = max(range(len(kept)), key=lambda number: _size(kept[number]) ** POW * (number + 1))
         excess -= _size(kept.pop(worst))
     return kept

@@ -1,0 +1,256 @@
+"""A run: one agent on one domain, kept in a directory that survives kill -9 and resumes to the identical result.
+
+Nothing of an agent's inner state is stored. A resumed run is executed again from its start; every response that was
+paid for comes from the recorded files, and each round is checked against the journal, which then goes on.
+"""
+
+import json
+import os
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+import gymnasium as gym
+
+import lse_gym
+from lse_gym.agents import agent_class
+from lse_gym.agents.files import write_text
+from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
+from lse_gym.agents.search import Callback, Order, SearchAgent
+from lse_gym.agents.tree import UCB_C, Node, Selection
+from lse_gym.envs.core import ContextEnv, Info
+from lse_gym.envs.domain import FeedbackMode
+from lse_gym.envs.errors import ArgumentError, RunDirectoryError
+from lse_gym.envs.evaluation import core_env, evaluate_context, paired_interval
+from lse_gym.envs.models import make_model
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes in one directory are not noticed there
+    fcntl = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that a run's result depends on, besides the code and the data."""
+
+    env: str = "LSE/TextToSQL-v0"
+    agent: str = "lse"
+    task_model: str = "reader"
+    editor: str = "writer"
+    domain: str = "clinic-0"
+    data_dir: str | None = None
+    exclude: str | None = None
+    rounds: int = 20
+    seed: int = 0
+    split_seed: int = 0
+    budget_calls: float | None = None
+    budget_tokens: float | None = None
+    selection: Selection = "ucb"
+    ucb_c: float = UCB_C
+    order: Order = "paper"
+    feedback: FeedbackMode = "gold"
+    feedback_size: int = 10
+    scoring: str = "set"
+    max_chars: int = 8000
+
+    def make_env(self, record: str | None = None) -> gym.Env:
+        """The env of this run."""
+        budget = {"calls": self.budget_calls, "tokens": self.budget_tokens}
+        data = {"data_dir": self.data_dir, "exclude": self.exclude}
+        return gym.make(
+            self.env,
+            domain=self.domain,
+            task_model=self.task_model,
+            split_seed=self.split_seed,
+            budget={name: cap for name, cap in budget.items() if cap is not None},
+            feedback=self.feedback,
+            feedback_size=self.feedback_size,
+            scoring=self.scoring,
+            max_chars=self.max_chars,
+            record=record,
+            **{name: value for name, value in data.items() if value is not None},
+        )
+
+    def make_agent(self, env: gym.Env, record: str | None = None) -> SearchAgent:
+        """The agent of this run."""
+        kind = agent_class(self.agent)
+        given = asdict(self) | {"record": record}
+        return kind(env, **{name: given[name] for name in kind.Args.__dataclass_fields__ if name in given})
+
+
+class RunDirectory:
+    """The files of a run. Use as a context manager; one process at a time.
+
+    Args:
+        path: the directory; made when missing.
+        config: what ``config.json`` holds; a directory with another one is refused.
+        resume: continue a run of the same configuration that is there already.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], config: dict[str, Any], resume: bool = False):
+        self.path, self.config, self.resume = Path(path), config, resume
+        self._open = ExitStack()
+        self._earlier: list[bytes] = []  # rows of an earlier process, to be met again
+        self._journal: IO[bytes]
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock()
+            self._claim()
+            self._journal = self._open.enter_context(open(self.file("trajectory.jsonl"), "a+b"))
+        except BaseException:
+            self._open.close()
+            raise
+        self._journal.seek(0)
+        self._earlier = [line for line in self._journal if line.endswith(b"\n")]
+        self._journal.truncate(sum(map(len, self._earlier)))  # a row cut short by a kill
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._open.close()
+
+    def file(self, name: str) -> str:
+        """The path of a file of the run."""
+        return str(self.path / name)
+
+    def record(self, agent: SearchAgent, node: Node, info: Info) -> None:
+        """Append a round to the journal; a round that an earlier process wrote is compared with it instead."""
+        row = json.dumps(_row(agent, node, info)).encode() + b"\n"
+        if node["id"] >= len(self._earlier):
+            self._journal.write(row)
+            self._journal.flush()
+        elif self._earlier[node["id"]] != row:
+            raise RunDirectoryError(
+                f"round {node['id']} of {str(self.path)!r} comes out otherwise now: code or model have changed since. "
+                "Start a new run with another --out."
+            )
+
+    def _claim(self) -> None:
+        config = Path(self.file("config.json"))
+        if not config.exists():
+            if any(not entry.name.startswith(".") for entry in self.path.iterdir()):
+                raise RunDirectoryError(
+                    f"{str(self.path)!r} is neither empty nor a run directory. Pass another --out; nothing was changed."
+                )
+            write_text(config, json.dumps(self.config, indent=1) + "\n")
+            return
+        there = json.loads(config.read_text(encoding="utf-8"))
+        different = [
+            f"{key}: {there.get(key)!r} there, {self.config.get(key)!r} now"
+            for key in self.config | there
+            if there.get(key) != self.config.get(key)
+        ]
+        if different:
+            raise RunDirectoryError(
+                f"{str(self.path)!r} holds a run of another configuration ({'; '.join(different)}). "
+                "Pass another --out; nothing was changed."
+            )
+        if not self.resume:
+            raise RunDirectoryError(
+                f"{str(self.path)!r} holds this run already. Pass --resume to continue it, or another --out."
+            )
+
+    def _lock(self) -> None:
+        handle = self._open.enter_context(open(self.file(".lock"), "w"))
+        if fcntl is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunDirectoryError(f"another process is writing to {str(self.path)!r}. Wait for it.") from None
+
+
+def evolve(
+    config: Config,
+    out: str | os.PathLike[str],
+    *,
+    resume: bool = False,
+    on_node: Callback | None = None,
+) -> dict[str, Any]:
+    """Run an agent and write the run directory; returns what ``summary.json`` holds.
+
+    Args:
+        config: what to run.
+        out: the run directory.
+        resume: continue the run that is there.
+        on_node: called with (agent, node, info) after every visited context.
+
+    Raises:
+        RunDirectoryError: the directory belongs to another configuration, or is in use.
+    """
+    if config.rounds < 0:
+        raise ArgumentError(f"rounds={config.rounds} is negative. Pass how many edits to make, e.g. 20.")
+    env = config.make_env()  # every argument is checked before anything is written
+    config.make_agent(env)
+    facts = {"lse_gym": lse_gym.__version__, **asdict(config), **_facts(core_env(env), config)}
+    with RunDirectory(out, facts, resume) as run:
+        env = config.make_env(record=run.file("responses.jsonl"))
+        agent = config.make_agent(env, record=run.file("edits.jsonl"))
+
+        def callback(running: SearchAgent, node: Node, info: Info) -> None:
+            run.record(running, node, info)
+            if on_node:
+                on_node(running, node, info)
+
+        try:
+            agent.learn(config.rounds, callback)
+        except KeyboardInterrupt:
+            _draw(run, agent, {})
+            raise
+        summary = _summary(config, agent)
+        write_text(run.file("best_context.txt"), agent.best_context)
+        _draw(run, agent, summary)
+        write_text(run.file("summary.json"), json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def _row(agent: SearchAgent, node: Node, info: Info) -> dict[str, Any]:
+    kept = ("id", "parent_id", "depth", "round_idx", "context", "performance", "feedback_score", "improvement", "batch")
+    spent = core_env(agent.require_env()).budget.spent._asdict()
+    return {key: node[key] for key in kept} | {"domain": info["domain"], "problem": info["problem"], "spent": spent}
+
+
+def _facts(core: ContextEnv, config: Config) -> dict[str, Any]:
+    domain = core.family.load(core.domain_name)
+    facts = {"task_model_revision": core.model.revision, "data_sha256": domain.fingerprint()}
+    return facts | ({"editor_revision": make_model(config.editor).revision} if config.agent == "lse" else {})
+
+
+def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
+    core, nodes = core_env(agent.require_env()), agent.tree.nodes
+    if not nodes:
+        raise ArgumentError(f"the budget does not pay for the first evaluation: {core.budget.caps}. Raise it.")
+    best, spent = agent.tree.best, core.budget.spent
+    before, after = (evaluate_context(core, context) for context in (nodes[0]["context"], best["context"]))
+    return {
+        "env_id": config.env,
+        "domain": core.domain_name,
+        "agent": config.agent,
+        "task_model": config.task_model,
+        "editor": config.editor if config.agent == "lse" else None,
+        "seed": config.seed,
+        "rounds": len(nodes) - 1,
+        "calls": spent.calls,
+        "tokens": spent.tokens,
+        "seed_score": nodes[0]["performance"],
+        "best_held_out_score": best["performance"],
+        "best_round": best["round_idx"],
+        "best_context_chars": len(best["context"]),
+        "test_score_seed": before.mean,
+        "test_score_best": after.mean,
+        "test_n": after.n,
+        "test_ci95": list(after.ci95),
+        "test_improvement_ci95": list(paired_interval(before.scores, after.scores)),
+    }
+
+
+def _draw(run: RunDirectory, agent: SearchAgent, summary: dict[str, Any]) -> None:
+    tree = agent.tree.to_json()
+    title = f"{run.config['env']} · {run.config['domain']} · {run.config['agent']}"
+    test = (summary["test_score_seed"], summary["test_score_best"]) if summary else None
+    write_text(run.file("tree.json"), json.dumps(tree, indent=1) + "\n")
+    write_text(run.file("tree.svg"), tree_svg(tree, title=title))
+    write_text(run.file("curve.svg"), curve_svg(tree, title=title, test=test))
+    write_text(run.file("tree.html"), tree_page(tree, summary, title=title))

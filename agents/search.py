@@ -1,0 +1,167 @@
+"""The loop that every search agent shares: select a visited context, edit it, score the child, keep it."""
+
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import gymnasium as gym
+
+from lse_gym.agents.files import write_text
+from lse_gym.agents.live import Live
+from lse_gym.agents.tree import Node, Selection, Tree
+from lse_gym.envs.core import Info, Observation
+from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
+from lse_gym.envs.evaluation import core_env
+
+Order = Literal["paper", "code"]
+ORDERS: tuple[Order, ...] = ("paper", "code")
+Callback = Callable[["SearchAgent", Node, Info], bool | None]
+
+
+@dataclass(frozen=True)
+class SearchArgs:
+    """Arguments of every search agent."""
+
+    seed: int = 0
+    """seed of the env's first reset and of the agent's own choices"""
+
+
+class SearchAgent(ABC):
+    """An agent that grows an evolution tree through the public API of an env.
+
+    ``learn`` searches: one timestep is one edit. ``predict`` makes a single edit of what an observation shows.
+
+    Args:
+        env: an env of the namespace ``LSE`` on one domain; None for an agent that only predicts.
+        args: fields of ``Args``, by name.
+    """
+
+    name: ClassVar[str]
+    Args: ClassVar[type[SearchArgs]] = SearchArgs
+    selection: Selection = "deepest"
+    order: Order = "code"
+
+    def __init__(self, env: gym.Env | None = None, **args: Any):
+        known = self.Args.__dataclass_fields__
+        for name in args:
+            if name not in known:
+                raise unknown(f"argument of agent {self.name!r}", name, known)
+        self.args = self.Args(**args)
+        self.env = env
+        self.tree = self._new_tree()
+
+    def _new_tree(self) -> Tree:
+        return Tree(self.selection)
+
+    @abstractmethod
+    def edit(self, observation: Observation, step: int, deterministic: bool = False) -> str:
+        """Write a new context from an observation; ``step`` counts the edits so far.
+
+        Raises:
+            BudgetExhausted: the editor cannot be paid.
+        """
+
+    def predict(
+        self, observation: Observation, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """Edit what the observation shows, in the shape of Stable-Baselines3.
+
+        Args:
+            observation: of one env, or of a vector env (then the action is a tuple of contexts).
+            state: what the last call returned; None at first.
+            episode_start: not used: the observation holds everything.
+            deterministic: make the most likely edit instead of a sampled one.
+
+        Returns:
+            The new context, and the state for the next call.
+        """
+        step = int(state or 0)
+        if isinstance(observation["context"], str):
+            return self.edit(observation, step, deterministic), step + 1
+        each = [{k: v[i] for k, v in observation.items()} for i in range(len(observation["context"]))]
+        return tuple(self.edit(one, step, deterministic) for one in each), step + 1
+
+    def learn(self, total_timesteps: int, callback: Callback | None = None, progress_bar: bool = False) -> Self:
+        """Search for ``total_timesteps`` edits, or until the budget is used up; calling again goes on.
+
+        Args:
+            total_timesteps: edits to make, >= 0.
+            callback: called with (agent, node, info) for the start and after every edit; returning False stops.
+            progress_bar: show one, with the best held-out score.
+        """
+        env = self.require_env()
+        if progress_bar:
+            with Live(total_timesteps, callback) as live:
+                return self.learn(total_timesteps, live.show)
+        if not self.tree.nodes:
+            observation, info = env.reset(seed=self.args.seed)
+            if not self._keep(None, observation, info, callback):
+                return self
+        for _ in range(total_timesteps):
+            try:
+                child = self._grow(env)
+            except BudgetExhausted:
+                break
+            if child is None or not self._keep(*child, callback):
+                break
+        return self
+
+    def _grow(self, env: gym.Env) -> tuple[Node, Observation, Info] | None:
+        """Select, edit and evaluate; None when the budget could not pay."""
+        parent = self.tree.select()
+        observation: Observation = {key: parent[key] for key in ("context", "feedback", "feedback_score")}
+        if self.order == "paper" and parent["visits"] > 1:  # its stored batch has been edited from: take a new one
+            observation, info = env.reset(options={"context": parent["context"]})
+            if not info["evaluated"]:
+                return None
+        context = self.edit(observation, len(self.tree.nodes) - 1)
+        env.reset(options={"context": parent["context"], "batch": parent["batch"]})  # in memory: free
+        observation, _, _, _, info = env.step(context)
+        return (parent, observation, info) if info["evaluated"] else None
+
+    def _keep(self, parent: Node | None, observation: Observation, info: Info, callback: Callback | None) -> bool:
+        if not info["evaluated"]:
+            return False
+        node = self.tree.add(
+            parent,
+            observation["context"],
+            info["held_out_score"],
+            round_idx=len(self.tree.nodes),
+            feedback=observation["feedback"],
+            feedback_score=float(observation["feedback_score"]),
+            batch=int(info["batch"]),
+        )
+        return callback is None or callback(self, node, info) is not False
+
+    def require_env(self) -> gym.Env:
+        """The agent's env; ArgumentError where it was made without one."""
+        if self.env is None:
+            raise ArgumentError(f"{type(self).__name__} has no env. Pass env=gym.make('LSE/TextToSQL-v0').")
+        return self.env
+
+    @property
+    def best_context(self) -> str:
+        """The context of the best held-out score so far."""
+        return self.tree.best["context"]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write arguments and tree as JSON, atomically."""
+        state = {"agent": self.name, "args": asdict(self.args), "tree": self.tree.to_json()}
+        write_text(path, json.dumps(state, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], env: gym.Env | None = None) -> Self:
+        """Read what :meth:`save` wrote."""
+        with open(path, encoding="utf-8") as file:
+            state = json.load(file)
+        if state.get("agent") != cls.name:
+            raise ArgumentError(f"{os.fspath(path)!r} holds agent {state.get('agent')!r}, not {cls.name!r}.")
+        agent = cls(env, **state["args"])
+        agent.tree = Tree.from_json(state["tree"])
+        return agent
+
+    def _max_chars(self) -> int:
+        return core_env(self.env).max_chars if self.env is not None else 8000

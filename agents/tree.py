@@ -1,0 +1,101 @@
+"""The evolution tree: every visited context, and the rules that pick the one to edit next.
+
+Source: LSE, arXiv 2603.18620, and its released code, whose JSON format version 1 this is.
+"""
+
+from math import log, sqrt
+from typing import Any, Literal, TypedDict
+
+from lse_gym.envs.errors import unknown
+
+Selection = Literal["ucb", "deepest", "best"]
+SELECTIONS: tuple[Selection, ...] = ("ucb", "deepest", "best")
+UCB_C = 2.0  # exploration weight of the paper's released code (base.yaml: ucb_c)
+
+
+class Node(TypedDict):
+    """One visited context; ``performance`` is its held-out score in [0, 1]."""
+
+    id: int
+    parent_id: int | None
+    depth: int
+    visits: int
+    performance: float
+    round_idx: int
+    context: str
+    feedback: str
+    feedback_score: float
+    improvement: float
+    batch: int
+
+
+class Tree:
+    """Contexts and where they came from.
+
+    Args:
+        selection: "ucb" (performance plus exploration bonus), "deepest" (a chain) or "best" (greedy).
+        ucb_c: weight of the exploration bonus.
+    """
+
+    def __init__(self, selection: Selection = "ucb", ucb_c: float = UCB_C):
+        if selection not in SELECTIONS:
+            raise unknown("selection", selection, SELECTIONS)
+        self.selection, self.ucb_c = selection, ucb_c
+        self.total_selections = 0
+        self.nodes: list[Node] = []
+
+    def add(self, parent: Node | None, context: str, performance: float, **fields: Any) -> Node:
+        """Add a visited context under ``parent`` (None for the root)."""
+        node = Node(
+            id=len(self.nodes),
+            parent_id=parent["id"] if parent else None,
+            depth=parent["depth"] + 1 if parent else 0,
+            visits=0,
+            performance=performance,
+            context=context,
+            improvement=performance - parent["performance"] if parent else 0.0,
+            **fields,
+        )
+        self.nodes.append(node)
+        return node
+
+    def select(self) -> Node:
+        """Pick the node to edit next, from all nodes, and count the visit. Of equals, ucb takes the earliest."""
+        if self.selection == "deepest":
+            node = max(self.nodes, key=lambda n: (n["depth"], n["id"]))
+        elif self.selection == "best":
+            node = self.best
+        else:
+            node = max(self.nodes, key=self.ucb_score)
+        node["visits"] += 1
+        self.total_selections += 1
+        return node
+
+    def ucb_score(self, node: Node) -> float:
+        """``performance + c * sqrt(ln(max(1, N)) / max(1, visits))`` with N the selections so far."""
+        bonus = sqrt(log(max(1, self.total_selections)) / max(1, node["visits"]))
+        return node["performance"] + self.ucb_c * bonus
+
+    @property
+    def best(self) -> Node:
+        """The node of the best held-out score; of equals the deepest, then the latest."""
+        return max(self.nodes, key=lambda n: (n["performance"], n["depth"], n["id"]))
+
+    def to_json(self) -> dict[str, Any]:
+        """The tree in the released code's format, version 1."""
+        return {
+            "format_version": 1,
+            "selection": self.selection,
+            "ucb_c": self.ucb_c,
+            "next_id": len(self.nodes),
+            "total_selections": self.total_selections,
+            "root_id": 0,
+            "nodes": self.nodes,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Tree":
+        """The inverse of :meth:`to_json`."""
+        tree = cls(data["selection"], data["ucb_c"])
+        tree.total_selections, tree.nodes = data["total_selections"], data["nodes"]
+        return tree

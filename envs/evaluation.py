@@ -1,0 +1,75 @@
+"""Scores of a context with confidence intervals: the one place that reads the test split."""
+
+from math import sqrt
+from typing import NamedTuple
+
+import gymnasium as gym
+import numpy as np
+
+from lse_gym.envs.budget import Budget
+from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.domain import SPLITS, Split
+from lse_gym.envs.errors import unknown
+from lse_gym.envs.evaluator import Evaluator, MeteredModel, drive
+
+Z95 = 1.959964  # 97.5 % quantile of the normal distribution
+RESAMPLES = 10_000
+
+
+class Score(NamedTuple):
+    """A mean score in [0, 1] over ``n`` questions, its 95 % interval, and the score of each question."""
+
+    mean: float
+    ci95: tuple[float, float]
+    n: int
+    scores: np.ndarray
+
+
+def evaluate_context(env: gym.Env, context: str, split: Split = "test", domain: str | None = None) -> Score:
+    """Score a context on a whole split with the env's task model; the env's budget and state are not touched.
+
+    Args:
+        env: an env of the namespace ``LSE``, wrapped or not.
+        context: the context.
+        split: "feedback", "held_out" or "test".
+        domain: name of a domain; by default that of the running episode, else the first one.
+    """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    core = core_env(env)
+    loaded = core.family.load(domain or core.domain_name)
+    own = core.evaluator
+    evaluator = Evaluator(
+        MeteredModel(core.model, Budget()), samples=own.samples, temperature=own.temperature, max_tokens=own.max_tokens
+    )
+    scores = drive([evaluator.evaluate(loaded, context, loaded.splits[split])], core.model)[0].scores
+    return Score(float(scores.mean()), wilson(float(scores.mean()), len(scores)), len(scores), scores)
+
+
+def core_env(env: gym.Env) -> ContextEnv:
+    """The core env inside ``env``; TypeError where it is not one of this package."""
+    core = env.unwrapped
+    if not isinstance(core, ContextEnv):
+        raise TypeError(f"{env} is not an env of the namespace LSE. Make one with gym.make('LSE/TextToSQL-v0').")
+    return core
+
+
+def wilson(mean: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % score interval for a mean of ``n`` scores in [0, 1] (E. B. Wilson, JASA 22, 1927).
+
+    Exact in spirit for right-or-wrong scores, conservative for scores in between.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    centre = (mean + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 / (1 + Z95**2 / n) * sqrt(mean * (1 - mean) / n + Z95**2 / (4 * n**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def paired_interval(before: np.ndarray, after: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean of ``after - before``, pairs resampled together; shapes (n,)."""
+    differences = np.asarray(after) - np.asarray(before)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, len(differences)]))
+    means = differences[rng.integers(len(differences), size=(RESAMPLES, len(differences)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
