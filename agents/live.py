@@ -65,9 +65,8 @@ def _headline(tree: "Tree") -> Text:
     seed, best = tree.nodes[0]["performance"], tree.best["performance"]
     filled, start = round(best * BAR_CELLS), round(seed * BAR_CELLS)
     bar = "█" * start, "█" * (filled - start), "·" * (BAR_CELLS - filled)
-    return Text.assemble(
-        "held-out ", (bar[0], "yellow"), (bar[1], "green"), (bar[2], "dim"), f" seed {seed:.2f} → best ", (f"{best:.2f}", "bold green")
-    )
+    colours = zip(bar, ("yellow", "green", "dim"), strict=True)
+    return Text.assemble("held-out ", *colours, f" seed {seed:.2f} → best ", (f"{best:.2f}", "bold green"))
 
 
 def _draw(tree: "Tree") -> RenderableType:

@@ -100,7 +100,7 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock()
             self._claim()
-            self._journal = self._open.enter_context(open(self.file("trajectory.jsonl"), "a+b"))
+            self._journal = self._open.enter_context(Path(self.file("trajectory.jsonl")).open("a+b"))
         except BaseException:
             self._open.close()
             raise
@@ -154,7 +154,7 @@ class RunDirectory:
             )
 
     def _lock(self) -> None:
-        handle = self._open.enter_context(open(self.file(".lock"), "w"))
+        handle = self._open.enter_context(Path(self.file(".lock")).open("w"))
         if fcntl is not None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -41,10 +41,12 @@ class Budget:
                 raise ArgumentError(f"budget[{name!r}]={cap!r} is not a number >= 0. Leave the key out for no cap.")
         self.caps = Usage(**{name: float(caps.get(name, inf)) for name in Usage._fields})
         self.spent = Usage()
+        self._reserved = Usage()  # apart from ``spent``, which a refund would leave with rounding errors
 
     def affords(self, cost: Usage) -> bool:
-        """Whether ``cost`` can still be paid in full."""
-        return all(spent + more <= cap for spent, more, cap in zip(self.spent, cost, self.caps, strict=True))
+        """Whether ``cost`` can still be paid in full, beside what is reserved."""
+        total = self.spent.plus(self._reserved).plus(cost)
+        return all(amount <= cap for amount, cap in zip(total, self.caps, strict=True))
 
     def charge(self, cost: Usage) -> None:
         """Pay ``cost`` in full.
@@ -52,13 +54,23 @@ class Budget:
         Raises:
             BudgetExhausted: it cannot be paid; nothing was charged.
         """
+        self.reserve(cost)
+        self.settle(cost, cost)
+
+    def reserve(self, cost: Usage) -> None:
+        """Set ``cost`` aside until :meth:`settle`.
+
+        Raises:
+            BudgetExhausted: it cannot be paid; nothing was reserved.
+        """
         if not self.affords(cost):
             raise BudgetExhausted(f"{cost} does not fit into the budget: spent {self.spent} of {self.caps}.")
-        self.spent = self.spent.plus(cost)
+        self._reserved = self._reserved.plus(cost)
 
     def settle(self, reserved: Usage, actual: Usage) -> None:
         """Replace a reservation by what was really used."""
-        self.spent = Usage(*(s - r + a for s, r, a in zip(self.spent, reserved, actual, strict=True)))
+        self._reserved = self._reserved.plus(Usage(*(-amount for amount in reserved)))
+        self.spent = self.spent.plus(actual)
 
     @property
     def remaining(self) -> Usage:
@@ -66,10 +78,13 @@ class Budget:
         return Usage(*(cap - spent for cap, spent in zip(self.caps, self.spent, strict=True)))
 
     def fractions(self) -> np.ndarray:
-        """What is left of each resource as a fraction of its cap, float64 of shape (4,); 1.0 where there is no cap."""
+        """What is left of each resource as a fraction of its cap, float64 of shape (4,); 1.0 where there is no cap.
+
+        A backend that uses more than its upper bound can overdraw a cap once; no less than 0.0 is left then.
+        """
         return np.array(
             [
-                1.0 if cap == inf else 0.0 if cap == 0 else (cap - spent) / cap
+                1.0 if cap == inf else 0.0 if cap == 0 else max(0.0, (cap - spent) / cap)
                 for cap, spent in zip(self.caps, self.spent, strict=True)
             ],
             dtype=np.float64,

@@ -1,8 +1,9 @@
 """The core env: one step is one context edit, its reward the improvement on held-out questions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypedDict
+from typing import Any, ClassVar, NamedTuple, TypedDict, TypeVar
 
 import gymnasium as gym
 import numpy as np
@@ -14,6 +15,7 @@ from lse_gym.envs.domain import FEEDBACK_MODES, Domain, Family, FeedbackMode
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
 from lse_gym.envs.evaluator import Evaluator, MeteredModel, Task, drive
 from lse_gym.envs.models import make_model
+from lse_gym.envs.models.base import Request, Response
 from lse_gym.envs.spaces import FreeText
 from lse_gym.envs.text import clean
 
@@ -23,6 +25,7 @@ EDIT = Usage(edits=1)
 
 Observation = dict[str, Any]
 Info = dict[str, Any]
+T = TypeVar("T")
 
 
 def _check_options(options: dict[str, Any]) -> None:
@@ -66,9 +69,27 @@ class State(NamedTuple):
     context: str
     batch: int
     edits: int
-    held_out_score: float
+    held_out_score: float | None  # None: the budget did not pay for the start of the episode
     feedback: str
     feedback_score: float
+
+
+Mark = tuple[dict[str, Any], dict[Request, Response], Usage]  # attributes of an env, its memory, what it had spent
+
+
+def run(envs: Sequence["ContextEnv"], tasks: Iterable[Task[T]]) -> list[T]:
+    """Drive one task per env, with one model batch at a time for all of them.
+
+    Raises:
+        ProviderError: the model failed; every env is as it was, but that responses it got before stay paid for.
+    """
+    marks = [env._mark() for env in envs]
+    try:
+        return drive(tasks, envs[0].model)
+    except BaseException:
+        for env, mark in zip(envs, marks, strict=True):
+            env._rewind(mark)
+        raise
 
 
 class ContextEnv(gym.Env[Observation, str]):
@@ -102,7 +123,8 @@ class ContextEnv(gym.Env[Observation, str]):
 
     ## Episode End
     ``terminated`` after ``max_edits`` edits; ``truncated`` when the budget cannot pay the evaluation in full: the edit
-    then costs nothing, is not applied and earns 0, and ``info["evaluated"]`` is 0. Unpaid resets observe no feedback.
+    then costs nothing, is not applied and earns 0, and ``info["evaluated"]`` is 0. An unpaid reset observes no feedback,
+    and as nothing can be measured against it, the first step after it is truncated.
 
     ## Arguments
     | name | type | default | unit | effect |
@@ -119,6 +141,7 @@ class ContextEnv(gym.Env[Observation, str]):
     | feedback_size | int | 10 | questions | size of a feedback batch (paper: 10) |
     | max_chars | int | 8000 | characters | longest context |
     | record | str or None | None | path | file that keeps every response; a later env with it repeats none |
+    | render_mode | str or None | None | | "ansi": ``render`` returns the last step as text |
 
     ``reset(options=...)`` takes ``context`` (start there), ``domain`` (a name) and ``batch`` (show that feedback batch
     again, without taking the next): with them a tree search revisits any context, free of charge.
@@ -185,7 +208,7 @@ class ContextEnv(gym.Env[Observation, str]):
             UnknownNameError: an option or domain that does not exist.
             ProviderError: the task model failed; nothing has changed, call again.
         """
-        return drive([self.reset_task(seed=seed, options=options)], self.model)[0]
+        return run([self], [self.reset_task(seed=seed, options=options)])[0]
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, Info]:
         """Replace the context by ``action`` and evaluate it.
@@ -193,27 +216,27 @@ class ContextEnv(gym.Env[Observation, str]):
         Raises:
             ProviderError: the task model failed; nothing has changed, call again.
         """
-        return drive([self.step_task(action)], self.model)[0]
+        return run([self], [self.step_task(action)])[0]
 
     def reset_task(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> Task[tuple[Observation, Info]]:
-        """``reset`` as a task for :func:`lse_gym.envs.evaluator.drive`."""
+        """``reset`` as a task for :func:`run`."""
         super().reset(seed=seed)
         options = options or {}
         _check_options(options)
         domain, context, problem = self._draw_start(options)
         if seed is not None:
-            self.evaluator.metered.memory.clear()
+            self.evaluator.metered.memory = {}
             self._next_batch = int(self.np_random.integers(-(-len(domain.splits["feedback"]) // self.feedback_size)))
         batch = options.get("batch", self._next_batch)
-        state, usage = yield from self._visit(State(domain, context, batch, 0, 0.0, "", 0.0))
+        state, usage = yield from self._visit(State(domain, context, batch, 0, None, "", 0.0))
         self._state = state
         self._next_batch += usage is not None and "batch" not in options
-        return self._observation(), self._tell(state.held_out_score, problem, usage)
+        return self._observation(), self._tell(0.0, problem, usage)
 
     def step_task(self, action: Any) -> Task[tuple[Observation, float, bool, bool, Info]]:
-        """``step`` as a task for :func:`lse_gym.envs.evaluator.drive`."""
+        """``step`` as a task for :func:`run`."""
         if self._state is None:
             raise gym.error.ResetNeeded("step() before reset(). Call env.reset() first.")
         before, usage = self._state, None
@@ -221,15 +244,16 @@ class ContextEnv(gym.Env[Observation, str]):
             context, problem = clean(action, self.max_chars)
         else:
             context, problem = before.context, f"a {type(action).__name__} is not a str: the context was kept"
-        if self.budget.affords(EDIT):
+        if before.held_out_score is not None and self.budget.affords(EDIT):
             after = before._replace(context=context, batch=self._next_batch, edits=before.edits + 1)
             self._state, usage = yield from self._visit(after, otherwise=before)
         if usage is None:
-            return self._observation(), 0.0, False, True, self._tell(before.held_out_score, problem, None)
+            return self._observation(), 0.0, False, True, self._tell(0.0, problem, None)
         self.budget.charge(EDIT)
         self._next_batch += 1
-        info = self._tell(before.held_out_score, problem, usage.plus(EDIT))
-        return self._observation(), info["improvement"], self._state.edits >= self.max_edits, False, info
+        reward = self._state.held_out_score - before.held_out_score
+        info = self._tell(reward, problem, usage.plus(EDIT))
+        return self._observation(), reward, self._state.edits >= self.max_edits, False, info
 
     @property
     def domain_name(self) -> str:
@@ -269,6 +293,14 @@ class ContextEnv(gym.Env[Observation, str]):
         score, feedback_score = float(scores[:n].mean()), float(scores[n:].mean())
         return state._replace(held_out_score=score, feedback=report, feedback_score=feedback_score), usage
 
+    def _mark(self) -> Mark:
+        return {**vars(self), "_np_random": deepcopy(self.np_random)}, self.evaluator.metered.memory, self.budget.spent
+
+    def _rewind(self, mark: Mark) -> None:
+        attributes, self.evaluator.metered.memory, spent = mark
+        vars(self).update(attributes)
+        self.budget.spent = self.budget.spent._replace(edits=spent.edits)
+
     def _observation(self) -> Observation:
         assert self._state is not None
         return {
@@ -278,7 +310,7 @@ class ContextEnv(gym.Env[Observation, str]):
             "remaining_budget": self.budget.fractions(),
         }
 
-    def _tell(self, before: float, problem: str, usage: Usage | None) -> Info:
+    def _tell(self, improvement: float, problem: str, usage: Usage | None) -> Info:
         assert self._state is not None
         domain, context, batch, edits, score, *_ = self._state
         paid = usage or Usage()
@@ -286,8 +318,8 @@ class ContextEnv(gym.Env[Observation, str]):
             "domain": domain.name,
             "batch": float(batch),
             "edits": float(edits),
-            "held_out_score": score,
-            "improvement": score - before,
+            "held_out_score": score or 0.0,
+            "improvement": improvement,
             "context_chars": float(len(context)),
             "evaluated": float(usage is not None),
             "problem": problem,

@@ -30,6 +30,7 @@ def drive(tasks: Iterable[Task[T]], model: TaskModel) -> list[T]:
     waiting = dict(enumerate(tasks))
     results: dict[int, T] = {}
     answers: dict[Request, Response] | None = None  # a generator's first send must be None
+    failure: Exception | None = None
     try:
         while waiting:
             wanted: dict[Request, None] = {}
@@ -39,6 +40,11 @@ def drive(tasks: Iterable[Task[T]], model: TaskModel) -> list[T]:
                 except StopIteration as stop:
                     results[index] = stop.value
                     del waiting[index]
+                except Exception as error:  # the others still get their answers: what was answered is paid for
+                    failure = failure or error
+                    del waiting[index]
+            if failure is not None:
+                raise failure
             answers = _complete(model, list(wanted))
     finally:
         for task in waiting.values():
@@ -77,7 +83,7 @@ class MeteredModel:
         usage = Usage()
         if fresh:
             reserved = self._upper_bound(fresh)
-            self.budget.charge(reserved)
+            self.budget.reserve(reserved)
             try:
                 answers = (yield fresh) or {}
             except GeneratorExit:  # the model failed: nothing was answered, nothing is owed

@@ -2,7 +2,7 @@
 
 import re
 
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # controls and lone surrogates
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # controls and lone surrogates
 
 
 def clean(text: str, max_chars: int) -> tuple[str, str]:

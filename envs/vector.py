@@ -7,8 +7,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from lse_gym.envs.core import ContextEnv, Info, Observation
-from lse_gym.envs.evaluator import drive
+from lse_gym.envs.core import ContextEnv, Info, Observation, run
+from lse_gym.envs.evaluator import Task
+
+Step = tuple[Observation, float, bool, bool, Info]
 
 
 class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
@@ -42,7 +44,7 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
         if seed is None or isinstance(seed, int):
             seed = [None if seed is None else seed + i for i in range(self.num_envs)]
         tasks = [env.reset_task(seed=s, options=options) for env, s in zip(self.envs, seed, strict=True)]
-        results = drive(tasks, self.model)
+        results = run(self.envs, tasks)
         infos: dict[str, Any] = {}
         for i, (_, info) in enumerate(results):
             infos = self._add_info(infos, info, i)
@@ -51,28 +53,30 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
     def step(
         self, actions: Sequence[str]
     ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Step every sub-env with its own text, all evaluations in one model batch."""
-        tasks = [env.step_task(action) for env, action in zip(self.envs, actions, strict=True)]
-        results = drive(tasks, self.model)
-        observations: list[Observation] = [result[0] for result in results]
+        """Step every sub-env with its own text: all evaluations are one model batch, all resets that follow another."""
+        tasks = [self._step_task(env, action) for env, action in zip(self.envs, actions, strict=True)]
+        results = run(self.envs, tasks)
+        observations: list[Observation] = []
         infos: dict[str, Any] = {}
-        done = [i for i, (_, _, terminated, truncated, _) in enumerate(results) if terminated or truncated]
-        fresh: list[tuple[Observation, Info]] = drive([self.envs[i].reset_task() for i in done], self.model)
-        restarted = dict(zip(done, fresh, strict=True))
-        for i, (observation, _, _, _, info) in enumerate(results):
-            if i in restarted:
-                observations[i] = restarted[i][0]
+        for i, ((observation, _, _, _, info), fresh) in enumerate(results):
+            if fresh:
                 infos = self._add_info(infos, {"final_obs": observation, "final_info": info}, i)
-                info = restarted[i][1]
+                observation, info = fresh
+            observations.append(observation)
             infos = self._add_info(infos, info, i)
-        rewards = np.array([result[1] for result in results], dtype=np.float64)
-        terminated = np.array([result[2] for result in results], dtype=np.bool_)
-        truncated = np.array([result[3] for result in results], dtype=np.bool_)
+        rewards = np.array([step[1] for step, _ in results], dtype=np.float64)
+        terminated = np.array([step[2] for step, _ in results], dtype=np.bool_)
+        truncated = np.array([step[3] for step, _ in results], dtype=np.bool_)
         return self._batch(observations), rewards, terminated, truncated, infos
 
     def render(self) -> tuple[str | None, ...]:
         """What each sub-env renders."""
         return tuple(env.render() for env in self.envs)
+
+    @staticmethod
+    def _step_task(env: ContextEnv, action: str) -> Task[tuple[Step, tuple[Observation, Info] | None]]:
+        step = yield from env.step_task(action)
+        return step, (yield from env.reset_task()) if step[2] or step[3] else None
 
     @staticmethod
     def _batch(observations: Sequence[Observation]) -> Observation:

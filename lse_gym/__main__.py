@@ -28,7 +28,10 @@ DEFAULT = Config()
 
 Env = Annotated[str, typer.Option("--env", help=f"Environment id: {', '.join(ENVS)}.", rich_help_panel="What")]
 Domain = Annotated[
-    str | None, typer.Option(help="Domain, e.g. clinic-0; for data of your own a db_id. `lse-gym envs` lists them.", rich_help_panel="What")
+    str | None,
+    typer.Option(
+        help="Domain, e.g. clinic-0; for data of your own a db_id. `lse-gym envs` lists them.", rich_help_panel="What"
+    ),
 ]
 DataDir = Annotated[
     Path | None, typer.Option(help="Directory in BIRD's or Spider's layout, for LSE/BIRD-v0.", rich_help_panel="What")
@@ -36,9 +39,13 @@ DataDir = Annotated[
 Exclude = Annotated[
     Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")
 ]
-TaskModel = Annotated[str, typer.Option(help=f"Frozen model that answers: {', '.join(MODELS)}.", rich_help_panel="Models")]
+TaskModel = Annotated[
+    str, typer.Option(help=f"Frozen model that answers: {', '.join(MODELS)}.", rich_help_panel="Models")
+]
 SplitSeed = Annotated[int, typer.Option(help="Seed of the question splits.", rich_help_panel="What")]
-Scoring = Annotated[str, typer.Option(help="set: BIRD's official accuracy; strict: multisets, and order.", rich_help_panel="What")]
+Scoring = Annotated[
+    str, typer.Option(help="set: BIRD's official accuracy; strict: multisets, and order.", rich_help_panel="What")
+]
 
 
 @app.command("evolve")
@@ -58,12 +65,16 @@ def evolve_command(
         str, typer.Option(help="Which context is edited next: ucb, deepest, best.", rich_help_panel="Search")
     ] = DEFAULT.selection,
     order: Annotated[
-        str, typer.Option(help="paper: each edit from a new batch; code: from the stored report.", rich_help_panel="Search")
+        str,
+        typer.Option(help="paper: each edit from a new batch; code: from the stored report.", rich_help_panel="Search"),
     ] = DEFAULT.order,
     budget_calls: Annotated[
-        float | None, typer.Option(min=0, help="Hard cap on model calls, task model and editor.", rich_help_panel="Budget")
+        float | None,
+        typer.Option(min=0, help="Hard cap on model calls, task model and editor.", rich_help_panel="Budget"),
     ] = None,
-    budget_tokens: Annotated[float | None, typer.Option(min=0, help="Hard cap on tokens.", rich_help_panel="Budget")] = None,
+    budget_tokens: Annotated[
+        float | None, typer.Option(min=0, help="Hard cap on tokens.", rich_help_panel="Budget")
+    ] = None,
     feedback: Annotated[
         str, typer.Option(help="What the editor is shown: gold, error, score.", rich_help_panel="What")
     ] = DEFAULT.feedback,
@@ -74,7 +85,8 @@ def evolve_command(
         Path | None, typer.Option(help="Run directory; by default a new one under runs/.", rich_help_panel="Output")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in --out, to the identical result.", rich_help_panel="Output")
+        bool,
+        typer.Option("--resume", help="Continue the run in --out, to the identical result.", rich_help_panel="Output"),
     ] = False,
 ) -> None:
     """Evolve a context: edit it round after round, watch the held-out score, report the sealed test score."""
@@ -87,7 +99,9 @@ def evolve_command(
         try:
             summary = evolve(config, folder, resume=resume, on_node=live.show)
         except (KeyboardInterrupt, OSError) as error:
-            again = " ".join([*sys.argv[1:], *([] if out else ["--out", str(folder)]), *([] if resume else ["--resume"])])
+            again = " ".join(
+                [*sys.argv[1:], *([] if out else ["--out", str(folder)]), *([] if resume else ["--resume"])]
+            )
             reason = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{error}."
             err_console.print(f"{reason} Every finished round is kept; go on with: lse-gym {again}", highlight=False)
             raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
@@ -154,7 +168,9 @@ def evaluate_command(
         facts = {"env_id": env, "domain": domain, "split": split, "task_model": task_model}
         print(json.dumps(facts | {"score": score.mean, "n": score.n, "ci95": score.ci95}))  # noqa: T201
     else:
-        out_console.print(f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n}, split {split}, {domain})")
+        out_console.print(
+            f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n}, split {split}, {domain})"
+        )
 
 
 @app.command("envs")

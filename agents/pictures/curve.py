@@ -2,7 +2,8 @@
 
 import math
 
-from lse_gym.agents.pictures.tree import Family, clean, number, px, read_tree, score, svg_document, text
+from lse_gym.agents.pictures.svg import clean, number, px, score, svg_document, text
+from lse_gym.agents.pictures.tree import Family, read_tree
 
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 52, 158, 62, 46  # margins; the direct labels stand in the right one
 LINE_PX = 15  # least distance between two labels

@@ -11,7 +11,8 @@ import re
 from importlib.resources import files
 
 from lse_gym.agents.pictures.curve import curve_svg
-from lse_gym.agents.pictures.tree import STYLE, Family, clean, lay_out, number, read_tree, text, tree_svg
+from lse_gym.agents.pictures.svg import STYLE, clean, number, text
+from lse_gym.agents.pictures.tree import Family, lay_out, read_tree, tree_svg
 
 _META = ("env_id", "domain", "agent", "task_model", "editor", "seed")
 _COUNTS = ("rounds", "edits", "calls", "tokens")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -10,14 +11,18 @@ from lse_gym.envs.models.base import Request, Response, TaskModel
 
 def request_key(model: TaskModel, request: Request) -> str:
     """Digest of everything that can change a response: the model, its revision, the prompt and the sampling."""
-    parts = json.dumps([model.name, model.revision, *request], ensure_ascii=True)
-    return blake2b(parts.encode(), digest_size=16).hexdigest()
+    return blake2b(_line([model.name, model.revision, *request]), digest_size=16).hexdigest()
+
+
+def _line(values: Sequence[object]) -> bytes:
+    # Not escaped: a pair of lone surrogates would look like the one character that it spells in UTF-16.
+    return json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
 
 
 class RecordedModel(TaskModel):
     """Answers from a file of JSON lines where it can, else asks ``model`` and appends.
 
-    A line cut short by a kill is ignored, and overwritten by the next response.
+    The file only ever grows, so several processes may share it; a line cut short by a kill is ignored.
 
     Args:
         model: the model that answers what the file does not.
@@ -28,7 +33,7 @@ class RecordedModel(TaskModel):
         self.model, self.path = model, path
         self.name, self.revision = model.name, model.revision
         self._known: dict[str, Response] = {}
-        self._size = 0  # bytes of whole lines
+        self._unended = False  # whether the last line was cut short
         self._read()
 
     def _read(self) -> None:
@@ -36,12 +41,10 @@ class RecordedModel(TaskModel):
             return
         with self.path.open("rb") as file:
             for line in file:
-                try:
-                    key, *fields = json.loads(line) if line.endswith(b"\n") else ()
+                self._unended = not line.endswith(b"\n")
+                with suppress(ValueError, TypeError):
+                    key, *fields = json.loads(line)
                     self._known[key] = Response(*fields)
-                except (ValueError, TypeError):
-                    break
-                self._size += len(line)
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
         """Answer from the file, and ask the model for the rest in one batch."""
@@ -54,12 +57,10 @@ class RecordedModel(TaskModel):
 
     def _append(self, responses: dict[str, Response]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = "".join(json.dumps([key, *response]) + "\n" for key, response in responses.items()).encode()
-        with self.path.open("r+b" if self.path.exists() else "xb") as file:
-            file.seek(self._size)
-            file.truncate()
-            file.write(lines)
-        self._size += len(lines)
+        lines = b"".join(_line([key, *response]) for key, response in responses.items())
+        with self.path.open("ab") as file:
+            file.write(b"\n" + lines if self._unended else lines)
+        self._unended = False
         self._known.update(responses)
 
     def count_tokens(self, text: str) -> int:

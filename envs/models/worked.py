@@ -20,11 +20,16 @@ class Example(NamedTuple):
 MAX_QUESTION_WORDS = 60
 TAKEN = -1  # in a template under construction: a further word of the slot before
 
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # What anyone who knows English knows; nothing about any database.
-STOP_WORDS = frozenset(
+STOP_WORDS = _set(
     "a an the is are was were be been do does did has have had of in on at to for from with by and or that which what "
     "there it its this those these me give show list tell find return name names can s could you please i all any "
-    "us called named".split()
+    "us called named"
 )
 SYNONYMS = {
     word: group.split()[0]
@@ -48,17 +53,18 @@ SYNONYMS = {
     )
     for word in group.split()
 }
-COMMON_WORDS = frozenset(
-    "major minor next most more less than per each every average square mile km kilometer meter contain found find over "
-    "under between among only not no but if then also about how when why whose lower higher larger smaller longer "
+COMMON_WORDS = _set(
+    "major minor next most more less than per each every average square mile km kilometer meter contain found find "
+    "over under between among only not no but if then also about how when why whose lower higher larger smaller longer "
     "shorter bigger same different other another first last single combined whole sum total both touch reside lie "
     "come see know want need make take get put say use long tall high low big small old new young near far before "
-    "after during since until without above below amount kind type list item record entry value".split()
+    "after during since until without above below amount kind type list item record entry value"
 ) | frozenset(SYNONYMS)
 OPPOSITES = {"largest": "smallest", "smallest": "largest", "newest": "oldest", "oldest": "newest"}
-NUMBERS = {word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine ten".split())}
+_DIGITS = "zero=0 one=1 two=2 three=3 four=4 five=5 six=6 seven=7 eight=8 nine=9 ten=10"
+NUMBERS: dict[str, str] = dict(re.findall(r"(\w+)=(\w+)", _DIGITS))
 
-_WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+|,\d+)*")
+_WORD = re.compile(r"[^\W_]+(?:[.'\u2019-][^\W_]+|,\d+)*")
 _LITERAL = re.compile(r"'((?:[^']|'')*+)'|\"((?:[^\"]|\"\")*+)\"|(?<![\w.])(\d+(?:\.\d+)?)(?![\w.])")
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
@@ -78,7 +84,7 @@ _SELECT = r"`*\s*(?:select\b|with\s+(?:recursive\s+)?[\w\"]+\s*(?:\([^)]*\)\s*)?
 _SQL_START = re.compile(rf"\s*{_SELECT}\s*\S", re.I)
 _ARROW = r"(?:\||->|=>|→|⇒)"
 _ONE_LINE = re.compile(
-    rf"(?:{_ARROW}|;|\s)\s*(?:sql|a|answer|query)\s*:\s*(?={_SELECT})|{_ARROW}\s*(?={_SELECT})|(?<=\?)[\s:]+(?={_SELECT})",
+    rf"(?:{_ARROW}|;|\s)\s?(?:sql|a|answer|query)\s*:\s*(?={_SELECT})|{_ARROW}\s*(?={_SELECT})|(?<=\?)[\s:]+(?={_SELECT})",
     re.I,
 )
 # Capitals only: prose that follows an example may well begin with "And" or "On".
@@ -103,13 +109,10 @@ class _Scan:
     def _example(self, at: int) -> int:
         """Take the example that begins at line ``at``, or leave that line to the rest; return the next line."""
         line = self.lines[at]
-        if (
-            line.startswith("Q: ") and line[3:].strip() and at + 1 < len(self.lines)
-        ):  # what writers write: word for word
-            following = self.lines[at + 1]
-            if following.startswith("SQL: ") and _SQL_START.match(following, 5):
-                sql, after = self._more(following[5:], at + 2)
-                return self._take(line[3:].strip(), sql, after)
+        following = self.lines[at + 1] if at + 1 < len(self.lines) else ""
+        if line.startswith("Q: ") and line[3:].strip() and following.startswith("SQL: ") and following[5:].strip():
+            sql, after = self._more(following[5:], at + 2)  # what writers write is read back word for word
+            return self._take(line[3:].strip(), sql, after)
         asked = _ASKED.fullmatch(line)
         question, end = (asked["text"], at + 1) if asked else (line, at + 1)
         while nested := _ASKED.fullmatch(question):  # "Example 3: Q: …"
@@ -226,7 +229,7 @@ class Parsed(NamedTuple):
 
 def stem(word: str) -> str:
     """The word in lower case without possessive or plural ending."""
-    word = word.lower().replace("’", "'")
+    word = word.lower().replace("\u2019", "'")
     word = word[:-2] if word.endswith("'s") else word.rstrip("'")
     if word in NUMBERS:
         return NUMBERS[word]
@@ -247,7 +250,7 @@ def words_of(text: str) -> tuple[Word, ...]:
     found = []
     for match in _WORD.finditer(text):
         word = match.group()
-        possessive = 2 if word[-2:].lower() in ("'s", "’s") else 0
+        possessive = 2 if word[-2:].lower() in ("'s", "\u2019s") else 0
         found.append(Word(stem(word), match.start(), match.end() - possessive))
         if len(found) == MAX_QUESTION_WORDS:
             break
@@ -263,6 +266,7 @@ def _style(surface: str, value: str) -> str:
 
 
 def styled(surface: str, style: str) -> str:
+    """The value as the SQL of an example would write it."""
     return surface if style == "same" else getattr(surface, style)()
 
 
@@ -332,7 +336,7 @@ class Schema:
     def __init__(self, text: str) -> None:
         self.tables: dict[str, set[str]] = {}
         for match in re.finditer(
-            r"(?:^|\n)\W*(?:create\s+table\s+)?[\"`\[]?(\w+)[\"`\]]?\s*\((.*?)\)\s*;?\s*(?=\n|$)", text, re.I | re.S
+            r"^[ \t#*-]*(?:create\s+table\s+)?[\"`\[]?(\w+)[\"`\]]?\s*\((.*?)\)\s*;?[ \t]*$", text, re.I | re.S | re.M
         ):
             columns = re.findall(r"(?:^|[,\n])\s*[\"`\[]?(\w+)", match.group(2))
             self.tables[match.group(1).lower()] = {column.lower() for column in columns}
@@ -347,7 +351,7 @@ class Schema:
         for table, alias in re.findall(r"(?:\bFROM\s+|\bJOIN\s+|,\s*)(\w+)\s+(?:AS\s+)?(\w+)", sql, re.I):
             if table.lower() in self.tables:
                 tables[alias.lower()] = table.lower()
-        for alias, column in re.findall(r"(\w+)\.(\w+)", sql):
+        for alias, column in re.findall(r"\b(\w+)\.(\w+)", sql):
             if alias.lower() in tables and column.lower() not in self.tables[tables[alias.lower()]]:
                 return False
         used = {name.lower() for name in re.findall(r"(?<![\w.])[A-Za-z_]\w*(?![\w.])", sql)}

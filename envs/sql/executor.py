@@ -27,7 +27,7 @@ from lse_gym.envs.errors import ArgumentError, DataError, ExecutorError
 STATUSES = ("ok", "error", "denied", "timeout", "too_large", "crash")
 MAX_SQL_CHARS = 1_000_000  # longer texts are not sent; the worker has the same limit
 MAX_WORKERS = 4
-MIN_CHUNK, MAX_CHUNK = 8, 128  # statements per request: an exchange costs as much as 5 statements of 20 us
+MIN_CHUNK, MAX_CHUNK = 16, 256  # statements per request: an exchange costs as much as five statements of 20 us
 CHUNK_CHARS = 1_000_000
 KILL_GRACE_S = 3.0  # silence beyond the time limit; the worker's own alarm comes after 1 s
 START_S = 60.0

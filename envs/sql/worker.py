@@ -28,8 +28,9 @@ except ImportError:  # Windows
 MAX_SQL_CHARS = 1_000_000  # SQLite's own default as well
 MAX_VALUE_BYTES = 10_000_000  # of one string, BLOB or row
 MAX_HEAP_BYTES = 512 * 2**20  # of everything SQLite allocates: page caches, sorters, temporary tables
-MAX_PROCESS_BYTES = 4 * 2**30
+MAX_PROCESS_BYTES = 2 * 2**30
 MAX_ERROR_CHARS = 1000
+LONG_LINE = 65_536  # characters of an answer that is sent at once rather than gathered with others
 STEPS_PER_CHECK = 10_000  # SQLite steps between two looks at the limits: 0.1 to 1 ms of work
 ALARM_GRACE_S = 1.0  # at most, and at least half of it, beyond the time limit: then the alarm ends this process
 CONNECTIONS = 4  # databases kept open, each with a cache of CACHE_KIB
@@ -54,7 +55,7 @@ LIMITS = {
 DENIED_FUNCTIONS = frozenset(
     ("load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "random", "randomblob")
 )
-DENIED_TABLES = ("pragma_", "sqlite_stmt", "sqlite_dbpage", "dbstat", "bytecode", "tables_used")  # by prefix
+DENIED_TABLES = frozenset(("sqlite_stmt", "sqlite_dbpage", "sqlite_dbdata", "dbstat", "bytecode", "tables_used"))
 OK, DENY = sqlite3.SQLITE_OK, sqlite3.SQLITE_DENY
 SELECT, READ = sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ
 FUNCTION, RECURSIVE = sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE
@@ -89,14 +90,32 @@ class Session:
         self.stop: tuple[str, str] | None = None  # why the progress handler ended the statement
         self.refused = ""  # what the authorizer refused
         self.readable: set[str | None] = set()  # names of tables seen to be allowed: most calls of the authorizer
-        self.checks_left, self.deadline, self.alarm_until = 0, 0.0, 0.0
+        self.checks_left, self.deadline, self.armed_until = 0, 0.0, 0.0
 
     def flush(self) -> None:
-        """Send the answers so far: at the end of a request, and when a statement turns out to be slow."""
+        """Send the answers so far: at the end of a request, and when an answer is long or a statement slow."""
         data = "".join(self.answers).encode("ascii")
         self.answers.clear()
+        start = time.monotonic()
+        self.disarm()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+        self.deadline += time.monotonic() - start  # waiting for the reader is not the statement's fault
+
+    def arm(self, now: float) -> None:
+        """Set the alarm for a statement that must end by ``deadline``: it ends this process, wherever it hangs.
+
+        The default action of the signal needs no Python, so it works inside a SQLite step and with the parent gone.
+        """
+        if now > self.armed_until and hasattr(signal, "setitimer"):  # one alarm serves the statements of half a second
+            self.armed_until = now + ALARM_GRACE_S / 2
+            signal.setitimer(signal.ITIMER_REAL, self.deadline - now + ALARM_GRACE_S)
+
+    def disarm(self) -> None:
+        """Put the alarm off."""
+        self.armed_until = 0.0
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def serve(self, request: dict) -> None:
         """Answer every statement of one request."""
@@ -115,12 +134,10 @@ class Session:
             self.checks_left, self.stop, self.refused = checks, None, ""
             now = time.monotonic()
             self.deadline = now + self.timeout_s
-            if now > self.alarm_until:  # rather than for every statement: saves most of the system calls
-                self.alarm_until = now + ALARM_GRACE_S / 2
-                _alarm(self.timeout_s + ALARM_GRACE_S)
+            self.arm(now)
             self.answers.append(self.answer(connection, sql))
-        self.alarm_until = 0.0
-        _alarm(0)
+            if len(self.answers[-1]) > LONG_LINE:
+                self.flush()
         return self.flush()
 
     def connect(self, uri: str, signature: list[int]) -> sqlite3.Connection:
@@ -165,7 +182,7 @@ class Session:
             return OK
         name = (first or "").lower()
         if action == READ:
-            if not name.startswith(DENIED_TABLES):
+            if name not in DENIED_TABLES and not name.startswith("pragma_"):
                 if len(self.readable) < 10_000:
                     self.readable.add(first)
                 return OK
@@ -190,6 +207,7 @@ class Session:
             self.stop = ("timeout", f"stopped after {self.timeout_s:g} s")
         elif self.answers:
             self.flush()
+            self.arm(time.monotonic())
         return 1 if self.stop else 0
 
     def answer(self, connection: sqlite3.Connection, sql: str) -> str:
@@ -262,12 +280,6 @@ def _blob(value: bytes) -> dict[str, str]:
 def _replace(value: bytes) -> str:
     # Not surrogateescape: what comes out must survive being printed and encoded.
     return value.decode("utf-8", "replace")
-
-
-def _alarm(seconds: float) -> None:
-    # The default action of the signal ends the process, even inside a single SQLite step and with the parent gone.
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def harden() -> None:

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.pictures.curve import LINE_PX, spread, ticks
-from lse_gym.agents.pictures.tree import color, pack, read_tree
+from lse_gym.agents.pictures.svg import color
+from lse_gym.agents.pictures.tree import pack, read_tree
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -118,9 +119,9 @@ def test_best_and_seed_are_marked(parents):
     assert any(word.startswith("seed") for word in words)
 
 
-def test_best_is_the_earliest_of_equals_and_its_path_is_drawn():
+def test_best_is_the_latest_of_equals_and_its_path_is_drawn():
     tree = a_tree([0, 1, 1], scores=[0.2, 0.1, 0.6, 0.6])
-    assert read_tree(tree).nodes[read_tree(tree).best]["id"] == 2
+    assert read_tree(tree).nodes[read_tree(tree).best]["id"] == 3
     styles = [p.get("class") for p in ET.fromstring(tree_svg(tree)).iter(f"{SVG}path")]
     assert "lse-path" in styles
     assert "lse-path lse-dash" in styles  # the first step fell

@@ -35,13 +35,20 @@ class Analogy(NamedTuple):
 
 
 MAX_VALUE_WORDS = 4
+# Costs, in units of one rare word left unmatched; found by trial on real questions, flat around these values.
+SYNONYM = 0.1
+SUBSTITUTE = 0.9  # of the two words together, so that one in place of the other is better than neither
+EXCHANGED = 0.4  # a word in place of another where the SQL could follow
 COMPOSE_ABOVE = 0.7  # cost of an analogy with one example from which two together are tried
 COMPOSE_COST = 0.2
 MAX_SPLITS = 3
+CLEAN = 0.4  # cost up to which the words in the slots pass for nothing but values
 UNFILLED = 3.0  # cost of a slot without a value: the example's own value would stand in the answer
 MAX_CANDIDATES = 9  # examples aligned word by word; the index ranks the rest below them
 
-_JOINED = re.compile(r"(?:\w+\.)?(\w+)\s*(?:=|\bIN\b)\s*(?:\(\s*SELECT\s+(?:DISTINCT\s+)?(?:\w+\.)?|\w+\.)(\w+)", re.I)
+_JOINED = re.compile(
+    r"\b(?:\w+\.)?(\w+)\s*(?:=|\bIN\b)\s*(?:\(\s*SELECT\s+(?:DISTINCT\s+)?(?:\w+\.)?|\w+\.)(\w+)", re.I
+)
 
 
 class Index:
@@ -67,10 +74,8 @@ class Index:
         }
         self.known = set(frequency) | self.schema.words | COMMON_WORDS
         self.alike = self._alike()
-        self.lengths = [
-            sum(self.weight(part) if isinstance(part, str) else 1.0 for part in parsed.template)
-            for parsed in self.parsed
-        ]
+        self.drops = [[self.weight(p) if isinstance(p, str) else UNFILLED for p in e.template] for e in self.parsed]
+        self.lengths = [sum(min(weight, 1.0) for weight in drops) for drops in self.drops]
 
     def _alike(self) -> set[tuple[str, str]]:
         """Pairs of columns that have been compared with the same values."""
@@ -90,28 +95,98 @@ class Index:
             return 0.15 if word in STOP_WORDS else 1.0
         return weight
 
-    def candidates(self, words: Sequence[Word]) -> list[int]:
+    def candidates(self, asked: "Asked") -> list[int]:
         """The examples that share the most with the question, best first."""
         shared: dict[int, float] = defaultdict(float)
-        total = 0.0
-        for word in dict.fromkeys(canonical(word.stem) for word in words):
-            total += (weight := self.weight(word))
+        weights = dict(zip(asked.canonical, asked.weights, strict=True))
+        for word, weight in weights.items():
             for number in self.holders.get(word, ()):
                 shared[number] += weight
-        values = any(word.stem not in self.known for word in words)
-        ranked = sorted(
-            shared,
-            key=lambda number: (
-                -2 * (shared[number] + (values and bool(self.parsed[number].slots))) / (total + self.lengths[number]),
-                number,
-            ),
-        )
-        return ranked[:MAX_CANDIDATES]
+        total = sum(weights.values())
+        value = not self.known.issuperset(asked.stems)
+        for number in shared:
+            slot = 1.0 if value and self.parsed[number].slots else 0.0
+            shared[number] = -(shared[number] + slot) / (total + self.lengths[number])
+        return sorted(shared, key=lambda number: (shared[number], number))[:MAX_CANDIDATES]
 
 
 @lru_cache(maxsize=64)
 def _index(examples: tuple[Example, ...], schema: str) -> Index:
     return Index(examples, schema)
+
+
+_QUOTED = re.compile(r"\"[^\"]+\"|\u201c[^\u201d]+\u201d|(?<!\w)'[^']+'(?!\w)")
+_COUNTING = {"how", "many", "number", "count"}
+
+
+def counts(parts: Sequence[str | int]) -> bool:
+    """Whether a question asks for a number of things."""
+    return (
+        ("how", "many") in itertools.pairwise(parts)
+        or tuple(parts[:1]) in {("number",), ("count",)}
+        or (tuple(parts[:3]) in {("what", "is", "number"), ("give", "me", "number")})
+    )
+
+
+def _names(text: str, words: Sequence[Word]) -> list[bool]:
+    """Which words of a question look like parts of names: capitals inside a sentence, and what stands in quotes."""
+    capital = [text[word.start].isupper() for word in words]
+    sentence = not all(capital[1:])
+    quoted = [match.span() for match in _QUOTED.finditer(text)]
+    return [
+        (at > 0 and capital[at] and sentence) or any(first < word.start < last for first, last in quoted)
+        for at, word in enumerate(words)
+    ]
+
+
+class Asked:
+    """A question as an index sees it: what its words weigh, and what it costs to take some of them for a value."""
+
+    def __init__(self, index: Index, text: str, words: Sequence[Word]) -> None:
+        self.index = index
+        self.text = text
+        self.words = words
+        self.stems = [word.stem for word in words]
+        self.canonical = [canonical(word) for word in self.stems]
+        self.weights = [index.weight(word) for word in self.stems]
+        unknown = [word not in index.known for word in self.stems]
+        self.names = _names(text, words)
+        self.inserts = [
+            max(weight, 1.0) * 1.3 if name else weight * (1.3 if new else 1.0)
+            for weight, new, name in zip(self.weights, unknown, self.names, strict=True)
+        ]
+        self.counts = counts(self.stems)
+        self._captures: dict[tuple[str, bool, int, int], float] = {}
+
+    def capture(self, slot: Slot, first: int, last: int) -> float:
+        """What it costs to take the words from ``first`` to before ``last`` for the slot's value."""
+        key = (slot.column, slot.number, first, last)
+        cost = self._captures.get(key)
+        if cost is None:
+            cost = self._captures[key] = self._capture(slot, self.stems[first:last], self.names[first:last])
+        return cost
+
+    def _capture(self, slot: Slot, stems: list[str], names: list[bool]) -> float:
+        kinds = self.index.kinds.get(" ".join(stems))
+        if kinds is not None:
+            alike = slot.column in kinds or any((slot.column, kind) in self.index.alike for kind in kinds)
+            return 0.0 if alike else 0.8
+        cost = 0.1 * len(stems) - 0.08
+        proper = False
+        for at, word in enumerate(stems):
+            if names[at]:
+                proper = True
+            elif word in self.index.kinds:
+                cost += 0.7 * (len(stems) > 1)
+                proper = True
+            elif word in STOP_WORDS:
+                cost += 0.4 if 0 < at < len(stems) - 1 else 1.0
+            elif word in self.index.known:
+                cost += 1.0
+            else:
+                proper = True
+            cost += 1.5 * (slot.number != word.isdigit())
+        return cost if proper else cost + 1.3
 
 
 class Alignment(NamedTuple):
@@ -122,65 +197,58 @@ class Alignment(NamedTuple):
     changed: tuple[tuple[str, str], ...]  # word of the template, word of the question in its place
 
 
-def _align(index: Index, parsed: Parsed, words: Sequence[Word]) -> Alignment:
-    """Align template and question by dynamic programming over edits; slots take one to four words."""
-    best, back = _table(index, parsed, parsed.template, words)
-    return _trace(parsed.template, words, best, back)
+def _table(asked: Asked, number: int) -> tuple[list[list[float]], list[list[int]]]:
+    """Costs of reading each prefix of the question as each prefix of an example's template, and the last moves.
 
-
-def _table(
-    index: Index, parsed: Parsed, template: Sequence[str | int], words: Sequence[Word]
-) -> tuple[list[list[float]], list[list[int]]]:
-    """The cheapest costs of reading each prefix of the question as each prefix of the template, and the last moves."""
-    inserts = [index.weight(word.stem) * (1.0 if word.stem in index.known else 1.3) for word in words]
-    width = len(words) + 1
-    best: list[list[float]] = [[0.0] * width]
-    back: list[list[int]] = [[0] * width]
-    for j, cost in enumerate(inserts):
-        best[0][j + 1] = best[0][j] + cost
-    for i, part in enumerate(template):
-        above = best[i]
-        row, moves = [0.0] * width, [0] * width
-        if isinstance(part, int):
-            row[0] = above[0] + UNFILLED
-            for j in range(1, width):
-                cost, move = above[j] + UNFILLED, 0
-                if row[j - 1] + inserts[j - 1] < cost:
-                    cost, move = row[j - 1] + inserts[j - 1], -1
-                for taken in range(1, min(MAX_VALUE_WORDS, j) + 1):
-                    if above[j - taken] >= cost:
-                        continue
-                    total = above[j - taken] + _capture(index, parsed.slots[part], words[j - taken : j])
-                    if total < cost:
-                        cost, move = total, taken
-                row[j], moves[j] = cost, move
-        else:
-            drop = index.weight(part)
-            row[0] = above[0] + drop
-            for j in range(1, width):
-                cost, move = above[j] + drop, 0
-                if row[j - 1] + inserts[j - 1] < cost:
-                    cost, move = row[j - 1] + inserts[j - 1], -1
-                total = above[j - 1] + _substitute(part, words[j - 1].stem, drop + inserts[j - 1])
+    A move is the number of words taken: -1 for a word that the template lacks, 0 for a part that the question lacks.
+    """
+    parsed = asked.index.parsed[number]
+    inserts, stems, alike = asked.inserts, asked.stems, asked.canonical
+    width = len(inserts) + 1
+    best: list[list[float]] = [list(itertools.accumulate(inserts, initial=0.0))]
+    back: list[list[int]] = [[-1] * width]
+    for part, drop in zip(parsed.template, asked.index.drops[number], strict=True):
+        above = best[-1]
+        row, moves = [above[0] + drop], [0]
+        same = canonical(part) if isinstance(part, str) else ""
+        for j in range(1, width):
+            cost, move = above[j] + drop, 0
+            if row[-1] + inserts[j - 1] < cost:
+                cost, move = row[-1] + inserts[j - 1], -1
+            if isinstance(part, str):
+                if stems[j - 1] == part:
+                    total = above[j - 1]
+                elif alike[j - 1] == same:
+                    total = above[j - 1] + SYNONYM
+                else:
+                    total = above[j - 1] + SUBSTITUTE * (drop + inserts[j - 1])
                 if total < cost:
                     cost, move = total, 1
-                row[j], moves[j] = cost, move
+            else:
+                for taken in range(1, min(MAX_VALUE_WORDS, j) + 1):
+                    if above[j - taken] < cost:
+                        total = above[j - taken] + asked.capture(parsed.slots[part], j - taken, j)
+                        if total < cost:
+                            cost, move = total, taken
+            row.append(cost)
+            moves.append(move)
         best.append(row)
         back.append(moves)
     return best, back
 
 
-def _trace(
-    template: tuple[str | int, ...], words: Sequence[Word], best: list[list[float]], back: list[list[int]]
-) -> Alignment:
-    i, j = len(template), len(words)
+def _align(asked: Asked, number: int) -> Alignment:
+    """Follow the cheapest moves back from the end of question and template."""
+    best, back = _table(asked, number)
+    template = asked.index.parsed[number].template
+    i, j = len(template), len(asked.stems)
     spans: dict[int, tuple[int, int]] = {}
     changed = []
     while i:
-        move = back[i][j] if j else 0
+        move = back[i][j]
         part = template[i - 1]
         if move == -1:
-            changed.append(("", words[j - 1].stem))
+            changed.append(("", asked.stems[j - 1]))
             j -= 1
             continue
         if isinstance(part, int):
@@ -188,46 +256,11 @@ def _trace(
                 spans[part] = (j - move, j)
         elif not move:
             changed.append((part, ""))
-        elif words[j - 1].stem != part:
-            changed.append((part, words[j - 1].stem))
+        elif asked.stems[j - 1] != part:
+            changed.append((part, asked.stems[j - 1]))
         i, j = i - 1, j - move
-    changed += [("", word.stem) for word in words[:j]]
+    changed += [("", word) for word in asked.stems[:j]]
     return Alignment(best[-1][-1], spans, tuple(reversed(changed)))
-
-
-def _substitute(a: str, b: str, both: float) -> float:
-    if a == b:
-        return 0.0
-    if canonical(a) == canonical(b):
-        return 0.1
-    return both * 0.9
-
-
-def _capture(index: Index, slot: Slot, words: Sequence[Word]) -> float:
-    """What it costs to take these words for the slot's value."""
-    value = " ".join(word.stem for word in words)
-    kinds = index.kinds.get(value)
-    if kinds is not None:
-        if slot.column in kinds or any((slot.column, kind) in index.alike for kind in kinds):
-            return 0.0
-        return 0.8
-    cost = 0.1 * len(words) - 0.08
-    proper = False
-    for at, word in enumerate(words):
-        if word.stem in index.kinds:
-            cost += 0.7 * (len(words) > 1)
-            proper = True
-        elif word.stem in STOP_WORDS:
-            cost += 0.4 if 0 < at < len(words) - 1 else 1.0
-        elif word.stem in index.known:
-            cost += 1.0
-        else:
-            proper = True
-        if slot.number != word.stem.isdigit():
-            cost += 1.5
-    if not proper:
-        cost += 1.3
-    return cost
 
 
 _SUPERLATIVE = re.compile(r"\b(?:MAX|MIN)(?=\s*\()|\bDESC\b|\bASC\b", re.I)
@@ -239,21 +272,19 @@ _FIRST_COLUMN = re.compile(r"(\s*SELECT\s+)((?:DISTINCT\s+)?[\w.\"`]+)(\s+FROM\b
 class _Alteration:
     """An example's SQL on its way to answer a question that asks for something slightly different."""
 
-    def __init__(self, index: Index, parsed: Parsed, alignment: Alignment, words: Sequence[Word]) -> None:
-        self.index = index
+    def __init__(self, asked: Asked, parsed: Parsed, alignment: Alignment) -> None:
+        self.index = index = asked.index
         self.pieces = list(parsed.pieces)
         self.template = parsed.template
         self.cost = alignment.cost
-        self._count(alignment.changed, words)
+        self._count(alignment.changed, asked.counts)
         for old, new in alignment.changed:
             if old and new and self._exchange(old, new):
-                gained = 0.9 * (index.weight(old) + index.weight(new)) - 0.4
-                self.cost -= max(0.0, gained)
+                self.cost -= max(0.0, SUBSTITUTE * (index.weight(old) + index.weight(new)) - EXCHANGED)
 
-    def _count(self, changed: tuple[tuple[str, str], ...], words: Sequence[Word]) -> None:
+    def _count(self, changed: tuple[tuple[str, str], ...], asked: bool) -> None:
         """Count instead of list, or list instead of count."""
-        asked = _counts([word.stem for word in words])
-        if asked == _counts(self.template) or not isinstance(self.pieces[0], str):
+        if asked == counts(self.template) or not isinstance(self.pieces[0], str):
             return
         if asked:
             text, done = _FIRST_COLUMN.subn(r"\1COUNT(\2)\3", self.pieces[0], count=1)
@@ -310,66 +341,59 @@ class _Alteration:
         self.pieces = [pattern.sub(change, piece) if isinstance(piece, str) else piece for piece in self.pieces]
 
 
-_COUNTING = {"how", "many", "number", "count"}
-
-
-def _counts(parts: Sequence[str | int]) -> bool:
-    """Whether a question asks for a number of things."""
-    return (
-        ("how", "many") in itertools.pairwise(parts)
-        or tuple(parts[:1]) in {("number",), ("count",)}
-        or (tuple(parts[:3]) in {("what", "is", "number"), ("give", "me", "number")})
-    )
-
-
 class Found(NamedTuple):
-    """The cheapest reading of a question: the example it follows, and the SQL that results."""
+    """The cheapest reading of a question: the example it follows, the SQL, and whether only values differ."""
 
     cost: float
     number: int
     sql: str
+    same: bool
 
 
-def _search(index: Index, question: str, words: Sequence[Word], whole: bool) -> Found | None:
+def _search(asked: Asked, whole: bool) -> Found | None:
     """Read the question as an example, or (``whole``) as an example with another one in place of its value."""
+    index = asked.index
     best: tuple[float, int, Alignment, list[str | int]] | None = None
-    candidates = index.candidates(words)
+    candidates = index.candidates(asked)
     for number in candidates:
-        alignment = _align(index, index.parsed[number], words)
-        altered = _Alteration(index, index.parsed[number], alignment, words)
+        alignment = _align(asked, number)
+        altered = _Alteration(asked, index.parsed[number], alignment)
         if best is None or altered.cost < best[0] - 1e-9:
             best = altered.cost, number, alignment, altered.pieces
-        if best[0] <= 0.1:
+        if best[0] <= SYNONYM:
             break
     if best is None:
         return None
     cost, number, alignment, pieces = best
-    found = Found(cost, number, _fill(question, words, index.parsed[number], alignment, pieces))
-    return _compose(index, question, words, candidates, found) if whole and cost > COMPOSE_ABOVE else found
+    same = not alignment.changed and cost <= CLEAN
+    found = Found(cost, number, _fill(asked, index.parsed[number], alignment, pieces), same)
+    return _compose(asked, candidates, found) if whole and cost > COMPOSE_ABOVE else found
 
 
-def _compose(index: Index, question: str, words: Sequence[Word], candidates: list[int], found: Found) -> Found:
+def _compose(asked: Asked, candidates: list[int], found: Found) -> Found:
     """Look for an example whose value the question describes by what another example asks for.
 
     "capital of Texas" and "states that border Ohio" together answer "capital of the states that border Ohio".
     """
+    index = asked.index
+    nouns = [at for at in range(1, len(asked.stems) - 2) if asked.stems[at] in index.schema.words]
     splits = []
-    for number in candidates:
+    for number in candidates if nouns else ():
         parsed = index.parsed[number]
         if parsed.template and parsed.template[-1] == 0 and len(parsed.slots) == 1:
-            costs = _table(index, parsed, parsed.template[:-1], words)[0][-1]
-            splits += [
-                (costs[at], number, at) for at in range(1, len(words) - 2) if words[at].stem in index.schema.words
-            ]
+            before = _table(asked, number)[0][-2]  # the template without its value at the end
+            splits += [(before[at], number, at) for at in nouns]
+    inner: dict[int, Found | None] = {}
     for cost, number, at in sorted(splits)[:MAX_SPLITS]:
         if cost + COMPOSE_COST >= found.cost:
             break
-        inner = _search(index, question, words[at:], False)
-        if inner is None or cost + inner.cost + COMPOSE_COST >= found.cost:
-            continue
-        sql = _nested(index, index.parsed[number], inner.sql)
-        if sql:
-            found = Found(cost + inner.cost + COMPOSE_COST, number, sql)
+        if at not in inner:
+            inner[at] = _search(Asked(index, asked.text, asked.words[at:]), whole=False)
+        part = inner[at]
+        if part and cost + part.cost + COMPOSE_COST < found.cost:
+            sql = _nested(index, index.parsed[number], part.sql)
+            if sql:
+                found = Found(cost + part.cost + COMPOSE_COST, number, sql, same=False)
     return found
 
 
@@ -390,11 +414,12 @@ def nearest(question: str, examples: Sequence[Example], schema: str = "") -> tup
     """The number of the nearest example, with the answer that it gives; None where no example shares a word."""
     words = words_of(question)
     index = _index(tuple(examples), schema)
-    found = _search(index, question, words, True)
+    asked = Asked(index, question, words)
+    found = _search(asked, whole=True)
     if found is None:
         return None
-    total = index.lengths[found.number] + sum(index.weight(word.stem) for word in words)
-    return found.number, Analogy(found.sql, min(1.0, max(0.0, 1.0 - found.cost / max(total, 1e-9))))
+    total = max(index.lengths[found.number] + sum(asked.weights), 1e-9)
+    return found.number, Analogy(found.sql, 1.0 if found.same else min(0.99, max(0.0, 1.0 - found.cost / total)))
 
 
 def answer_by_analogy(question: str, examples: Sequence[Example], schema: str = "") -> Analogy | None:
@@ -412,18 +437,19 @@ def answer_by_analogy(question: str, examples: Sequence[Example], schema: str = 
     return found[1] if found else None
 
 
-def _fill(
-    question: str, words: Sequence[Word], parsed: Parsed, alignment: Alignment, pieces: Sequence[str | int]
-) -> str:
+def _fill(asked: Asked, parsed: Parsed, alignment: Alignment, pieces: Sequence[str | int]) -> str:
+    """The SQL with the question's values in the slots."""
     parts = []
     for piece in pieces:
         if isinstance(piece, str):
             parts.append(piece)
-        elif piece in alignment.spans:
+            continue
+        slot = parsed.slots[piece]
+        value = slot.text
+        if piece in alignment.spans:
             first, last = alignment.spans[piece]
-            surface = question[words[first].start : words[last - 1].end]
-            value = NUMBERS.get(surface.lower(), surface.replace(",", "")) if parsed.slots[piece].number else surface
-            parts.append(styled(value, parsed.slots[piece].style).replace("'", "''"))
-        else:
-            parts.append(parsed.slots[piece].text)
+            surface = asked.text[asked.words[first].start : asked.words[last - 1].end]
+            number = NUMBERS.get(surface.lower(), surface.replace(",", ""))
+            value = number if slot.number else styled(surface, slot.style).replace("'", "''")
+        parts.append(value)
     return "".join(parts)

@@ -64,6 +64,7 @@ class _Reading:
         self.rules: dict[int, Rule] = {}
         self.columns: dict[int, tuple[int, list[tuple[str, str]]]] = {}  # position -> words, candidates
         self.used: set[int] = set()
+        self.idle: set[int] = set()  # positions of column words that have played no part yet
         self._match(choose)
 
     def _match(self, choose) -> None:  # noqa: ANN001
@@ -84,6 +85,7 @@ class _Reading:
                     self.tables[at + size - 1] = nouns[key]
                 elif key in names and not (size == 1 and self.lower[at] in STOP):
                     self.columns[at] = (size, names[key])
+                    self.idle.update(range(at, at + size))
                 else:
                     continue
                 self.used.update(range(at, at + size))
@@ -135,7 +137,10 @@ def understand(question: str, schema: Schema, knowledge: Knowledge, choose=lambd
     unexplained = [
         (i, s)
         for i, s in enumerate(reading.stems)
-        if i not in reading.used and i not in explicit and reading.lower[i] not in STOP and not s.isdigit()
+        if (i not in reading.used or i in reading.idle)
+        and i not in explicit
+        and reading.lower[i] not in STOP
+        and not s.isdigit()
     ]
     return Understanding(operation, table, column, measure, tuple(conditions), group, tuple(unexplained))
 
@@ -174,6 +179,7 @@ def _measure_at(reading: _Reading, position: int, table: str) -> Measure | None:
     if position in reading.columns:
         size, candidates = reading.columns[position]
         own = [c for c in candidates if c[0] == table] or candidates
+        reading.idle.difference_update(range(position, position + size))
         return Measure(".".join(own[0]), "", tuple(reading.stems[position : position + size]))
     return None
 
@@ -225,6 +231,7 @@ def _years(reading: _Reading, table: str) -> list[Condition]:
         known = reading.knowledge.years.get(column)
         noun = max((p for p in reading.tables if p < i), default=-1)
         reading.used.update(range(noun + 1, i + 1))  # "taken out in 2021" leads to the date
+        reading.idle.difference_update(range(noun + 1, i + 1))
         expression = known or f"strftime('%Y', {column})"
         sql = f"{expression} = '{word}'"
         found.append(Condition(sql, ("year",), "rule" if known else "guess"))
@@ -276,8 +283,9 @@ def _names(reading: _Reading, group_at: int | None) -> list[Condition]:
 
 def _shown(reading: _Reading, table: Table, operation: str) -> str:
     if operation == "LIST":
-        for _, (_, candidates) in sorted(reading.columns.items()):
+        for position, (size, candidates) in sorted(reading.columns.items()):
             own = [column for owner, column in candidates if owner == table.name]
             if own:
+                reading.idle.difference_update(range(position, position + size))
                 return f"{table.name}.{own[0]}"
     return f"{table.name}.{table.label}"

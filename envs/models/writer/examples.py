@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import sqlglot
@@ -13,6 +13,7 @@ from lse_gym.envs.models.reader.analogy import nearest
 from lse_gym.envs.models.worked import Example, render_examples
 
 MAX_SQL_CHARS = 4000  # longer statements only lose their white space
+NEAR_TIE = 0.05  # losses that differ by less are decided by the seed
 LONG_NAME = 8  # output columns with longer made-up names are renamed
 _TOKEN = re.compile(
     r"(?P<string>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\])|(?P<space>(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)+)"
@@ -43,9 +44,9 @@ def _collapse(sql: str) -> str:
 class _Names:
     """The names of a parsed statement: which sources there are, and which of their aliases can go or shrink."""
 
-    def __init__(self, sql: str, tree: exp.Expression, schema: str) -> None:
+    def __init__(self, sql: str, schema: str) -> None:
         self.sql = sql
-        self.tree = tree
+        self.tree = tree = sqlglot.parse_one(sql, dialect="sqlite")
         self.schema = schema.lower()
         self.columns = list(tree.find_all(exp.Column))
         self.taken = {word.lower() for word in re.findall(r"\w+", sql)}
@@ -80,7 +81,7 @@ class _Names:
         """Drop the alias of a statement's only source, shorten the aliases of several."""
         for source in self.tree.find_all(exp.Table, exp.Subquery):
             alias = source.args.get("alias")
-            if not source.alias or source.alias.lower() not in self.once or alias.args.get("columns"):
+            if alias is None or source.alias.lower() not in self.once or alias.args.get("columns"):
                 continue
             start, end = _span(alias.this)
             used = [column for column in self.columns if column.table.lower() == source.alias.lower()]
@@ -94,7 +95,7 @@ class _Names:
                 self.edits[gap.start() if gap else start, end] = f" {short}"
                 self.edits.update({_span(column.args["table"]): short for column in used})
 
-    def _alone(self, source: exp.Expression, used: list[exp.Column]) -> bool:
+    def _alone(self, source: exp.Table | exp.Subquery, used: list[exp.Column]) -> bool:
         select = source.find_ancestor(exp.Select)
         if select is None or select.args.get("joins") or any(isinstance(column.this, exp.Star) for column in used):
             return False
@@ -127,7 +128,7 @@ class _Names:
         return sql
 
 
-def _span(node: exp.Expression) -> tuple[int, int]:
+def _span(node: exp.Identifier) -> tuple[int, int]:
     return node.meta["start"], node.meta["end"] + 1
 
 
@@ -145,10 +146,8 @@ def compact_sql(sql: str, schema: str = "") -> str:
     plain = _collapse(sql)
     if len(plain) > MAX_SQL_CHARS:
         return plain
-    text = "".join(_tokens(plain))
     try:
-        tree = sqlglot.parse_one(text, dialect="sqlite")
-        names = _Names(text, tree, schema)
+        names = _Names(plain, schema)
         names.quotes()
         converted = len(names.edits)
         names.sources()
@@ -162,65 +161,66 @@ def compact_sql(sql: str, schema: str = "") -> str:
     return short if same else plain
 
 
-def _size(example: Example) -> int:
-    return len(render_examples([example]))
-
-
-def _right(example: Example, others: Sequence[Example], schema: str) -> int | None:
-    """The number of the other example that answers this one's question as it does, or None."""
-    found = nearest(example.question, others, schema)
-    if found is None or compact_sql(found[1].sql, schema).lower() != example.sql.lower():
-        return None
-    return found[0]
-
-
 def merge_examples(
     old: Sequence[Example], new: Sequence[Example], max_chars: int, seed: int, schema: str = ""
 ) -> list[Example]:
     """Join new problems to the examples of a context, keeping those that answer most within ``max_chars``.
 
-    The order is the memory: an example that answers a new problem rightly moves to the front, one that has not been
-    of use for long sinks to the end, where examples are dropped first.
+    A new problem that the examples already answer is not stored. The order is the memory: an example that answered a
+    new problem moves to the front, newcomers start in the middle, and what is of no use for long sinks to the end.
 
     Args:
         old: the examples of the context, most useful first.
         new: problems with their correct SQL.
         max_chars: cap on the length of ``render_examples`` of the result.
-        seed: breaks ties, so that siblings in a search differ.
+        seed: breaks near ties, so that siblings in a search differ.
         schema: the schema text, if known.
     """
     rng = random.Random(seed)
     kept = list(dict.fromkeys(Example(question, compact_sql(sql, schema)) for question, sql in old))
     fresh = list(dict.fromkeys(Example(question, compact_sql(sql, schema)) for question, sql in new))
     rng.shuffle(fresh)
-    fresh.sort(key=_size)
-    for example in fresh:
-        if example in kept:
-            continue
-        kept = [other for other in kept if other.question != example.question]
-        number = _right(example, kept, schema)
-        if number is None:
-            kept.insert(min(len(kept), INSERT), example)
-        else:
-            kept.insert(0, kept.pop(number))
-    return _fit(kept, max_chars, schema)
+    for example in sorted(fresh, key=_size):  # short ones first: they may answer the longer ones
+        if example not in kept:
+            kept = [other for other in kept if other.question != example.question]
+            number = _answered_by(example, kept, schema)
+            if number is None:
+                kept.insert(len(kept) // 2, example)
+            else:
+                kept.insert(0, kept.pop(number))
+    return _fit(kept, max_chars, rng, schema)
 
 
-INSERT = 30
-POW = 2.0
-
-
-def _fit(kept: list[Example], max_chars: int, schema: str) -> list[Example]:
-    """Drop examples until the rest fits: first what the others can answer, then the long and long unused."""
+def _fit(kept: list[Example], max_chars: int, rng: random.Random, schema: str) -> list[Example]:
+    """Drop examples until the rest fits: first, from the end, what others answer, then the long and long unused."""
     excess = sum(map(_size, kept)) - max_chars
     for number in reversed(range(len(kept))):
         if excess <= 0:
-            break
+            return kept
         rest = kept[:number] + kept[number + 1 :]
-        if _right(kept[number], rest, schema) is not None:
+        if _answered_by(kept[number], rest, schema) is not None:
             excess -= _size(kept[number])
             kept = rest
-    while excess > 0 and kept:
-        worst = max(range(len(kept)), key=lambda number: _size(kept[number]) ** POW * (number + 1))
-        excess -= _size(kept.pop(worst))
+    # Squared: a long example costs the room of several short ones, and its question is the rarer kind.
+    loss = {
+        example: _size(example) ** 2 * (number + 1) * (1 + NEAR_TIE * rng.random())
+        for number, example in enumerate(kept)
+    }
+    for example in sorted(kept, key=loss.__getitem__, reverse=True):
+        if excess <= 0:
+            break
+        excess -= _size(example)
+        kept.remove(example)
     return kept
+
+
+def _size(example: Example) -> int:
+    return len(render_examples([example]))
+
+
+def _answered_by(example: Example, others: Sequence[Example], schema: str) -> int | None:
+    """The number of the other example by which the question is already answered as it should be, or None."""
+    found = nearest(example.question, others, schema)
+    if found is None or compact_sql(found[1].sql, schema).lower() != example.sql.lower():
+        return None
+    return found[0]

@@ -10,7 +10,10 @@ SIMPLE = re.compile(
     re.IGNORECASE,
 )
 AGGREGATE = re.compile(r"(AVG|SUM|MAX|MIN)\(([\w.]+)\)(\s*[*/]\s*[\d.]+)?", re.IGNORECASE)
-NESTED = re.compile(r"\(\s*SELECT\b|\b(UNION|EXCEPT|INTERSECT|HAVING)\b", re.IGNORECASE)
+SPACED = re.compile(r"('(?:[^']|'')*')|\(\s*\*\s*\)|\s*(<>|<=|>=|!=|\|\||[=<>/*,])\s*|\s+")
+MAX_CHARS = 4000  # no longer statement is simple
+CLAUSE = re.compile(r"\b(SELECT|FROM|WHERE|GROUP|ORDER|LIMIT|UNION|EXCEPT|INTERSECT|HAVING)\b", re.IGNORECASE)
+COMPOUND = {"UNION", "EXCEPT", "INTERSECT", "HAVING"}
 
 
 class Statement(NamedTuple):
@@ -40,9 +43,11 @@ class Statement(NamedTuple):
 @lru_cache(maxsize=8192)
 def read_statement(sql: str) -> Statement | None:
     """Take a statement apart; None where it is not a simple one with qualified columns."""
-    sql = re.sub(r"\s+", " ", sql).strip().rstrip(";").strip()
-    match = SIMPLE.fullmatch(sql)
-    if not match or NESTED.search(sql) or '"' in sql:
+    clauses = [word.upper() for word in CLAUSE.findall(sql[:MAX_CHARS])]
+    if len(sql) > MAX_CHARS or '"' in sql or COMPOUND & {*clauses} or len(clauses) > len({*clauses}):
+        return None
+    match = SIMPLE.fullmatch(_spaced(sql.rstrip(" \n;")))
+    if not match:
         return None
     joins = {}
     for table, on in re.findall(r"JOIN (\w+) ON ([\w.]+ = [\w.]+)", match["joins"] or "", re.IGNORECASE):
@@ -50,6 +55,17 @@ def read_statement(sql: str) -> Statement | None:
     where = frozenset(conjuncts(match["where"] or ""))
     tail = f"{match['group'] or ''}{match['way'] or ''}{match['limit'] or ''}".upper()
     return Statement(match["select"], match["table"].lower(), joins, where, tail, match["order"] or "")
+
+
+def _spaced(sql: str) -> str:
+    """``sql`` with one space around every sign, however tersely it was written; strings stay as they are."""
+
+    def space(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[1]
+        return "(*)" if match[0][0] == "(" else ", " if match[2] == "," else f" {match[2] or ''} ".replace("  ", " ")
+
+    return SPACED.sub(space, sql).strip()
 
 
 def conjuncts(where: str) -> list[str]:

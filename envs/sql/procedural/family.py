@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from lse_gym.envs.cache import cache_dir
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.sql.domain import Scoring, SQLDomain
-from lse_gym.envs.sql.procedural.forms import compile_form, draw_form, literal_reading, say, true_reading
+from lse_gym.envs.sql.procedural.forms import Form, compile_form, draw_form, literal_reading, say, true_reading
 from lse_gym.envs.sql.procedural.rules import oracle_context
+from lse_gym.envs.sql.procedural.theme import ROLES
 from lse_gym.envs.sql.procedural.themes import TEST_THEMES, TRAIN_THEMES
 from lse_gym.envs.sql.procedural.world import World, draw_world, tables
 from lse_gym.envs.sql.prompt import SEED_CONTEXT
@@ -25,6 +27,7 @@ from lse_gym.envs.sql.prompt import SEED_CONTEXT
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 60}
 THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
 GUESSABLE = 0.25  # share of questions that a literal reader gets right by luck
+MAX_ATTEMPTS = 200  # at a guessable question; then any question will do
 MAX_LISTED = 60  # rows of a gold result
 NAME = re.compile(r"([a-z]+)-(\d{1,6})")
 
@@ -71,7 +74,8 @@ def _load(name: str, split_seed: int, scoring: Scoring) -> SQLDomain:
     schema = "\n\n".join(statement for statement, _ in script)
     with closing(sqlite3.connect(":memory:")) as connection:
         _fill(connection, script)
-        splits = draw_questions(world, connection, [*stream, split_seed])
+        drawn = draw_questions(world, connection, [*stream, split_seed])
+    splits = {split: tuple(question for question, _ in drawn[split]) for split in SPLITS}
     return SQLDomain(
         name, _file(name, script), schema, splits, scoring=scoring, oracle_context=oracle_context(SEED_CONTEXT, world)
     )
@@ -111,37 +115,45 @@ def _file(name: str, script: list[tuple[str, tuple[str, list[tuple]]]]) -> Path:
 
 def draw_questions(
     world: World, connection: sqlite3.Connection, stream: Sequence[int]
-) -> dict[Split, tuple[Question, ...]]:
-    """Draw the three splits, disjoint by text; item i of split s comes from ``SeedSequence([*stream, s, i])``."""
+) -> dict[Split, list[tuple[Question, Form]]]:
+    """Draw the three splits, disjoint by text, each question with its logical form.
+
+    Item i of split s comes from ``SeedSequence([*stream, s, i])``.
+    """
     taken: set[str] = set()
     return {
-        split: tuple(
+        split: [
             _draw_question(world, connection, f"{split}-{index}", [*stream, number, index], taken)
             for index in range(SIZES[split])
-        )
+        ]
         for number, split in enumerate(SPLITS)
     }
 
 
 def _draw_question(
     world: World, connection: sqlite3.Connection, name: str, stream: Sequence[int], taken: set[str]
-) -> Question:
+) -> tuple[Question, Form]:
     theme, truth, literal = world.theme, true_reading(world), literal_reading(world)
+    synonyms = [theme.entity(role).other for role in ROLES]
     rng = np.random.default_rng(np.random.SeedSequence(stream))
     guessable = rng.random() < GUESSABLE
-    while True:
+    for attempt in count():
+        guessable = guessable and attempt < MAX_ATTEMPTS  # of some worlds, a guess is hardly ever right
         form = draw_form(theme, rng)
-        gold, guess = compile_form(form, theme, truth), compile_form(form, theme, literal)
         if not any(f.kind != "name" for f in form.filters) and not form.measure and form.role != "event":
             continue  # the schema alone would tell
         text = say(form, theme, rng)
-        rows = connection.execute(gold).fetchall()
-        lucky = not any(theme.entity(r).other in text for r in ("event", "person", "thing", "place"))
-        lucky = lucky and set(connection.execute(guess).fetchall()) == set(rows)
-        if text in taken or not _informative(rows) or lucky != guessable or _tied(form.op, gold, connection):
+        plain = not any(synonym in text for synonym in synonyms)
+        if text in taken or (guessable and not plain):
             continue
-        taken.add(text)
-        return Question(name, text, gold, difficulty="simple" if len(form.filters) < 2 else "moderate")
+        gold, guess = compile_form(form, theme, truth), compile_form(form, theme, literal)
+        rows = connection.execute(gold).fetchall()
+        if not _informative(rows) or _tied(form.op, gold, connection):
+            continue
+        if guessable == (plain and set(connection.execute(guess).fetchall()) == set(rows)):
+            taken.add(text)
+            return Question(name, text, gold, difficulty="simple" if len(form.filters) < 2 else "moderate"), form
+    raise AssertionError("unreachable: the count has no end")
 
 
 def _informative(rows: list[tuple]) -> bool:

@@ -1,7 +1,7 @@
 """The oracle context: every hidden convention of a world in one plain sentence each."""
 
 from lse_gym.envs.sql.procedural.forms import Filter, true_reading
-from lse_gym.envs.sql.procedural.theme import Theme
+from lse_gym.envs.sql.procedural.theme import ROLES, Theme
 from lse_gym.envs.sql.procedural.world import ENCODINGS, World
 
 
@@ -31,7 +31,7 @@ def oracle_rules(world: World) -> list[str]:
         rules.append(f"Always require {reading.filter}.")
     if reading.home:
         rules.append(_join_rule(theme))
-    for role in ("event", "person", "thing", "place"):
+    for role in ROLES:
         entity = theme.entity(role)
         rules.append(f'"{entity.other}" means {entity.table}.')
     return rules

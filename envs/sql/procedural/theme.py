@@ -7,6 +7,7 @@ schema shows column names only, so each fact that a question needs has at least 
 from typing import Literal, NamedTuple
 
 Role = Literal["event", "person", "thing", "place"]
+ROLES: tuple[Role, ...] = ("event", "person", "thing", "place")
 
 
 class Entity(NamedTuple):
