@@ -17,10 +17,9 @@ import lse_gym
 from lse_gym.agents import agent_class
 from lse_gym.agents.files import write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
-from lse_gym.agents.search import Callback, Order, SearchAgent
-from lse_gym.agents.tree import UCB_C, Node, Selection
+from lse_gym.agents.search import Callback, SearchAgent
+from lse_gym.agents.tree import UCB_C, Node
 from lse_gym.envs.core import ContextEnv, Info
-from lse_gym.envs.domain import FeedbackMode
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError
 from lse_gym.envs.evaluation import core_env, evaluate_context, paired_interval
 from lse_gym.envs.models import make_model
@@ -39,7 +38,7 @@ class Config:
     agent: str = "lse"
     task_model: str = "reader"
     editor: str = "writer"
-    domain: str = "clinic-0"
+    domain: str | None = "clinic-0"
     data_dir: str | None = None
     exclude: str | None = None
     rounds: int = 20
@@ -47,10 +46,10 @@ class Config:
     split_seed: int = 0
     budget_calls: float | None = None
     budget_tokens: float | None = None
-    selection: Selection = "ucb"
+    selection: str = "ucb"
     ucb_c: float = UCB_C
-    order: Order = "paper"
-    feedback: FeedbackMode = "gold"
+    order: str = "paper"
+    feedback: str = "gold"
     feedback_size: int = 10
     scoring: str = "set"
     max_chars: int = 8000
@@ -59,19 +58,11 @@ class Config:
         """The env of this run."""
         budget = {"calls": self.budget_calls, "tokens": self.budget_tokens}
         data = {"data_dir": self.data_dir, "exclude": self.exclude}
-        return gym.make(
-            self.env,
-            domain=self.domain,
-            task_model=self.task_model,
-            split_seed=self.split_seed,
-            budget={name: cap for name, cap in budget.items() if cap is not None},
-            feedback=self.feedback,
-            feedback_size=self.feedback_size,
-            scoring=self.scoring,
-            max_chars=self.max_chars,
-            record=record,
-            **{name: value for name, value in data.items() if value is not None},
-        )
+        shared = ("domain", "task_model", "split_seed", "feedback", "feedback_size", "scoring", "max_chars")
+        options: dict[str, Any] = {name: getattr(self, name) for name in shared}
+        options |= {name: value for name, value in data.items() if value is not None}
+        options["budget"] = {name: cap for name, cap in budget.items() if cap is not None}
+        return gym.make(self.env, record=record, **options)
 
     def make_agent(self, env: gym.Env, record: str | None = None) -> SearchAgent:
         """The agent of this run."""
@@ -154,10 +145,10 @@ class RunDirectory:
             )
 
     def _lock(self) -> None:
-        handle = self._open.enter_context(Path(self.file(".lock")).open("w"))
+        lock = self._open.enter_context(open(self.file(".lock"), "w"))  # noqa: SIM115 - held as long as the run
         if fcntl is not None:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise RunDirectoryError(f"another process is writing to {str(self.path)!r}. Wait for it.") from None
 

@@ -44,7 +44,17 @@ class Tree:
         self.total_selections = 0
         self.nodes: list[Node] = []
 
-    def add(self, parent: Node | None, context: str, performance: float, **fields: Any) -> Node:
+    def add(
+        self,
+        parent: Node | None,
+        context: str,
+        performance: float,
+        *,
+        round_idx: int,
+        feedback: str = "",
+        feedback_score: float = 0.0,
+        batch: int = 0,
+    ) -> Node:
         """Add a visited context under ``parent`` (None for the root)."""
         node = Node(
             id=len(self.nodes),
@@ -52,9 +62,12 @@ class Tree:
             depth=parent["depth"] + 1 if parent else 0,
             visits=0,
             performance=performance,
+            round_idx=round_idx,
             context=context,
+            feedback=feedback,
+            feedback_score=feedback_score,
             improvement=performance - parent["performance"] if parent else 0.0,
-            **fields,
+            batch=batch,
         )
         self.nodes.append(node)
         return node

@@ -25,8 +25,8 @@ class Usage(NamedTuple):
 class Budget:
     """Caps on edits, model calls, tokens and US dollars, for the whole life of one env.
 
-    No reset refills it. A call is *reserved* at its upper bound before it is made and settled to its real cost after, so
-    no cap is ever exceeded, not even by one token.
+    No reset refills it. A call is *reserved* at its upper bound before it is made and settled to its real cost after,
+    so no cap is ever exceeded, not even by one token.
 
     Args:
         caps: resource name to cap; a resource that is not named has none. None caps nothing.

@@ -35,8 +35,8 @@ def _check_options(options: dict[str, Any]) -> None:
     context, batch = options.get("context", ""), options.get("batch", 0)
     if not isinstance(context, str):
         raise ArgumentError(f"options['context'] is a {type(context).__name__}, not a str. Pass the text of a context.")
-    if not isinstance(batch, (int, np.integer)) or batch < 0:
-        raise ArgumentError(f"options['batch']={batch!r} is not an int >= 0. Pass int(info['batch']) of an earlier step.")
+    if not isinstance(batch, (int, np.integer)) or not 0 <= batch < 2**53:  # exact in info['batch']
+        raise ArgumentError(f"options['batch']={batch!r} is not an int >= 0. Pass int(info['batch']) of a step.")
 
 
 class CoreOptions(TypedDict, total=False):
@@ -96,9 +96,9 @@ class ContextEnv(gym.Env[Observation, str]):
     """Edit the context of a frozen task model; the reward is how much better it then answers held-out questions.
 
     ## Description
-    An episode lives in one domain. The agent sees the context, and a report on how the task model did with it on a batch
-    of feedback questions; it answers with a new context. Source: Learning to Self-Evolve (LSE), arXiv 2603.18620; with
-    ``max_edits=1`` this is its single-step training problem, with more its evolution at test time.
+    An episode lives in one domain. The agent sees the context, and a report on how the task model did with it on a
+    batch of feedback questions; it answers with a new context. Source: Learning to Self-Evolve (LSE), arXiv 2603.18620;
+    with ``max_edits=1`` this is its single-step training problem, with more its evolution at test time.
 
     ## Action Space
     ``FreeText(max_chars)``: the new context, whole. Control characters become U+FFFD, what exceeds ``max_chars`` is cut
@@ -113,18 +113,19 @@ class ContextEnv(gym.Env[Observation, str]):
     | remaining_budget | float64 (4,) | fraction left of edits, calls, tokens, usd | [0, 1]; 1 without a cap |
 
     ## Rewards
-    ``r = S(c_after) - S(c_before)`` with ``S`` the mean score over the held-out questions, the same before and after; in
-    [-1, 1]. Rewards of an episode add up to the improvement over its start. Test questions never enter.
+    ``r = S(c_after) - S(c_before)`` with ``S`` the mean score over the held-out questions, the same before and after;
+    in [-1, 1]. Rewards of an episode add up to the improvement over its start. Test questions never enter.
 
     ## Starting State
-    ``reset`` draws the domain (if several), the start context (if an archive) and, with a seed, the first feedback batch;
-    all three from ``np_random``. Feedback batches have one fixed order for all agents, as in the paper (appendix A);
-    every reset and step takes the next one. A reset with a seed also forgets the responses paid for so far.
+    ``reset`` draws the domain (if several), the start context (if an archive) and, with a seed, the first feedback
+    batch; all three from ``np_random``. Feedback batches have one fixed order for all agents, as in the paper
+    (appendix A); every reset and step takes the next one. A reset with a seed also forgets the responses paid for so
+    far.
 
     ## Episode End
     ``terminated`` after ``max_edits`` edits; ``truncated`` when the budget cannot pay the evaluation in full: the edit
-    then costs nothing, is not applied and earns 0, and ``info["evaluated"]`` is 0. An unpaid reset observes no feedback,
-    and as nothing can be measured against it, the first step after it is truncated.
+    then costs nothing, is not applied and earns 0, and ``info["evaluated"]`` is 0. An unpaid reset observes no
+    feedback, and as nothing can be measured against it, the first step after it is truncated.
 
     ## Arguments
     | name | type | default | unit | effect |
@@ -178,7 +179,7 @@ class ContextEnv(gym.Env[Observation, str]):
         for name, value in counts.items():
             if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
                 raise ArgumentError(f"{name}={value!r} is not an int >= 1. Pass e.g. {name}=10.")
-        if not 0 <= temperature < np.inf:
+        if not isinstance(temperature, (int, float, np.number)) or not 0 <= temperature < np.inf:
             raise ArgumentError(f"temperature={temperature!r} is not a number >= 0. Pass e.g. temperature=0.7.")
         self.family = family
         self.domains = family.select(domain)
@@ -278,7 +279,7 @@ class ContextEnv(gym.Env[Observation, str]):
         return domain, *clean(domain.seed_context if context is None else context, self.max_chars)
 
     def _visit(self, state: State, otherwise: State | None = None) -> Task[tuple[State, Usage | None]]:
-        """Task: ``state`` with its scores and report filled in, and the cost; ``otherwise`` and None if unaffordable."""
+        """Task: ``state`` with its scores and report, and the cost; ``otherwise`` and None if unaffordable."""
         domain, size = state.domain, min(self.feedback_size, len(state.domain.splits["feedback"]))
         held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
         batch = [pool[(state.batch * size + i) % len(pool)] for i in range(size)]

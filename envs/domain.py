@@ -110,7 +110,7 @@ class Family(ABC):
         if domain is None:
             return tuple(next(iter(self.groups.values())))
         chosen = []
-        for name in (domain,) if isinstance(domain, str) else domain:
+        for name in domain if isinstance(domain, Sequence) and not isinstance(domain, str) else (domain,):
             if name not in self.groups:
                 self.check(name)
             chosen.extend(self.groups.get(name, (name,)))

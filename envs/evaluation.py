@@ -25,7 +25,7 @@ class Score(NamedTuple):
     scores: np.ndarray
 
 
-def evaluate_context(env: gym.Env, context: str, split: Split = "test", domain: str | None = None) -> Score:
+def evaluate_context(env: gym.Env, context: str, split: str = "test", domain: str | None = None) -> Score:
     """Score a context on a whole split with the env's task model; the env's budget and state are not touched.
 
     Args:

@@ -7,16 +7,16 @@ import numpy as np
 from gymnasium import Space
 
 # What `sample` draws from: words would look like contexts; these find the bugs that words do not.
-ALPHABET = "abcdefghijklmnopqrstuvwxyz ABC 0123456789 .,:;'\"`=<>()[]{}|%_*-#/\\\n\té’—漢🙂"
+ALPHABET = "abcdefghijklmnopqrstuvwxyz ABC 0123456789 .,:;'\"`=<>()[]{}|%_*-#/\\\n\té’—漢🙂"  # noqa: RUF001 - look-alikes are wanted
 MAX_SAMPLE_CHARS = 200
 
 
 class FreeText(Space[str]):
     """Any Unicode string of at most ``max_chars`` characters, the empty one included.
 
-    Not a :class:`gymnasium.spaces.Text`: that space has a finite alphabet, checks every character in Python, and arrives
-    garbled through ``AsyncVectorEnv`` with shared memory; this one is checked in O(1) and fails loudly there (pass
-    ``shared_memory=False``).
+    Not a :class:`gymnasium.spaces.Text`: that space has a finite alphabet, checks every character in Python, and
+    arrives garbled through ``AsyncVectorEnv`` with shared memory; this one is checked in O(1) and fails loudly there
+    (pass ``shared_memory=False``).
 
     Args:
         max_chars: longest string, in characters; positive.

@@ -50,9 +50,7 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
             infos = self._add_info(infos, info, i)
         return self._batch([observation for observation, _ in results]), infos
 
-    def step(
-        self, actions: Sequence[str]
-    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: Sequence[str]) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Step every sub-env with its own text: all evaluations are one model batch, all resets that follow another."""
         tasks = [self._step_task(env, action) for env, action in zip(self.envs, actions, strict=True)]
         results = run(self.envs, tasks)

@@ -2,11 +2,11 @@
 
 import json
 import sys
-from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
+import gymnasium
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -15,8 +15,8 @@ from rich.table import Table
 from lse_gym.agents import AGENTS
 from lse_gym.agents.live import Live
 from lse_gym.agents.run import Config, evolve
-from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.doctor import checks
+from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.evaluation import core_env, evaluate_context
 from lse_gym.envs.models import MODELS
@@ -91,7 +91,7 @@ def evolve_command(
 ) -> None:
     """Evolve a context: edit it round after round, watch the held-out score, report the sealed test score."""
     given = dict(locals())
-    values = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    values: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
     values["domain"] = domain or _default_domain(env, values["data_dir"], values["exclude"])
     config = Config(**{name: value for name, value in values.items() if name in Config.__dataclass_fields__})
     folder = out or _new_folder(config)
@@ -109,9 +109,9 @@ def evolve_command(
 
 
 def _default_domain(env: str, data_dir: str | None, exclude: str | None) -> str:
-    if env == DEFAULT.env:
+    if env == DEFAULT.env and DEFAULT.domain:
         return DEFAULT.domain
-    core = core_env(Config(env=env, domain=None, data_dir=data_dir, exclude=exclude).make_env())  # ty: ignore
+    core = core_env(Config(env=env, domain=None, data_dir=data_dir, exclude=exclude).make_env())
     if len(core.domains) > 1:
         err_console.print(f"{len(core.domains)} domains; taking the first, {core.domains[0]!r}. Choose with --domain.")
     return core.domains[0]
@@ -160,9 +160,16 @@ def evaluate_command(
         raise LSEGymError(f"{str(context_file)!r} cannot be read: {error}. Pass a text file with a context.") from None
     directory, excluded = (str(path) if path else None for path in (data_dir, exclude))
     domain = domain or _default_domain(env, directory, excluded)
-    config = Config(env=env, domain=domain, task_model=task_model, data_dir=directory, exclude=excluded)
-    config = Config(**asdict(config) | {"split_seed": split_seed, "scoring": scoring})
-    score = evaluate_context(config.make_env(), context, split)  # ty: ignore[invalid-argument-type]
+    config = Config(
+        env=env,
+        domain=domain,
+        task_model=task_model,
+        data_dir=directory,
+        exclude=excluded,
+        split_seed=split_seed,
+        scoring=scoring,
+    )
+    score = evaluate_context(config.make_env(), context, split)
     low, high = score.ci95
     if as_json:
         facts = {"env_id": env, "domain": domain, "split": split, "task_model": task_model}
@@ -199,7 +206,7 @@ def main() -> None:
     """Run the command line; errors of this package end it with one line instead of a traceback."""
     try:
         app()
-    except LSEGymError as error:
+    except (LSEGymError, gymnasium.error.Error) as error:
         err_console.print(f"[bold red]error:[/] {type(error).__name__}: ", end="", highlight=False)
         err_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)

@@ -116,7 +116,7 @@ def test_mistakes_name_the_mend():
     with pytest.raises(UnknownNameError, match="Did you mean 'hill-climb'"):
         agent_class("hillclimb")
     with pytest.raises(UnknownNameError, match="Did you mean 'selection'"):
-        LSEAgent(make(), selektion="ucb")
+        LSEAgent(make(), selections="ucb")
     with pytest.raises(UnknownNameError, match="Did you mean 'ucb'"):
         LSEAgent(make(), selection="ucbb")
     with pytest.raises(ArgumentError, match="no env"):

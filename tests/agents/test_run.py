@@ -115,7 +115,7 @@ def test_a_changed_journal_is_noticed(run, tmp_path):
     [
         {"agent": "lsee"},
         {"task_model": "raeder"},
-        {"editor": "writter"},
+        {"editor": "writers"},
         {"domain": "clinc-0"},
         {"selection": "ucbb"},
         {"order": "papre"},

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import gymnasium as gym
+
 from lse_gym.agents.noop import NoOpAgent
 from lse_gym.agents.run import RunDirectory
 from lse_gym.agents.tree import Tree

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 
 import gymnasium as gym
+
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.models.base import Request, Response, TaskModel
 

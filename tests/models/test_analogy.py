@@ -101,14 +101,15 @@ def test_a_value_that_occurs_twice_is_exchanged_twice() -> None:
 
 
 def test_two_examples_combine_where_one_describes_the_value_of_the_other() -> None:
+    schema = f"{SCHEMA}CREATE TABLE loans (title TEXT, full_name TEXT);"
     examples = [
         *EXAMPLES,
-        Example("Which members read Dune?", "SELECT full_name FROM members WHERE favourite='Dune'"),
-        Example("Which books did Poe like?", "SELECT title FROM likes WHERE title='Dune' AND liked_by='Poe'"),
-        Example("Where does Al Ott live?", "SELECT town FROM members WHERE full_name='Al Ott'"),
+        Example("What is the town of Al Ott?", "SELECT town FROM members WHERE full_name='Al Ott'"),
+        Example("Which member borrowed Dune?", "SELECT full_name FROM loans WHERE title='Dune'"),
     ]
-    found = answer_by_analogy("Where does the member who lives in Leeds live?", examples, SCHEMA)
+    found = answer_by_analogy("What is the town of the member who borrowed Emma?", examples, schema)
     assert found is not None
+    assert found.sql == ("SELECT town FROM members WHERE full_name IN (SELECT full_name FROM loans WHERE title='Emma')")
     assert found.similarity < 1.0
 
 
@@ -177,31 +178,12 @@ def test_no_text_raises(question: str, examples: list[Example], schema: str) -> 
         assert found is None or 0.0 <= found.similarity <= 1.0
 
 
-PHRASES = st.lists(
-    st.sampled_from(
-        [
-            "Q:",
-            "SQL:",
-            "select",
-            "SELECT",
-            "FROM",
-            "```",
-            "->",
-            "'a",
-            "'",
-            '"',
-            "(",
-            ")",
-            "a?",
-            "Dune",
-            "of",
-            "the",
-            "7",
-            "%",
-            "\n",
-        ]
-    )
-)
+TOKENS = [
+    *["Q:", "SQL:", "select", "SELECT", "FROM", "```", "->", "'a", "'", "(", ")", "a?", "Dune", "of", "the", "7", "%"],
+    '"',
+    "\n",
+]
+PHRASES = st.lists(st.sampled_from(TOKENS))
 
 
 @settings(max_examples=150, deadline=None)
@@ -211,9 +193,10 @@ def test_no_jumble_of_examples_raises(context: str, question: str) -> None:
     assert found is None or 0.0 <= found.similarity <= 1.0
 
 
-@pytest.mark.parametrize(
-    "unit", ["a ", "Q: ", "'", '"', "(", "-> ", "SELECT a? ", "* ", "x", " ", "\n", "Q: a\n", "1. "]
-)
+HOSTILE = ["a ", "Q: ", "'", '"', "(", "-> ", "SELECT a? ", "* ", "x", " ", "\n", "Q: a\n", "1. ", "a(\n", "a.", "`"]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
 def test_long_hostile_text_takes_no_time(unit: str) -> None:
     text = unit * (8000 // len(unit))
     start = time.perf_counter()
@@ -226,7 +209,8 @@ def test_answers_do_not_depend_on_the_hash_seed() -> None:
     script = (
         "from lse_gym.envs.models.reader.analogy import answer_by_analogy as a\n"
         f"from lse_gym.envs.models.worked import Example\nexamples = {EXAMPLES!r}\n"
-        f"print([a(q, examples, {SCHEMA!r}) for q in ['Who wrote the longest book?', 'books in Leeds', 'how many pages']])"
+        f"schema, questions = {SCHEMA!r}, ['Who wrote the longest book?', 'books in Leeds', 'how many pages']\n"
+        "print([a(question, examples, schema) for question in questions])"
     )
     outputs = [
         subprocess.run(

@@ -87,8 +87,7 @@ def test_compact_sql_gives_the_same_rows_in_half_the_room(geo: Geo) -> None:
     ],
 )
 def test_compact_sql_shortens_what_it_understands(sql: str, short: str) -> None:
-    result = compact_sql(sql, SCHEMA)
-    assert result.replace(" c ", " c ") == short
+    assert compact_sql(sql, SCHEMA) == short
 
 
 @settings(max_examples=150, deadline=None)
@@ -113,7 +112,7 @@ def test_merge_stores_only_what_the_examples_cannot_answer() -> None:
     texas = Example("Which cities are in Texas?", "SELECT city_name FROM city WHERE state_name='Texas'")
     ohio = Example("Which cities are in Ohio?", "SELECT city_name FROM city WHERE state_name='Ohio'")
     count = Example("How many people live in Reno?", "SELECT population FROM city WHERE city_name='Reno'")
-    assert merge_examples([texas], [ohio, count], 1000, 0, SCHEMA) == [texas, count]
+    assert set(merge_examples([texas], [ohio, count], 1000, 0, SCHEMA)) == {texas, count}
 
 
 def test_merge_believes_the_newer_answer_to_the_same_question() -> None:

@@ -17,7 +17,7 @@ SLIP_RATE = 0.01  # answers given as if the context had not been read, at temper
 SLIP_RATE_PER_TEMPERATURE = 0.05
 ATTENTION_CHARS = 8000  # what of a context is read with full attention
 MOODS = 16  # ways in which an over-long context is half forgotten
-SURE, HELPFUL = 0.999, 0.3  # similarity of a worked example that is copied, or preferred to a guess
+SURE, HELPFUL = 0.999, 0.3  # similarity of a worked example that is copied, and least one that beats a guess
 
 
 class Reader(TaskModel):
@@ -63,8 +63,8 @@ def answer(request: Request) -> str:
     schema = parse_schema(frozen)
     understood = understand(question, schema, knowledge, choose)
     analogy = answer_by_analogy(question, examples, frozen) if examples else None
-    sure = understood is not None and not understood.unexplained and all(c.source != "guess" for c in understood.conditions)
-    if analogy and (analogy.similarity >= SURE or (analogy.similarity >= HELPFUL and not sure)):
+    certainty = understood.certainty if understood else 0.0
+    if analogy and (analogy.similarity >= SURE or (analogy.similarity >= HELPFUL and analogy.similarity > certainty)):
         return analogy.sql
     return compose(understood, schema, knowledge) if understood else ""
 

@@ -47,7 +47,9 @@ UNFILLED = 3.0  # cost of a slot without a value: the example's own value would 
 MAX_CANDIDATES = 9  # examples aligned word by word; the index ranks the rest below them
 
 _JOINED = re.compile(
-    r"\b(?:\w+\.)?(\w+)\s*(?:=|\bIN\b)\s*(?:\(\s*SELECT\s+(?:DISTINCT\s+)?(?:\w+\.)?|\w+\.)(\w+)", re.I
+    r"\b(?:\w+\.)?(\w+)\s*(?:=|\bIN\b)\s*"
+    r"(?:\(\s*SELECT\s+(?:DISTINCT\s+)?(?:\w+\.)?|\w+\.)(\w+)",
+    re.I,
 )
 
 

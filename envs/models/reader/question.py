@@ -50,6 +50,13 @@ class Understanding(NamedTuple):
     conditions: tuple[Condition, ...]
     group: str  # table, or ""
     unexplained: tuple[tuple[int, str], ...]  # position and stem of words that nothing gave a meaning to
+    words: int  # how many words needed a meaning
+
+    @property
+    def certainty(self) -> float:
+        """The share of the words that was understood and not guessed, in [0, 1]."""
+        doubts = len(self.unexplained) + sum(condition.source == "guess" for condition in self.conditions)
+        return max(0.0, 1.0 - doubts / max(1, self.words))
 
 
 class _Reading:
@@ -142,7 +149,8 @@ def understand(question: str, schema: Schema, knowledge: Knowledge, choose=lambd
         and reading.lower[i] not in STOP
         and not s.isdigit()
     ]
-    return Understanding(operation, table, column, measure, tuple(conditions), group, tuple(unexplained))
+    words = sum(word not in STOP for word in reading.lower)
+    return Understanding(operation, table, column, measure, tuple(conditions), group, tuple(unexplained), words)
 
 
 def _operation(reading: _Reading) -> tuple[str, int, set[int]]:
@@ -230,8 +238,9 @@ def _years(reading: _Reading, table: str) -> list[Condition]:
         column = f"{owner}.{dates[0]}"
         known = reading.knowledge.years.get(column)
         noun = max((p for p in reading.tables if p < i), default=-1)
-        reading.used.update(range(noun + 1, i + 1))  # "taken out in 2021" leads to the date
-        reading.idle.difference_update(range(noun + 1, i + 1))
+        start = max((j for j in range(noun + 1, i) if reading.lower[j] in ("who", "that", "which")), default=noun + 1)
+        reading.used.update(range(start, i + 1))  # "taken out in 2021" leads to the date
+        reading.idle.difference_update(range(start, i + 1))
         expression = known or f"strftime('%Y', {column})"
         sql = f"{expression} = '{word}'"
         found.append(Condition(sql, ("year",), "rule" if known else "guess"))

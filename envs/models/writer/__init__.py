@@ -7,9 +7,9 @@ from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.offline import count_tokens
 from lse_gym.envs.models.reader.schema import parse_schema
 from lse_gym.envs.models.worked import Example, find_examples, render_examples
-from lse_gym.envs.models.writer.examples import compact_sql, merge_examples
+from lse_gym.envs.models.writer.examples import merge_examples
 from lse_gym.envs.models.writer.induce import learn, solves
-from lse_gym.envs.models.writer.report import read_report
+from lse_gym.envs.models.writer.report import Problem, read_report
 from lse_gym.envs.models.writer.rulebook import Rulebook
 
 
@@ -45,11 +45,12 @@ def edit(prompt: str, seed: int) -> str:
     schema = parse_schema(frozen)
     book = Rulebook(task.context, frozen)
     known = set(book.rules.values())
-    unsolved = learn(problems, schema, book)
+    old = find_examples(task.context)
+    unsolved = learn(problems, [Problem(True, e.question, "", e.sql, "") for e in old], schema, book)
     rules = book.render()[: task.max_chars]
-    old = [e for e in find_examples(task.context) if not solves(e.question, e.sql, schema, book)]
-    new = [Example(p.question, compact_sql(p.gold, schema=frozen)) for p in unsolved]
-    kept = merge_examples(old, new, max(0, task.max_chars - len(rules) - 2), seed)
+    old = [e for e in old if not solves(e.question, e.sql, schema, book)]
+    new = [Example(p.question, p.gold) for p in unsolved]
+    kept = merge_examples(old, new, max(0, task.max_chars - len(rules) - 2), seed, frozen)
     examples = render_examples(kept)
     context = f"{rules}\n\n{examples}".strip() if kept else rules
     learnt = len(set(book.rules.values()) - known)

@@ -17,9 +17,9 @@ YEAR = re.compile(r"(.+) = '((?:19|20)\d\d)'")
 MIN_WITNESSES = 2  # problems that must agree before something counts as a standing filter
 
 
-def learn(problems: Sequence[Problem], schema: Schema, book: Rulebook) -> list[Problem]:
-    """Revise ``book`` by the problems; returns those that its rules do not answer."""
-    golds = [(problem, gold) for problem in problems if (gold := read_statement(problem.gold))]
+def learn(problems: Sequence[Problem], earlier: Sequence[Problem], schema: Schema, book: Rulebook) -> list[Problem]:
+    """Revise ``book`` by the problems, seen in the light of ``earlier`` ones; returns those that it does not answer."""
+    golds = [(problem, gold) for problem in (*problems, *earlier) if (gold := read_statement(problem.gold))]
     for rule in _standing_filters(golds, schema):
         book.add(rule)
     for _ in range(2):  # what a later problem taught may explain an earlier one
@@ -70,12 +70,16 @@ def _explain(
     understood, ours = _answer(question, schema, book)
     if understood is None or ours is None or _alike(ours) == _alike(gold):
         return False
+    for rule in [rule for rule in book.rules.values() if rule.kind == "table" and rule.sql not in gold.tables]:
+        if set(rule.trigger) <= set(stems(question)):
+            book.drop(rule)
+            return True
     missing, extra = gold.where - ours.where, ours.where - gold.where
     rule, words = (
-        _synonym(question, understood, gold, schema, book)
+        _synonym(question, understood, gold, golds, schema, book)
         or _year(missing, extra)
         or _amount(missing, extra, understood)
-        or _word(missing, understood, golds, schema, book)
+        or _word(missing, extra, understood, golds, book)
         or _measure(ours, gold, understood)
         or _guard(missing, ours, gold)
         or _join(ours, gold)
@@ -109,23 +113,26 @@ def _standing_filters(golds: Sequence[tuple[Problem, Statement]], schema: Schema
 
 
 def _synonym(
-    question: str, understood: Understanding, gold: Statement, schema: Schema, book: Rulebook
+    question: str,
+    understood: Understanding,
+    gold: Statement,
+    golds: Sequence[tuple[Problem, Statement]],
+    schema: Schema,
+    book: Rulebook,
 ) -> tuple[Rule, str] | None:
-    """A plural that nothing explains stands for a table that the question does not name."""
-    words = TOKEN.findall(question)
-    named = {rule.sql for rule in book.rules.values() if rule.kind == "table" and set(rule.trigger) <= set(stems(question))}
-    named |= {t for t in schema.tables if set(stems(t.replace("_", " "))) <= set(stems(question))}
+    """A plural that nothing explains stands for a table that the question does not name but every gold with it has."""
+    words, said = TOKEN.findall(question), set(stems(question))
+    named = {rule.sql for rule in book.rules.values() if rule.kind == "table" and set(rule.trigger) <= said}
+    named |= {table for table in schema.tables if set(stems(table.replace("_", " "))) <= said}
     asked = [t for t in gold.tables if t not in named]
     asked = [t for t in asked if t == gold.table or any(f"{t}." in c for c in (*gold.where, gold.select))]
     plurals = [(i, s) for i, s in understood.unexplained if words[i].lower() != s and words[i].islower()]
-    if not asked or not plurals:
-        return None
-    if gold.table in asked and (understood.table != gold.table or len(asked) == len(plurals) == 1):
-        position, noun = plurals[0]
-        return Rule("table", (noun,), gold.table), words[position]
-    if len(asked) == 1 and len(plurals) == 1:
-        position, noun = plurals[0]
-        return Rule("table", (noun,), asked[0]), words[position]
+    together = {noun: [g.tables for p, g in golds if noun in stems(p.question)] for _, noun in plurals}
+    fits = [(i, noun, t) for i, noun in plurals for t in asked if all(t in tables for tables in together[noun])]
+    main = [fit for fit in fits if fit[2] == gold.table and understood.table != gold.table][:1]
+    only = [fit for fit in fits if sum(fit[0] == i for i, _, _ in fits) == sum(fit[2] == t for _, _, t in fits) == 1]
+    for position, noun, table in main or only:
+        return Rule("table", (noun,), table), words[position]
     return None
 
 
@@ -152,13 +159,13 @@ def _amount(missing: frozenset[str], extra: frozenset[str], understood: Understa
 
 def _word(
     missing: frozenset[str],
+    extra: frozenset[str],
     understood: Understanding,
     golds: Sequence[tuple[Problem, Statement]],
-    schema: Schema,
     book: Rulebook,
 ) -> tuple[Rule, str] | None:
     """A word that was guessed, or that an old rule got wrong, stands for a condition that every gold with it has."""
-    wrong = [c for c in understood.conditions if c.sql not in missing and c.source != "schema" and c.phrase != ("year",)]
+    wrong = [c for c in understood.conditions if c.sql in extra and c.source != "schema" and c.phrase != ("year",)]
     for condition in wrong:
         candidates = _candidates(condition, missing, golds)
         table = condition.sql.split(".")[0]
@@ -167,7 +174,6 @@ def _word(
         free = [c for c in same if c not in taken] or same
         if len(free) == 1 and len([c for c in wrong if c.sql.startswith(f"{table}.")]) <= max(1, len(same)):
             return Rule("condition", condition.phrase, free[0]), ""
-    del schema
     return None
 
 

@@ -27,7 +27,7 @@ from lse_gym.envs.sql.prompt import SEED_CONTEXT
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 60}
 THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
 GUESSABLE = 0.25  # share of questions that a literal reader gets right by luck
-MAX_ATTEMPTS = 200  # at a guessable question; then any question will do
+MAX_ATTEMPTS = 300  # at a guessable question; then any question will do
 MAX_LISTED = 60  # rows of a gold result
 NAME = re.compile(r"([a-z]+)-(\d{1,6})")
 

@@ -1,0 +1,152 @@
+"""The command line as a newcomer meets it: the commands of the README, and the mistakes a person makes."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GEOQUERY = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
+
+
+def run(*arguments, cwd, stdin="", env=None):
+    return subprocess.run(
+        [sys.executable, "-m", "lse_gym", *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "120", **(env or {})},
+    )
+
+
+def test_evolve_by_default(tmp_path):
+    done = run("evolve", "--rounds", 3, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "sealed test score" in done.stdout
+    assert re.search(r"round   3  held-out 0\.\d\d", done.stderr)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert str(folder.relative_to(tmp_path)) in done.stdout
+    again = run("evolve", "--rounds", 3, cwd=tmp_path)  # a second run never meets the first
+    assert again.returncode == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_evolve_on_a_terminal_draws_a_tree(tmp_path):
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lse_gym", "evolve", "--rounds", "3"],
+        cwd=tmp_path,
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "50"},
+    )
+    os.close(follower)
+    seen = b""
+    while True:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not part:
+            break
+        seen += part
+    os.close(leader)
+    assert process.wait(timeout=60) == 0
+    text = seen.decode()
+    assert "evolving" in text
+    assert "└──" in text
+    assert "sealed test score" in text
+
+
+def test_evaluate_a_context_file(tmp_path):
+    (tmp_path / "context.txt").write_text("Return one SQLite statement that answers the question.\n")
+    human = run("evaluate", "context.txt", "--domain", "hotel-1", cwd=tmp_path)
+    assert re.fullmatch(r"0\.\d{3}  \(95 % interval .*, n = 60, split test, hotel-1\)\n", human.stdout), human.stderr
+    machine = run("evaluate", "-", "--domain", "hotel-1", "--json", cwd=tmp_path, stdin="Return one SQLite statement.")
+    result = json.loads(machine.stdout)
+    assert result["ci95"][0] <= result["score"] <= result["ci95"][1]
+    assert f"{result['score']:.3f}" == human.stdout[:5]
+
+
+@pytest.mark.parametrize("command", ["envs", "doctor"])
+def test_lists(command, tmp_path):
+    done = run(command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "LSE/TextToSQL-v0" in done.stdout
+
+
+def test_doctor_names_the_pip_command(tmp_path):
+    extras = run("doctor", cwd=tmp_path).stdout
+    for line in extras.splitlines():
+        if line.startswith("absent"):
+            assert re.search(r"pip install 'lse-gym\[\w+\]'", line)
+
+
+def test_help_names_every_option_and_choice(tmp_path):
+    text = run("evolve", "--help", cwd=tmp_path).stdout
+    options = "env agent task-model editor domain data-dir rounds seed budget-calls out resume".split()
+    for word in [*(f"--{option}" for option in options), "hill-climb", "reader", "writer", "ucb", "LSE/BIRD-v0"]:
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evolve", "--env", "LSE/TextToSQl-v0"], ["LSE/TextToSQL-v0"]),
+        (["evolve", "--domain", "clinc-0"], ["'clinic-0'", "Did you mean"]),
+        (["evolve", "--task-model", "gpt"], ["'reader'", "'writer'"]),
+        (["evolve", "--agent", "hillclimb"], ["Did you mean 'hill-climb'"]),
+        (["evolve", "--selection", "usb"], ["Did you mean 'ucb'"]),
+        (["evolve", "--env", "LSE/BIRD-v0"], ["data_dir", "https://bird-bench.github.io"]),
+        (["evolve", "--env", "LSE/BIRD-v0", "--data-dir", "nowhere"], ["nowhere"]),
+        (["evaluate", "missing.txt"], ["missing.txt"]),
+        (["evaluate", ".", "--split", "tset"], ["."]),
+        (["evolve", "--rouns", "3"], ["--rounds"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_mistakes_end_in_one_message(arguments, words, tmp_path):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_full_disk_keeps_what_is_done(tmp_path):
+    code = (
+        "import resource, signal, sys\n"
+        "from lse_gym.envs.sql.procedural.family import ProceduralFamily\n"
+        "ProceduralFamily().load('clinic-0').verify()\n"  # its files, and the workers, are there before the limit
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))\n"
+        "sys.argv = ['lse-gym', 'evolve', '--rounds', '12', '--out', 'run']\n"
+        "from lse_gym.__main__ import main\nmain()\n"
+    )
+    full = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert full.returncode == 1, full.stderr
+    assert "Traceback" not in full.stderr
+    assert "--resume" in full.stderr
+    assert (tmp_path / "run" / "trajectory.jsonl").stat().st_size > 0
+    after = run("evolve", "--rounds", 12, "--out", "run", "--resume", cwd=tmp_path)
+    whole = run("evolve", "--rounds", 12, "--out", "whole", cwd=tmp_path)
+    assert after.returncode == whole.returncode == 0
+    for name in ("trajectory.jsonl", "responses.jsonl", "summary.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.skipif(not GEOQUERY.exists(), reason="GeoQuery is not beside the repository")
+def test_real_questions(tmp_path):
+    done = run("evolve", "--env", "LSE/BIRD-v0", "--data-dir", GEOQUERY, "--out", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["domain"] == "geography"
+    assert summary["best_context_chars"] <= 8000
+    assert summary["test_score_best"] >= summary["test_score_seed"] + 0.25

@@ -1,0 +1,51 @@
+"""The registered specs of the namespace, and what each needs to be made."""
+
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import lse_gym  # noqa: F401 - registers the ids
+from tests.sql.layouts import write_bird
+
+GEOQUERY = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
+
+SPECS = sorted((spec for spec in gym.registry.values() if spec.namespace == "LSE"), key=lambda spec: spec.id)
+needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")
+CASES = [
+    *(pytest.param((spec.id, "tiny" if spec.id == "LSE/BIRD-v0" else ""), id=spec.id) for spec in SPECS),
+    pytest.param(("LSE/BIRD-v0", "geoquery"), id="GeoQuery", marks=needs_geoquery),
+]
+
+
+def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
+    """Id and arguments of a case; a tiny BIRD directory is written to ``folder`` where there is none yet."""
+    name, data = case
+    if data == "geoquery":
+        return name, {"data_dir": str(GEOQUERY)}
+    if data == "tiny":
+        if not (folder / "dev.json").exists():
+            write_bird(folder, each=8)
+        return name, {"data_dir": str(folder), "feedback_size": 2}
+    return name, {}
+
+
+def rollout(env: gym.Env, seed: int, steps: int = 12) -> list:
+    """Everything that two resets and some steps with sampled actions return."""
+    env.action_space.seed(seed)
+    seen: list = [env.reset(seed=seed)]
+    for step in range(steps):
+        seen.append(env.step(env.action_space.sample()))
+        if seen[-1][2] or seen[-1][3] or step == steps // 2:
+            seen.append(env.reset())
+    return seen
+
+
+def plain(data):
+    """``data`` without arrays, so that ``repr`` shows every bit of it."""
+    if isinstance(data, np.ndarray):
+        return [str(data.dtype), data.shape, data.tolist()]
+    if isinstance(data, dict):
+        return {key: plain(value) for key, value in data.items()}
+    return [plain(value) for value in data] if isinstance(data, (list, tuple)) else data

@@ -1,0 +1,211 @@
+import copy
+import inspect
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+import warnings
+from hashlib import blake2b
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils.env_checker import check_env, data_equivalence
+
+from lse_gym.envs.core import ContextEnv, CoreOptions
+from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
+from tests.envs.specs import SPECS, plain, rollout
+
+SECTIONS = [
+    "Description",
+    "Action Space",
+    "Observation Space",
+    "Rewards",
+    "Starting State",
+    "Episode End",
+    "Arguments",
+    "Cost",
+    "Version History",
+]
+per_class = pytest.mark.parametrize(
+    "env_class", [ContextEnv, *(gym.envs.registration.load_env_creator(spec.entry_point) for spec in SPECS)]
+)
+
+
+def make(made, **more):
+    return gym.make(made[0], **made[1], **more)
+
+
+def test_every_spec_is_a_case():
+    assert [spec.id for spec in SPECS] == ["LSE/BIRD-v0", "LSE/TextToSQL-v0"]
+    assert all(spec.vector_entry_point and not spec.additional_wrappers and not spec.kwargs for spec in SPECS)
+
+
+def test_gymnasium_check_passes(made):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(make(made).unwrapped)
+
+
+def test_passive_checker_is_content(made):
+    env = make(made, render_mode="ansi")
+    assert "PassiveEnvChecker" in repr(env)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rollout(env, 3)
+        assert isinstance(env.render(), str)
+
+
+def test_twin_rollouts_agree(made):
+    one, two = (rollout(make(made), seed=11) for _ in range(2))
+    assert data_equivalence(one, two, exact=True)
+    assert not data_equivalence(one, rollout(make(made), seed=12), exact=True)
+
+
+def test_seeded_reset_forgets_the_past(made):
+    env = make(made)
+    first = rollout(env, seed=11)
+    assert data_equivalence(first, rollout(env, seed=11), exact=True)
+
+
+DIGEST = """
+import gymnasium as gym, sys, json, lse_gym
+from tests.envs.test_registry import digest
+print(digest(sys.argv[1], json.loads(sys.argv[2])))
+"""
+
+
+def digest(name, kwargs):
+    return blake2b(repr([plain(rollout(gym.make(name, **kwargs), seed)) for seed in (1, 2)]).encode()).hexdigest()
+
+
+def test_processes_and_hash_seeds_agree(made):
+    name, kwargs = made
+    kwargs = {"domain": ["studio-3", "library-2"]} if name == "LSE/TextToSQL-v0" else kwargs
+    expected = digest(name, kwargs)
+    command = [sys.executable, "-c", DIGEST, name, json.dumps(kwargs)]
+    root = Path(__file__).parents[2]
+    for hash_seed in ("0", "4711"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root)}
+        found = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
+        assert found.stdout.strip() == expected, hash_seed
+
+
+def test_spec_survives_json_and_pickle(made):
+    env = make(made, max_edits=2, budget={"calls": 5000})
+    for spec in (EnvSpec.from_json(env.spec.to_json()), pickle.loads(pickle.dumps(env.spec))):  # noqa: S301 - our own
+        assert spec == env.spec
+        twin = make(made, max_edits=2, budget={"calls": 5000})
+        assert data_equivalence(rollout(gym.make(spec), 5, steps=4), rollout(twin, 5, steps=4), exact=True)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])  # noqa: S301
+def test_a_copy_continues_identically(made, duplicate):
+    env = make(made).unwrapped
+    rollout(env, seed=7, steps=3)
+    twin = duplicate(env)
+    goings_on = [[e.step(f"Line {i}.") for i in range(3)] + [e.reset()] for e in (env, twin)]
+    assert data_equivalence(*goings_on, exact=True)
+    assert env._state is not twin._state
+
+
+def own_arguments(env_class):
+    return [n for n, p in inspect.signature(env_class).parameters.items() if p.kind is not p.VAR_KEYWORD]
+
+
+@per_class
+def test_docstring_sections_are_complete_and_in_order(env_class):
+    doc = inspect.cleandoc(env_class.__doc__)
+    assert re.findall(r"^## (.*)$", doc, re.MULTILINE) == SECTIONS
+    assert all(body.strip() for body in re.split(r"^## .*$", doc, flags=re.MULTILINE))
+
+
+@per_class
+def test_every_argument_is_documented(env_class):
+    section = env_class.__doc__.split("## Arguments")[1].split("## Cost")[0]
+    rows = [row.split("|")[1].strip() for row in section.splitlines() if row.strip().startswith("|")][2:]
+    assert rows == own_arguments(env_class)
+    if env_class is not ContextEnv:
+        shared = re.search(r"and those of [^:]*:class:`[^`]*`: ([^.]*)\.", section)
+        assert shared, "no list of shared arguments"
+        listed = re.findall(r"\w+", shared[1])
+        assert sorted(listed) == sorted(CoreOptions.__annotations__)
+
+
+@per_class
+def test_documented_defaults_are_the_real_ones(env_class):
+    section = env_class.__doc__.split("## Arguments")[1].split("## Cost")[0]
+    cells = [[c.strip() for c in row.split("|")] for row in section.splitlines() if row.strip().startswith("|")][2:]
+    for _, name, _, default, *_ in cells:
+        real = inspect.signature(env_class).parameters[name].default
+        assert default in ("", "None") if real in (None, inspect.Parameter.empty) else default.strip('"') == str(real)
+
+
+def test_shared_arguments_are_those_of_the_core():
+    assert set(CoreOptions.__annotations__) == set(own_arguments(ContextEnv)) - {"family", "domain"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ({"domain": "libary-0"}, ["'library-0'", "Did you mean 'library-0'"]),
+        ({"domain": "tests"}, ["'train'", "Did you mean 'test'"]),
+        ({"domain": ["train", "nope"]}, ["'nope'", "'train'"]),
+        ({"domain": 7}, ["7"]),
+        ({"domain": []}, ["'train'"]),
+        ({"task_model": "raeder"}, ["'reader'", "Did you mean 'reader'"]),
+        ({"feedback": "golden"}, ["'gold', 'score'", "Did you mean 'gold'"]),
+        ({"max_edit": 3}, ["'max_edits'", "'split_seed'", "Did you mean 'max_edits'"]),
+        ({"budget": {"call": 5}}, ["'calls'", "'usd'", "Did you mean 'calls'"]),
+        ({"scoring": "sets"}, ["'strict'", "Did you mean 'set'"]),
+        ({"max_edits": 0}, ["max_edits=0"]),
+        ({"samples": True}, ["samples=True"]),
+        ({"feedback_size": 2.5}, ["feedback_size=2.5"]),
+        ({"temperature": float("nan")}, ["temperature=nan"]),
+        ({"temperature": "hot"}, ["temperature='hot'"]),
+        ({"start": "no-such-file.jsonl"}, ["no-such-file.jsonl"]),
+    ],
+)
+def test_a_wrong_argument_says_what_is_right(arguments, shown):
+    with pytest.raises((UnknownNameError, ArgumentError, DataError)) as caught:
+        gym.make("LSE/TextToSQL-v0", **arguments).reset(seed=0)
+    assert all(text in str(caught.value) for text in shown), str(caught.value)
+
+
+def test_a_wrong_id_names_the_nearest():
+    with pytest.raises(gym.error.NameNotFound, match="TextToSQL"):
+        gym.make("LSE/TextToSql-v0")
+    with pytest.raises(DataError, match=r"dev\.json"):
+        gym.make("LSE/BIRD-v0")
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({"contxt": "x"}, ["'context'", "'batch'", "Did you mean 'context'"]),
+        ({"domain": "libary-0"}, ["Did you mean 'library-0'"]),
+        ({"domain": ["library-0"]}, ["['library-0']"]),
+        ({"context": 3}, ["options['context']", "int"]),
+        ({"batch": -1}, ["options['batch']=-1"]),
+        ({"batch": 0.5}, ["options['batch']=0.5"]),
+        ({"batch": 10**400}, ["options['batch']"]),
+    ],
+)
+def test_a_wrong_reset_option_says_what_is_right_and_changes_nothing(options, shown):
+    env, twin = (gym.make("LSE/TextToSQL-v0", domain=["library-0", "library-1"]) for _ in range(2))
+    env.reset(seed=3), twin.reset(seed=3)
+    with pytest.raises((UnknownNameError, ArgumentError)) as caught:
+        env.reset(seed=9, options=options)
+    assert all(text in str(caught.value) for text in shown), str(caught.value)
+    for follow in (lambda e: e.step("One."), lambda e: e.reset()):
+        assert data_equivalence(follow(env), follow(twin), exact=True)
+
+
+def test_import_is_light():
+    heavy = "'torch', 'transformers', 'envs', 'agents', 'sqlglot'"
+    code = f"import sys, lse_gym; print([m for m in ({heavy}) if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
