@@ -69,7 +69,7 @@ class State(NamedTuple):
     context: str
     batch: int
     edits: int
-    held_out_score: float | None  # None: the budget did not pay for the start of the episode
+    held_out_score: float  # nan: the budget did not pay for the start of the episode
     feedback: str
     feedback_score: float
 
@@ -231,7 +231,7 @@ class ContextEnv(gym.Env[Observation, str]):
             self.evaluator.metered.memory = {}
             self._next_batch = int(self.np_random.integers(-(-len(domain.splits["feedback"]) // self.feedback_size)))
         batch = options.get("batch", self._next_batch)
-        state, usage = yield from self._visit(State(domain, context, batch, 0, None, "", 0.0))
+        state, usage = yield from self._visit(State(domain, context, batch, 0, np.nan, "", 0.0))
         self._state = state
         self._next_batch += usage is not None and "batch" not in options
         return self._observation(), self._tell(0.0, problem, usage)
@@ -245,7 +245,7 @@ class ContextEnv(gym.Env[Observation, str]):
             context, problem = clean(action, self.max_chars)
         else:
             context, problem = before.context, f"a {type(action).__name__} is not a str: the context was kept"
-        if before.held_out_score is not None and self.budget.affords(EDIT):
+        if self.budget.affords(EDIT) and not np.isnan(before.held_out_score):
             after = before._replace(context=context, batch=self._next_batch, edits=before.edits + 1)
             self._state, usage = yield from self._visit(after, otherwise=before)
         if usage is None:
@@ -319,7 +319,7 @@ class ContextEnv(gym.Env[Observation, str]):
             "domain": domain.name,
             "batch": float(batch),
             "edits": float(edits),
-            "held_out_score": score or 0.0,
+            "held_out_score": 0.0 if np.isnan(score) else score,
             "improvement": improvement,
             "context_chars": float(len(context)),
             "evaluated": float(usage is not None),

@@ -1,7 +1,7 @@
 """The text between agents and their editors: the prompt for an edit, and the edit in the answer.
 
-Source of the form: LSE, arXiv 2603.18620 (one user message with the context and a report; the new context in ``<prompt>``
-tags); the wording is ours.
+Source of the form: LSE, arXiv 2603.18620 (one user message with the context and a report; the new context in
+``<prompt>`` tags); the wording is ours.
 """
 
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class EditorTask(NamedTuple):
 
 def read_editor_prompt(prompt: str) -> EditorTask | None:
     """Take an editor prompt apart, as an editor reads it; None where the text is no such prompt."""
-    head, found, rest = prompt.partition(f"\n{CONTEXT_HEADER}\n")
+    _, found, rest = prompt.partition(f"\n{CONTEXT_HEADER}\n")
     body, found_task, task = rest.rpartition(f"\n\n{TASK_HEADER}\n")
     context, found_report, report = body.rpartition(f"\n\n{REPORT_HEADER}\n")
     limit = task.partition(_LIMIT)[2].partition(" ")[0]

@@ -28,6 +28,22 @@ class ProviderError(LSEGymError, RuntimeError):
     """A model backend that failed to answer: never a score of zero."""
 
 
+class AuthenticationError(ProviderError):
+    """A key that the server refuses."""
+
+
+class UnknownModelError(ProviderError):
+    """A model that the server does not have."""
+
+
+class QuotaError(ProviderError):
+    """A quota that is used up: waiting does not help."""
+
+
+class ContextLengthError(ProviderError):
+    """A prompt longer than the model's window."""
+
+
 class BudgetExhausted(LSEGymError, RuntimeError):  # noqa: N818 - the word of the field, as in StopIteration
     """A cost that does not fit into what is left of the budget; nothing was spent."""
 

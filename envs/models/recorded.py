@@ -22,7 +22,8 @@ def _line(values: Sequence[object]) -> bytes:
 class RecordedModel(TaskModel):
     """Answers from a file of JSON lines where it can, else asks ``model`` and appends.
 
-    The file only ever grows, so several processes may share it; a line cut short by a kill is ignored.
+    Whole lines are only ever appended, so several processes may share the file; a last line that a kill cut short is
+    overwritten by the next response.
 
     Args:
         model: the model that answers what the file does not.
@@ -33,7 +34,7 @@ class RecordedModel(TaskModel):
         self.model, self.path = model, path
         self.name, self.revision = model.name, model.revision
         self._known: dict[str, Response] = {}
-        self._unended = False  # whether the last line was cut short
+        self._size = self._cut = 0  # bytes of the file as it was read, and of a last line cut short
         self._read()
 
     def _read(self) -> None:
@@ -41,7 +42,10 @@ class RecordedModel(TaskModel):
             return
         with self.path.open("rb") as file:
             for line in file:
-                self._unended = not line.endswith(b"\n")
+                self._size += len(line)
+                if not line.endswith(b"\n"):
+                    self._cut = len(line)
+                    break
                 with suppress(ValueError, TypeError):
                     key, *fields = json.loads(line)
                     self._known[key] = Response(*fields)
@@ -59,8 +63,10 @@ class RecordedModel(TaskModel):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = b"".join(_line([key, *response]) for key, response in responses.items())
         with self.path.open("ab") as file:
-            file.write(b"\n" + lines if self._unended else lines)
-        self._unended = False
+            if self._cut and file.tell() == self._size:  # else another process has mended it
+                file.truncate(self._size - self._cut)
+            file.write(lines)
+        self._cut = 0
         self._known.update(responses)
 
     def count_tokens(self, text: str) -> int:

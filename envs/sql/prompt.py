@@ -28,7 +28,8 @@ def system_message(frozen: str, context: str) -> str:
 
 def user_message(question: Question) -> str:
     """The question, with its evidence (BIRD) before it."""
-    return f"Evidence: {question.evidence}\nQuestion: {question.text}" if question.evidence else f"Question: {question.text}"
+    evidence = f"Evidence: {question.evidence}\n" if question.evidence else ""
+    return f"{evidence}Question: {question.text}"
 
 
 def extract_sql(response: str) -> str:
@@ -40,9 +41,7 @@ def extract_sql(response: str) -> str:
     return (fenced[-1] if fenced else response).strip()
 
 
-def render_report(
-    frozen: str, questions: Sequence[Question], outcomes: Sequence[Outcome], mode: FeedbackMode
-) -> str:
+def render_report(frozen: str, questions: Sequence[Question], outcomes: Sequence[Outcome], mode: FeedbackMode) -> str:
     """The report on a feedback batch: a header with the frozen part of the prompt, then one entry a problem."""
     right = sum(outcome.score == 1.0 for outcome in outcomes)
     parts = [f"The model's fixed prompt:\n{frozen}{len(questions)} problems, {right} right."]

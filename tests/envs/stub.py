@@ -14,7 +14,9 @@ SIZES = {"feedback": 7, "held_out": 4, "test": 3}
 
 
 def digest(*parts):
-    return int.from_bytes(blake2b("\0".join(map(str, parts)).encode(), digest_size=4).digest(), "big")
+    return int.from_bytes(
+        blake2b("\0".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=4).digest(), "big"
+    )
 
 
 class StubDomain(Domain):

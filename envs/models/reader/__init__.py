@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from lse_gym.envs.models.base import Request, Response, TaskModel
-from lse_gym.envs.models.offline import chance, count_tokens
+from lse_gym.envs.models.offline import CHARS_PER_TOKEN, chance, count_tokens
 from lse_gym.envs.models.reader.analogy import answer_by_analogy
 from lse_gym.envs.models.reader.compose import compose
 from lse_gym.envs.models.reader.question import understand
@@ -18,6 +18,7 @@ SLIP_RATE_PER_TEMPERATURE = 0.05
 ATTENTION_CHARS = 8000  # what of a context is read with full attention
 MOODS = 16  # ways in which an over-long context is half forgotten
 SURE, HELPFUL = 0.999, 0.3  # similarity of a worked example that is copied, and least one that beats a guess
+UNTAUGHT = 0.5  # trust in an understanding that owes nothing to the context
 
 
 class Reader(TaskModel):
@@ -39,31 +40,36 @@ class Reader(TaskModel):
         return count_tokens(text)
 
     def _respond(self, request: Request) -> Response:
-        text = f"<answer>{answer(request)}</answer>"
+        text = f"<answer>{answer(request)}</answer>"[: request.max_tokens * CHARS_PER_TOKEN]
         return Response(text, count_tokens(request.system) + count_tokens(request.user), count_tokens(text))
 
 
 def answer(request: Request) -> str:
     """The SQL for a prompt, "" where there is no question or no schema in it."""
     frozen, _, context = request.system.partition(f"\n{CONTEXT_HEADER}\n")
-    evidence, _, question = request.user.rpartition("Question: ")
+    evidence, _, question = f"\n{request.user}".rpartition("\nQuestion: ")
     slip = SLIP_RATE + SLIP_RATE_PER_TEMPERATURE * request.temperature
     luck = (request.seed, request.sample) if request.temperature else ()
     if chance("slip", request.system, request.user, *luck) < slip:
         context = ""
     mood = int(chance("mood", question, *luck) * MOODS) if len(context) > ATTENTION_CHARS else 0
     knowledge, examples = read_context(context, frozen, mood)
-    if evidence:
-        lines = evidence.removeprefix("Evidence: ").replace(";", "\n").splitlines()
+    if evidence.strip():
+        lines = evidence.strip().removeprefix("Evidence: ").splitlines()
         knowledge = gather([*_rules(context, frozen, mood), *(r for line in lines for r in parse_rule(line, frozen))])
 
+    chosen: list[Rule] = []
+
     def choose(rules: list[Rule]) -> Rule:
+        chosen.append(rules[0])
         return rules[int(chance("choice", question, *(rule.sql for rule in rules)) * len(rules))]
 
     schema = parse_schema(frozen)
     understood = understand(question, schema, knowledge, choose)
     analogy = answer_by_analogy(question, examples, frozen) if examples else None
     certainty = understood.certainty if understood else 0.0
+    if understood and not chosen and all(condition.source != "rule" for condition in understood.conditions):
+        certainty *= UNTAUGHT
     if analogy and (analogy.similarity >= SURE or (analogy.similarity >= HELPFUL and analogy.similarity > certainty)):
         return analogy.sql
     return compose(understood, schema, knowledge) if understood else ""

@@ -1,10 +1,13 @@
 """From what the reader understood to one SQL statement."""
 
+import re
 from collections.abc import Iterable
 
 from lse_gym.envs.models.reader.question import Understanding
 from lse_gym.envs.models.reader.rules import Knowledge
 from lse_gym.envs.models.reader.schema import Schema
+
+EITHER = re.compile(r"\bOR\b", re.IGNORECASE)
 
 
 def compose(u: Understanding, schema: Schema, knowledge: Knowledge) -> str:
@@ -20,6 +23,7 @@ def compose(u: Understanding, schema: Schema, knowledge: Knowledge) -> str:
     for table in (u.table, *joined):
         where += knowledge.filters.get(table, [])
     select, tail = _select(u, schema)
+    where = [f"({condition})" if EITHER.search(condition) else condition for condition in where]
     conditions = f" WHERE {' AND '.join(dict.fromkeys(where))}" if where else ""
     return f"SELECT {select} FROM {u.table}{joins}{conditions}{tail}"
 
@@ -50,7 +54,8 @@ def _path(main: str, target: str, schema: Schema, knowledge: Knowledge) -> list[
     """Tables to join, with their conditions, on the shortest way from ``main`` to ``target``."""
     rule = knowledge.joins.get((main, target))
     if rule:
-        before = next((side.split(".")[0].strip() for side in rule.split("=") if not side.strip().startswith(f"{target}.")), main)
+        sides = [side.strip().split(".")[0] for side in rule.split("=")]
+        before = next((side for side in sides if side != target), main)
         return [*([] if before == main else _path(main, before, schema, knowledge)), (target, rule)]
     steps = {main: []}
     queue = [main]

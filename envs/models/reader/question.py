@@ -1,6 +1,7 @@
 """How the reader takes a question: words matched with rules and schema, literal guesses for the rest."""
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from lse_gym.envs.models.reader.rules import Knowledge, Rule, stem, stems
@@ -18,10 +19,13 @@ OPERATIONS = {
 ABOVE = "above over exceeding beyond more greater larger higher".split()
 BELOW = "below under less fewer smaller lower".split()
 STOP = frozenset(
-    "a an the of in on at by for from to with and or is are was were be there their its it that which who what how many much "
-    "list give show count number all each every per find tell me name add up has have had do does did among than whose where "
-    "when as any please these those out using into".split()
+    "a an the of in on at by for from to with and or is are was were be there their its it that which who what how "
+    "many much list give show count number all each every per find tell me name add up has have had do does did among "
+    "than whose where when as any please these those out using into".split()
 )
+
+
+Choose = Callable[[list[Rule]], Rule]  # picks one of several rules that contradict each other
 
 
 class Measure(NamedTuple):
@@ -62,7 +66,7 @@ class Understanding(NamedTuple):
 class _Reading:
     """One pass over the words of a question."""
 
-    def __init__(self, question: str, schema: Schema, knowledge: Knowledge, choose):  # noqa: ANN001
+    def __init__(self, question: str, schema: Schema, knowledge: Knowledge, choose: Choose):
         self.schema, self.knowledge = schema, knowledge
         self.words = TOKEN.findall(question)
         self.stems = [stem(word) for word in self.words]
@@ -74,7 +78,7 @@ class _Reading:
         self.idle: set[int] = set()  # positions of column words that have played no part yet
         self._match(choose)
 
-    def _match(self, choose) -> None:  # noqa: ANN001
+    def _match(self, choose: Choose) -> None:
         nouns = {stems(name.replace("_", " ")): name for name in self.schema.tables}
         names = _column_index(self.schema)
         longest = max((len(key) for key in (*nouns, *names, *self.knowledge.phrases)), default=1)
@@ -113,7 +117,9 @@ def _column_index(schema: Schema) -> dict[tuple[str, ...], list[tuple[str, str]]
     return index
 
 
-def understand(question: str, schema: Schema, knowledge: Knowledge, choose=lambda rules: rules[-1]) -> Understanding | None:
+def understand(
+    question: str, schema: Schema, knowledge: Knowledge, choose: Choose = lambda rules: rules[-1]
+) -> Understanding | None:
     """Read a question; None where no table of the schema can be made out.
 
     Args:
@@ -158,7 +164,7 @@ def _operation(reading: _Reading) -> tuple[str, int, set[int]]:
     which = bool(lower) and lower[0] == "which"
     for function, words in OPERATIONS.items():
         for i, word in enumerate(lower):
-            if word in words and i not in reading.used and not (lower[i + 1 : i + 2] == ["than"]):
+            if word in words and i not in reading.used and lower[i + 1 : i + 2] != ["than"]:
                 extreme = {"MAX": "TOP", "MIN": "BOTTOM"}.get(function)
                 return (extreme if which and extreme else function), i, {i}
     text = " ".join(lower)
@@ -169,7 +175,9 @@ def _operation(reading: _Reading) -> tuple[str, int, set[int]]:
 
 def _group_position(reading: _Reading) -> int | None:
     for i in range(len(reading.words)):
-        after = i > 0 and (reading.lower[i - 1] in ("per", "each") or reading.lower[i - 2 : i] in (["by", "each"], ["for", "every"]))
+        after = i > 0 and (
+            reading.lower[i - 1] in ("per", "each") or reading.lower[i - 2 : i] in (["by", "each"], ["for", "every"])
+        )
         if after and i in reading.tables:
             return i
     return None
@@ -249,7 +257,11 @@ def _years(reading: _Reading, table: str) -> list[Condition]:
 
 def _words(reading: _Reading) -> list[Condition]:
     """Conditions that rules give, and literal guesses for unknown words right before a noun."""
-    found = [Condition(rule.sql, rule.trigger, "rule") for _, rule in sorted(reading.rules.items()) if rule.kind == "condition"]
+    found = [
+        Condition(rule.sql, rule.trigger, "rule")
+        for _, rule in sorted(reading.rules.items())
+        if rule.kind == "condition"
+    ]
     for noun, name in sorted(reading.tables.items()):
         first = noun - len(stems(name.replace("_", " "))) if noun - 1 in reading.used else noun - 1
         position = min(first, noun - 1)

@@ -5,27 +5,37 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from lse_gym.envs.models.reader.fragment import column_of, columns_in, compares, fragment
 from lse_gym.envs.models.reader.schema import Edge, Schema, parse_schema
+from lse_gym.envs.models.reader.wording import (
+    APPENDED,
+    CALLED,
+    DEMAND,
+    DIVIDE,
+    FILLER,
+    GUARD,
+    LABEL,
+    LINK,
+    LISTED,
+    MARK,
+    MEANS,
+    NO_WORD,
+    OPPOSITE,
+    QUOTED,
+    REFUSE,
+    REMIND,
+    SENTENCE,
+    STATE,
+    UNIT,
+    USE,
+    USED_FOR,
+    VALUE_FIRST,
+    WORD,
+    WORD_FIRST,
+)
 
-FRAGMENT_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|\d+(?:\.\d+)?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?|<>|<=|>=|!=|\|\||[-+*/%()=<>,])")
-WORD = re.compile(r"[A-Za-z][\w'-]*|\d+")
-KEYWORDS = frozenset("and or not is null in like between case when then else end cast as integer real text".split())
-FUNCTIONS = frozenset("substr strftime date upper lower abs round length coalesce nullif cast trim replace ifnull instr".split())
-MEANS = re.compile(
-    r"\s(?:means?|refers? to|stands? for|denotes?|corresponds? to|equals?|(?:is|are) (?:stored|recorded|coded|written|given|those|"
-    r"the ones|rows|measured|defined|understood|read|found)(?: as| by| in| where| when| with)?|translates? to|should be|is|are|=>|->|→|=|:)\s|:\s",
-    re.IGNORECASE,
-)
-QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|\'([A-Za-z][\w -]*)\'|\*\*([^*]+)\*\*')
-DEMAND = re.compile(
-    r"\b(always|never|only|exclud\w*|ignor\w*|skip\w*|omit\w*|requir\w*|keep|drop|leave out|do not|don't|unless|must|filter\w*|without)\b",
-    re.IGNORECASE,
-)
-REFUSE = re.compile(r"\b(exclud\w*|ignor\w*|skip\w*|omit\w*|drop|leave out|do not|don't|never|without)\b", re.IGNORECASE)
-GUARD = re.compile(r"\b(when|whenever|if|for|in)\b.*\b(us\w+|comput\w*|averag\w*|rank\w*|comparing|working)\b", re.IGNORECASE)
-LINK = re.compile(r"\b(join\w*|link\w*|connect\w*|through|via|belong\w*|reach\w*)\b", re.IGNORECASE)
-COMPARISON = re.compile(r"<>|!=|<=|>=|[=<>]|\b(is|in|like|between)\b", re.IGNORECASE)
-FILLER = frozenset("a an the word term phrase value of rows row that which where any kind stored in".split())
+MAX_LINE_CHARS = 2000  # what is read of a line
+MAX_PHRASE_WORDS = 4
 
 
 class Rule(NamedTuple):
@@ -59,163 +69,161 @@ def stems(text: str) -> tuple[str, ...]:
 def parse_rule(line: str, schema_text: str) -> tuple[Rule, ...]:
     """The rules in one line of a context; prose that names nothing of the schema holds none."""
     schema = parse_schema(schema_text)
-    line = re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).replace("`", "").strip()
-    meaning = _meaning(line, schema)
-    quoted = meaning is not None and QUOTED.search(meaning[0]) is not None
+    line = MARK.sub("", line[:MAX_LINE_CHARS]).replace("`", "").strip()
+    if line.startswith("|"):
+        line = re.sub(r"(?<!\|)\|(?!\|)", ":", line.strip("| "))
+    clauses = [clause for sentence in SENTENCE.split(line) for clause in LISTED.split(sentence)]
+    rules = [rule for clause in clauses for rule in _clause(clause, schema)] if len(clauses) > 1 else []
+    return _values(line, schema) or _divided(line, schema) or tuple(rules) or _clause(line, schema)
+
+
+def _clause(text: str, schema: Schema) -> tuple[Rule, ...]:
+    text = REMIND.sub("", text.strip())
+    told = _values(text, schema) or _divided(text, schema)
+    if told:
+        return told
+    meaning = _meaning(text, schema)
+    quoted = meaning is not None and any(not _is_label(phrase) for phrase in _phrases(meaning[0]))
     if not quoted:
-        special = _year(line, schema) or _join(line, schema) or _demand(line, schema)
+        special = _year(text, schema) or _join(text, schema)
+        special = special or (None if meaning and USE.match(text) else _demand(text, schema))
         if special:
             return (special,)
     return _glossary(meaning, schema) if meaning else ()
 
 
-def _columns(sql: str, schema: Schema) -> list[tuple[str, str]]:
-    """The known columns in a piece of SQL, as (table, column), in order."""
-    found = []
-    for word in re.findall(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?", re.sub(r"'(?:[^']|'')*'", "''", sql)):
-        column = _column(word, schema)
-        if column:
-            found.append(column)
-    return found
+def _phrases(text: str) -> list[str]:
+    return [next(group for group in match.groups() if group) for match in QUOTED.finditer(text)]
 
 
-def _column(word: str, schema: Schema) -> tuple[str, str] | None:
-    table, _, name = word.lower().rpartition(".")
-    if table:
-        return (table, name) if table in schema.tables and name in schema.tables[table].columns else None
-    owners = [t.name for t in schema.tables.values() if name in t.columns]
-    return (owners[0], name) if len(owners) == 1 and ("_" in name or len(name) > 3) else None
-
-
-def fragment(text: str, schema: Schema, compares: bool = False) -> str:
-    """The SQL that ``text`` begins with, once leading prose is skipped; "" where there is none.
-
-    With ``compares``, the first one that is a condition.
-    """
-    starts = [m.start() for m in re.finditer(r"(?<![\w.'])(?:[A-Za-z_][\w.]*|')", text)]
-    for start in starts:
-        word = re.match(r"[A-Za-z_][\w.]*", text[start:])
-        first = word[0].rstrip(".") if word else ""
-        if text[start] == "'" or first.lower() in FUNCTIONS or _column(first, schema) or first.lower() in schema.tables:
-            sql = _longest(text[start:], schema)
-            known = _columns(sql, schema) or sql.lower() in schema.tables
-            if known and (not compares or _compares(sql)):
-                return sql
-    return ""
-
-
-def _compares(sql: str) -> bool:
-    return COMPARISON.search(re.sub(r"'(?:[^']|'')*'", "''", sql)) is not None
-
-
-def _longest(text: str, schema: Schema) -> str:
-    at, depth, good = 0, 0, 0
-    while match := FRAGMENT_TOKEN.match(text, at):
-        token = match[1]
-        low = token.lower()
-        known = not re.match(r"[A-Za-z_]", token) or low in KEYWORDS or low in FUNCTIONS or low in schema.tables
-        if not known and not _column(token, schema):
-            break
-        if token == "," and depth == 0:
-            break
-        depth += (token == "(") - (token == ")")
-        if depth < 0:
-            break
-        at = match.end()
-        if depth == 0 and (token in (")",) or re.match(r"['\d]", token) or low in ("null", "end") or _column(token, schema) or low in schema.tables):
-            good = at
-    return text[:good].strip()
-
-
-def _qualified(sql: str, schema: Schema) -> str:
-    """``sql`` with every bare column name qualified by its table."""
-
-    def qualify(match: re.Match[str]) -> str:
-        column = None if match[1] else _column(match[0], schema)
-        return f"{column[0]}.{column[1]}" if column and "." not in match[0] else match[0]
-
-    return re.sub(r"('(?:[^']|'')*')|[A-Za-z_][\w.]*", qualify, sql)
+def _is_label(phrase: str) -> bool:
+    return any(label.match(phrase) for label in (LABEL, DEMAND, LINK))
 
 
 def _meaning(line: str, schema: Schema) -> tuple[str, str] | None:
-    """Split a line into the words explained and the SQL that explains them."""
+    """Split a clause into the words explained and the SQL that explains them."""
+    for pattern in (USE, USED_FOR, STATE, APPENDED):
+        match = pattern.search(line)
+        sql = fragment(match["sql"], schema, condition=pattern is APPENDED) if match else ""
+        if match and sql and not set(match["words"].lower().split()) & NO_WORD:
+            guards = compares(sql) and columns_in(match["words"], schema)
+            if not guards and sql not in schema.tables:
+                return match["words"], sql
+    called = CALLED.search(line)
+    if called and (sql := fragment(line[: called.start()], schema, condition=True)):
+        return called["words"], sql
     for match in MEANS.finditer(line):
         left, right = line[: match.start()], line[match.end() :]
         sql = fragment(right, schema)
-        if sql and (QUOTED.search(left) or not _columns(left, schema)):
-            return left, _qualified(sql, schema)
-        explained = QUOTED.search(right)
-        if not sql and explained and COMPARISON.search(left):
-            sql = fragment(left, schema)
-            if sql:
-                return right, _qualified(sql, schema)
+        sql = _table_named(right, schema) if not sql or sql in schema.tables else sql
+        if sql and (_phrases(left) or not columns_in(left, schema) or (_is_word(left, schema) and not compares(sql))):
+            return left, sql
+        short = len(right.split()) <= MAX_PHRASE_WORDS and not columns_in(right, schema)
+        if not sql and (short or _phrases(right)) and (sql := fragment(left, schema, condition=True)):
+            return right, sql
     return None
+
+
+def _is_word(text: str, schema: Schema) -> bool:
+    """Whether ``text`` is a single word that happens to be a column's name too, as in "fee = fee / 100"."""
+    words = _content(UNIT.sub("", text))
+    return len(words) == 1 and "." not in text and column_of(words[0], schema) is not None
+
+
+def _content(text: str) -> list[str]:
+    return [word for word in WORD.findall(text) if word.lower() not in FILLER]
+
+
+def _table_named(text: str, schema: Schema) -> str:
+    named = stems(" ".join(_content(text)))
+    return next((table for table in schema.tables if stems(table.replace("_", " ")) == named), "")
 
 
 def _glossary(meaning: tuple[str, str], schema: Schema) -> tuple[Rule, ...]:
     left, sql = meaning
-    phrases = [next(group for group in match.groups() if group) for match in QUOTED.finditer(left)]
+    kind = "table" if sql in schema.tables else "condition" if compares(sql) else "expression"
+    phrases = _phrases(left)
     if not phrases:
+        if kind == "expression":
+            left = UNIT.sub("", left)
         nouns = {word for table in schema.tables for word in stems(table.replace("_", " "))}
-        words = [word for word in WORD.findall(left) if word.lower() not in FILLER]
-        if len(words) > 6:
+        words = _content(left)
+        if len(words) > MAX_PHRASE_WORDS:
             return ()
-        phrases = [" ".join(word for word in words if stem(word) not in nouns) or " ".join(words)]
-    if sql.lower() in schema.tables:
-        kind, sql = "table", sql.lower()
-    else:
-        kind = "condition" if _compares(sql) else "expression"
+        phrases = [" ".join(word for word in words if stem(word) not in nouns)]
     return tuple(Rule(kind, stems(phrase), sql) for phrase in phrases if stems(phrase))
 
 
+def _values(line: str, schema: Schema) -> tuple[Rule, ...]:
+    """Codes of one column, as in "tier: 'A' means gold, 'B' means silver"."""
+    columns = columns_in(line, schema)
+    if len(set(columns)) != 1 or compares(fragment(line, schema, condition=True)):
+        return ()
+    column = ".".join(columns[0])
+    rest = re.sub(
+        rf"(?:\b(?:in|of)\s+)?(?:the\s+)?(?:column\s+)?(?:\w+\.)?\b{columns[0][1]}\b:?", " ", line, flags=re.IGNORECASE
+    )
+    for pattern in (VALUE_FIRST, WORD_FIRST):
+        pairs = [(m["word"], m["value"]) for m in pattern.finditer(rest) if m["word"].lower() not in FILLER]
+        if pairs:
+            return tuple(Rule("condition", stems(word), f"{column} = '{value}'") for word, value in pairs)
+    return ()
+
+
+def _divided(line: str, schema: Schema) -> tuple[Rule, ...]:
+    """A unit told in words, as in "fees are stored in cents: divide by 100"."""
+    match = DIVIDE.search(line)
+    columns = columns_in(line, schema) or columns_in(" ".join(stems(line)), schema)
+    if not match or len(set(columns)) != 1:
+        return ()
+    return (Rule("expression", stems(columns[0][1].replace("_", " ")), f"{'.'.join(columns[0])} / {match[1]}"),)
+
+
 def _year(line: str, schema: Schema) -> Rule | None:
-    match = re.search(r"\byears?\b(.*?)(?:\bis\b|\bare\b|[:=→]|->|\bthrough\b|\bwith\b|\bby\b|\bas\b|\buse\b)\s+(.*)", line, re.IGNORECASE)
+    match = re.search(r"\byears?\b", line, re.IGNORECASE)
     if not match:
         return None
-    sql = fragment(match[2], schema)
-    columns = _columns(match[1], schema) or _columns(sql, schema)
-    if not sql or not columns or _compares(sql):
-        return None
-    return Rule("year", (".".join(columns[0]),), _qualified(sql, schema))
+    sqls = [fragment(line[at:], schema) for at in [0, *(m.start() for m in re.finditer(r"(?<![\w.])\w+\(|'", line))]]
+    sql = next((sql for sql in sqls if "(" in sql and not compares(sql)), "")
+    columns = columns_in(sql, schema)
+    return Rule("year", (".".join(columns[0]),), sql) if columns else None
 
 
 def _join(line: str, schema: Schema) -> Rule | None:
     equality = re.search(r"(\w+\.\w+)\s*=\s*(\w+\.\w+)", line)
     if not equality or not LINK.search(line):
         return None
-    a, b = _column(equality[1], schema), _column(equality[2], schema)
+    a, b = column_of(equality[1], schema), column_of(equality[2], schema)
     if not a or not b or a[0] == b[0]:
         return None
     edge = next((e for e in schema.edges if {(e[0], e[1]), (e[2], e[3])} == {a, b}), Edge(*a, *b))
-    named = [t for word in stems(line[: equality.start()]) for t in schema.tables if stems(t.replace("_", " ")) == (word,)]
+    around = f"{line[: equality.start()]} {line[equality.end() :]}"
+    named = [t for word in stems(around) for t in schema.tables if stems(t.replace("_", " ")) == (word,)]
     source = next((t for t in named if t != edge.target_table), edge.source_table)
     return Rule("join", (source, edge.target_table), f"{'.'.join(edge[:2])} = {'.'.join(edge[2:])}")
 
 
 def _demand(line: str, schema: Schema) -> Rule | None:
-    if not DEMAND.search(line):
+    """A condition on every query over a table, or on every query that uses a column."""
+    demand = DEMAND.search(line)
+    if not demand:
         return None
     guard = GUARD.search(line)
-    column = next(iter(_columns(line[: guard.end() + 60], schema)), None) if guard else None
-    words = DEMAND.search(line) if not guard else None
-    text = line[words.end() :] if words else line
-    if guard and column:
-        text = line[re.search(re.escape(column[1]), line, re.IGNORECASE).end() :]  # ty: ignore[unresolved-attribute]
-    sql = fragment(text, schema, compares=True)
-    columns = _columns(sql, schema)
+    used = columns_in(line[guard.start() : guard.end() + 60], schema) if guard else []
+    after = "" if guard else fragment(line[demand.end() :], schema, condition=True)
+    sql = after or fragment(line, schema, condition=True)
+    columns = columns_in(sql, schema)
     if not columns:
         return None
-    sql = _qualified(sql, schema)
     sql = _negated(sql) if REFUSE.search(line) else sql
-    return Rule("guard", (".".join(column),), sql) if guard and column else Rule("filter", (columns[0][0],), sql)
+    return Rule("guard", (".".join(used[0]),), sql) if used else Rule("filter", (columns[0][0],), sql)
 
 
 def _negated(sql: str) -> str:
-    simple = re.fullmatch(r"([\w.]+)\s*(=|<>|!=|IS NULL|IS NOT NULL)(.*)", sql, re.IGNORECASE)
+    simple = re.fullmatch(r"([\w.]+) (=|<>|<=|>=|<|>|IS NULL|IS NOT NULL)((?: -?[\w.]+| '[^']*')?)", sql)
     if not simple:
         return f"NOT ({sql})"
-    swap = {"=": "<>", "<>": "=", "!=": "=", "IS NULL": "IS NOT NULL", "IS NOT NULL": "IS NULL"}
-    return f"{simple[1]} {swap[simple[2].upper()]}{simple[3]}"
+    return f"{simple[1]} {OPPOSITE[simple[2]]}{simple[3]}"
 
 
 class Knowledge(NamedTuple):

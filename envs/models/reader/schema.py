@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 CREATE = re.compile(r'CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(["`\[]?)([^\s("`\]]+)["`\]]?\s*\(', re.IGNORECASE)
 FOREIGN = re.compile(
-    r'FOREIGN\s+KEY\s*\(\s*["`\[]?(\w+)["`\]]?\s*\)\s*REFERENCES\s+["`\[]?(\w+)["`\]]?\s*(?:\(\s*["`\[]?(\w+))?', re.IGNORECASE
+    r'FOREIGN\s+KEY\s*\(\s*["`\[]?(\w+)["`\]]?\s*\)\s*REFERENCES\s+["`\[]?(\w+)["`\]]?\s*(?:\(\s*["`\[]?(\w+))?',
+    re.IGNORECASE,
 )
 INLINE = re.compile(r'REFERENCES\s+["`\[]?(\w+)["`\]]?\s*(?:\(\s*["`\[]?(\w+))?', re.IGNORECASE)
 COLUMN = re.compile(r'(?:"([^"]+)"|`([^`]+)`|\[([^\]]+)\]|(\w+))\s*(\w*)')
@@ -61,10 +62,13 @@ class Schema(NamedTuple):
 @lru_cache(maxsize=256)
 def parse_schema(text: str) -> Schema:
     """Parse every CREATE TABLE statement of ``text``; what cannot be parsed is left out."""
-    tables, edges = {}, []
+    tables, edges, end = {}, [], 0
     for match in CREATE.finditer(text):
+        if match.start() < end:
+            continue
         name, columns, keys = match[2].lower(), {}, set()
-        for part in _parts(text, match.end()):
+        parts, end = _parts(text, match.end())
+        for part in parts:
             foreign = FOREIGN.search(part)
             if foreign:
                 keys.add(foreign[1].lower())
@@ -85,8 +89,8 @@ def parse_schema(text: str) -> Schema:
     return Schema(tables, tuple(e for e in edges if e.source_table in tables and e.target_table in tables))
 
 
-def _parts(text: str, start: int) -> list[str]:
-    """The comma-separated parts of the parenthesis that opens just before ``start``."""
+def _parts(text: str, start: int) -> tuple[list[str], int]:
+    """The comma-separated parts of the parenthesis that opens just before ``start``, and where it closes."""
     depth, parts, at = 1, [], start
     for index in range(start, len(text)):
         sign = text[index]
@@ -95,5 +99,5 @@ def _parts(text: str, start: int) -> list[str]:
             parts.append(text[at:index].strip())
             at = index + 1
         if depth == 0:
-            break
-    return parts
+            return parts, index
+    return parts, len(text)

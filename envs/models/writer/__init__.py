@@ -1,5 +1,6 @@
 """The offline editor ``writer``: reads an editor prompt as text and writes rules and worked examples."""
 
+import re
 from collections.abc import Sequence
 
 from lse_gym.envs.editing import read_editor_prompt
@@ -11,6 +12,8 @@ from lse_gym.envs.models.writer.examples import merge_examples
 from lse_gym.envs.models.writer.induce import learn, solves
 from lse_gym.envs.models.writer.report import Problem, read_report
 from lse_gym.envs.models.writer.rulebook import Rulebook
+
+TAG = re.compile(r"</?prompt>")
 
 
 class Writer(TaskModel):
@@ -42,19 +45,26 @@ def edit(prompt: str, seed: int) -> str:
     if task is None:
         return "This is not a request to improve instructions."
     frozen, problems = read_report(task.report)
+    if not any(problem.gold for problem in problems):
+        return _reply("The report shows no correct SQL to learn from.", task.context)
     schema = parse_schema(frozen)
     book = Rulebook(task.context, frozen)
     known = set(book.rules.values())
     old = find_examples(task.context)
     unsolved = learn(problems, [Problem(True, e.question, "", e.sql, "") for e in old], schema, book)
-    rules = book.render()[: task.max_chars]
+    rules = book.render(task.max_chars)
     old = [e for e in old if not solves(e.question, e.sql, schema, book)]
     new = [Example(p.question, p.gold) for p in unsolved]
     kept = merge_examples(old, new, max(0, task.max_chars - len(rules) - 2), seed, frozen)
-    examples = render_examples(kept)
-    context = f"{rules}\n\n{examples}".strip() if kept else rules
     learnt = len(set(book.rules.values()) - known)
-    return (
+    return _reply(
         f"{sum(not p.right for p in problems)} of {len(problems)} problems were wrong. {learnt} rules are new, "
-        f"{len(kept)} worked examples are kept.\n<prompt>\n{context}\n</prompt>"
+        f"{len(kept)} worked examples are kept.",
+        f"{rules}\n\n{render_examples(kept)}".strip() if kept else rules,
     )
+
+
+def _reply(reasoning: str, context: str) -> str:
+    while (bare := TAG.sub("", context)) != context:  # a tag in the context would end the edit early
+        context = bare
+    return f"{reasoning}\n<prompt>\n{context}\n</prompt>"

@@ -1,4 +1,4 @@
-"""How the writer learns rules: it answers each question itself and explains, one by one, the differences to the gold."""
+"""How the writer learns rules: it answers each question itself and explains its differences to the gold one by one."""
 
 import re
 from collections.abc import Sequence
@@ -29,7 +29,9 @@ def learn(problems: Sequence[Problem], earlier: Sequence[Problem], schema: Schem
                     break
     for problem, gold in golds:
         _confirm(problem.question, gold, schema, book)
-    return [problem for problem in problems if problem.gold and not solves(problem.question, problem.gold, schema, book)]
+    return [
+        problem for problem in problems if problem.gold and not solves(problem.question, problem.gold, schema, book)
+    ]
 
 
 def _confirm(question: str, gold: Statement, schema: Schema, book: Rulebook) -> None:
@@ -107,7 +109,11 @@ def _standing_filters(golds: Sequence[tuple[Problem, Statement]], schema: Schema
         asked = " ".join(problem.question for problem, _ in using)
         for condition in sorted(shared):
             values = re.findall(r"'([^']+)'", condition)
-            if not common and condition.startswith(f"{table}.") and not any(value in asked for value in values if len(value) > 2):
+            if (
+                not common
+                and condition.startswith(f"{table}.")
+                and not any(value in asked for value in values if len(value) > 2)
+            ):
                 found.append(Rule("filter", (table,), condition))
     return found
 
@@ -177,9 +183,7 @@ def _word(
     return None
 
 
-def _candidates(
-    condition: Condition, missing: frozenset[str], golds: Sequence[tuple[Problem, Statement]]
-) -> list[str]:
+def _candidates(condition: Condition, missing: frozenset[str], golds: Sequence[tuple[Problem, Statement]]) -> list[str]:
     said = [gold.where for problem, gold in golds if set(condition.phrase) <= set(stems(problem.question))]
     if not said or condition.sql in frozenset.intersection(*said):
         return []

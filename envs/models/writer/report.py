@@ -27,7 +27,7 @@ def read_report(report: str) -> tuple[str, list[Problem]]:
         match = PROBLEM.fullmatch(first.strip())
         if not match:
             continue
-        fields = dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)
+        fields = dict(line.split(": ", 1) for line in rest.split("\n") if ": " in line)
         problems.append(
             Problem(
                 match[1] == "right",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import accumulate
 
 from lse_gym.envs.models.reader.rules import Knowledge, Rule, gather, parse_rule
 from lse_gym.envs.models.worked import strip_examples
@@ -43,9 +44,11 @@ class Rulebook:
         """The rules as a reader would know them."""
         return gather(self.rules.values())
 
-    def render(self) -> str:
-        """Prose and rules, one a line."""
-        return "\n".join([*self.prose, *(f"- {line}" for line in self._sentences(self.rules.values()))])
+    def render(self, max_chars: int) -> str:
+        """Prose and rules, one a line; the last ones are left out where the text would exceed ``max_chars``."""
+        lines = [*self.prose, *(f"- {line}" for line in self._sentences(self.rules.values()))]
+        sizes = accumulate(len(line) + 1 for line in lines)
+        return "\n".join(line for line, size in zip(lines, sizes, strict=True) if size <= max_chars + 1)
 
     def _sentences(self, rules: Iterable[Rule]) -> Iterable[str]:
         for rule in rules:

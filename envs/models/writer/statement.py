@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 SIMPLE = re.compile(
     r"SELECT (?P<select>.+?) FROM (?P<table>\w+)(?P<joins>(?: (?:INNER )?JOIN \w+ ON [\w.]+ = [\w.]+)*)"
-    r"(?: WHERE (?P<where>.+?))?(?P<group> GROUP BY [\w., ]+)?(?: ORDER BY (?P<order>.+?) (?P<way>DESC|ASC))?(?P<limit> LIMIT \d+)?",
+    r"(?: WHERE (?P<where>.+?))?(?P<group> GROUP BY [\w., ]+)?(?: ORDER BY (?P<order>.+?) (?P<way>DESC|ASC))?"
+    r"(?P<limit> LIMIT \d+)?",
     re.IGNORECASE,
 )
 AGGREGATE = re.compile(r"(AVG|SUM|MAX|MIN)\(([\w.]+)\)(\s*[*/]\s*[\d.]+)?", re.IGNORECASE)
 SPACED = re.compile(r"('(?:[^']|'')*')|\(\s*\*\s*\)|\s*(<>|<=|>=|!=|\|\||[=<>/*,])\s*|\s+")
+QUALIFIED = re.compile(r"[A-Za-z_]\w*\.\w")
 MAX_CHARS = 4000  # no longer statement is simple
 CLAUSE = re.compile(r"\b(SELECT|FROM|WHERE|GROUP|ORDER|LIMIT|UNION|EXCEPT|INTERSECT|HAVING)\b", re.IGNORECASE)
 COMPOUND = {"UNION", "EXCEPT", "INTERSECT", "HAVING"}
@@ -53,6 +55,8 @@ def read_statement(sql: str) -> Statement | None:
     for table, on in re.findall(r"JOIN (\w+) ON ([\w.]+ = [\w.]+)", match["joins"] or "", re.IGNORECASE):
         joins[table.lower()] = " = ".join(sorted(on.lower().split(" = ")))
     where = frozenset(conjuncts(match["where"] or ""))
+    if not all(QUALIFIED.search(part) for part in (*where, match["select"].replace("COUNT(*)", "count.all"))):
+        return None
     tail = f"{match['group'] or ''}{match['way'] or ''}{match['limit'] or ''}".upper()
     return Statement(match["select"], match["table"].lower(), joins, where, tail, match["order"] or "")
 

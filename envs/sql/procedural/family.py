@@ -4,9 +4,9 @@ import os
 import re
 import sqlite3
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
@@ -27,8 +27,10 @@ from lse_gym.envs.sql.prompt import SEED_CONTEXT
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 60}
 THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
 GUESSABLE = 0.25  # share of questions that a literal reader gets right by luck
-MAX_ATTEMPTS = 300  # at a guessable question; then any question will do
+MAX_ATTEMPTS = 1000  # at a guessable question; then any question will do
 MAX_LISTED = 60  # rows of a gold result
+Script = list[tuple[str, tuple[str, list[tuple]]]]  # CREATE statement, INSERT statement and its rows
+Run = Callable[[str], list[tuple]]
 NAME = re.compile(r"([a-z]+)-(\d{1,6})")
 
 
@@ -65,23 +67,30 @@ class ProceduralFamily(Family):
 
 @lru_cache(maxsize=64)
 def _load(name: str, split_seed: int, scoring: Scoring) -> SQLDomain:
-    theme_name, seed = name.rsplit("-", 1)
-    theme_number = list(THEMES).index(theme_name)
-    stream = [theme_number, int(seed)]
-    rng = np.random.default_rng(np.random.SeedSequence(stream))
-    world = draw_world(THEMES[theme_name], rng)
-    script = _script(world, rng)
+    world, script = make_world(name)
     schema = "\n\n".join(statement for statement, _ in script)
     with closing(sqlite3.connect(":memory:")) as connection:
         _fill(connection, script)
-        drawn = draw_questions(world, connection, [*stream, split_seed])
+        drawn = draw_questions(world, connection, [*_stream(name), split_seed])
     splits = {split: tuple(question for question, _ in drawn[split]) for split in SPLITS}
     return SQLDomain(
         name, _file(name, script), schema, splits, scoring=scoring, oracle_context=oracle_context(SEED_CONTEXT, world)
     )
 
 
-def _script(world: World, rng: np.random.Generator) -> list[tuple[str, tuple[str, list[tuple]]]]:
+def _stream(name: str) -> list[int]:
+    theme, seed = name.rsplit("-", 1)
+    return [list(THEMES).index(theme), int(seed)]
+
+
+def make_world(name: str) -> tuple[World, Script]:
+    """The hidden conventions of a domain, and the statements that make its database."""
+    rng = np.random.default_rng(np.random.SeedSequence(_stream(name)))
+    world = draw_world(THEMES[name.rsplit("-", 1)[0]], rng)
+    return world, _script(world, rng)
+
+
+def _script(world: World, rng: np.random.Generator) -> Script:
     script = []
     for table, (definitions, rows) in tables(world, rng).items():
         create = f"CREATE TABLE {table} (\n  " + ",\n  ".join(definitions) + "\n);"
@@ -89,14 +98,14 @@ def _script(world: World, rng: np.random.Generator) -> list[tuple[str, tuple[str
     return script
 
 
-def _fill(connection: sqlite3.Connection, script: list[tuple[str, tuple[str, list[tuple]]]]) -> None:
+def _fill(connection: sqlite3.Connection, script: Script) -> None:
     for create, (insert, rows) in script:
         connection.execute(create)
         connection.executemany(insert, rows)
     connection.commit()
 
 
-def _file(name: str, script: list[tuple[str, tuple[str, list[tuple]]]]) -> Path:
+def _file(name: str, script: Script) -> Path:
     digest = blake2b(repr(script).encode(), digest_size=8).hexdigest()
     folder = cache_dir() / "text-to-sql"
     path = folder / f"{name}-{digest}.sqlite"
@@ -121,18 +130,21 @@ def draw_questions(
     Item i of split s comes from ``SeedSequence([*stream, s, i])``.
     """
     taken: set[str] = set()
+
+    @cache
+    def run(sql: str) -> list[tuple]:
+        return connection.execute(sql).fetchall()
+
     return {
         split: [
-            _draw_question(world, connection, f"{split}-{index}", [*stream, number, index], taken)
+            _draw_question(world, run, f"{split}-{index}", [*stream, number, index], taken)
             for index in range(SIZES[split])
         ]
         for number, split in enumerate(SPLITS)
     }
 
 
-def _draw_question(
-    world: World, connection: sqlite3.Connection, name: str, stream: Sequence[int], taken: set[str]
-) -> tuple[Question, Form]:
+def _draw_question(world: World, run: Run, name: str, stream: Sequence[int], taken: set[str]) -> tuple[Question, Form]:
     theme, truth, literal = world.theme, true_reading(world), literal_reading(world)
     synonyms = [theme.entity(role).other for role in ROLES]
     rng = np.random.default_rng(np.random.SeedSequence(stream))
@@ -147,10 +159,8 @@ def _draw_question(
         if text in taken or (guessable and not plain):
             continue
         gold, guess = compile_form(form, theme, truth), compile_form(form, theme, literal)
-        rows = connection.execute(gold).fetchall()
-        if not _informative(rows) or _tied(form.op, gold, connection):
-            continue
-        if guessable == (plain and set(connection.execute(guess).fetchall()) == set(rows)):
+        rows = run(gold)
+        if _informative(rows) and guessable == (plain and {*run(guess)} == {*rows}) and not _tied(form.op, gold, run):
             taken.add(text)
             return Question(name, text, gold, difficulty="simple" if len(form.filters) < 2 else "moderate"), form
     raise AssertionError("unreachable: the count has no end")
@@ -160,11 +170,11 @@ def _informative(rows: list[tuple]) -> bool:
     return 0 < len(rows) <= MAX_LISTED and rows[0][-1] not in (None, 0)
 
 
-def _tied(op: str, gold: str, connection: sqlite3.Connection) -> bool:
+def _tied(op: str, gold: str, run: Run) -> bool:
     """Whether the best row is not the only best one, so that either order would be right."""
     if op != "top":
         return False
     column = gold.split(" ORDER BY ")[1].split(" DESC")[0]
     best = gold.replace("SELECT ", f"SELECT {column}, ", 1).replace("LIMIT 1", "LIMIT 2")
-    values = [row[0] for row in connection.execute(best)]
+    values = [row[0] for row in run(best)]
     return len(values) == 2 and values[0] == values[1]

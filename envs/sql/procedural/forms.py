@@ -53,7 +53,11 @@ def true_reading(world: World) -> Reading:
         spec = measure_of(theme, word)
         column = f"{theme.entity(spec.role).table}.{world.columns[word]}"
         factor, sentinel = world.factors[word], world.sentinels[word]
-        return column, f" / {factor}.0" if factor != 1 else "", f"{column} <> {sentinel}" if sentinel is not None else ""
+        return (
+            column,
+            f" / {factor}.0" if factor != 1 else "",
+            f"{column} <> {sentinel}" if sentinel is not None else "",
+        )
 
     def condition(filter: Filter) -> str:
         table = theme.entity(filter.role).table
@@ -69,7 +73,9 @@ def true_reading(world: World) -> Reading:
                 column = f"{table}.{theme.open_column}"
                 return f"{column} IS NULL" if world.open_value is None else f"{column} = '{world.open_value}'"
             case "year":
-                return f"{ENCODINGS[world.encodings[filter.word]][1].format(f'{table}.{filter.word}')} = '{filter.value}'"
+                return (
+                    f"{ENCODINGS[world.encodings[filter.word]][1].format(f'{table}.{filter.word}')} = '{filter.value}'"
+                )
             case "above":
                 column, scale, guard = measure(filter.word)
                 return f"{column}{scale} > {filter.value}" + (f" AND {guard}" if guard else "")

@@ -1,7 +1,7 @@
 """What a theme is: the words and columns of a small business, without any of its hidden conventions.
 
-Every theme has four tables: *events* (many) point at a *person*, a *thing* and a *place*; a person has a home place. The
-schema shows column names only, so each fact that a question needs has at least two readings.
+Every theme has four tables: *events* (many) point at a *person*, a *thing* and a *place*; a person has a home place.
+The schema shows column names only, so each fact that a question needs has at least two readings.
 """
 
 from typing import Literal, NamedTuple

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lse_gym.envs.sql.procedural.theme import Adjective, Code, Dated, Measure, Theme
+from lse_gym.envs.sql.procedural.theme import Adjective, Code, Dated, Measure, Role, Theme
 
 ROWS = {"place": 6, "person": 60, "thing": 48, "event": 420}
 FIRST_NAMES = "Ada Ben Cleo Dan Eva Finn Gina Hugo Iris Jon Kira Liam Mona Nils Olga Paul Rosa Sven Tara Uwe".split()
@@ -75,7 +75,7 @@ def _draw(theme: Theme, rng: np.random.Generator) -> World:
     def literal() -> bool:
         return bool(rng.random() < P_LITERAL)
 
-    def pick(options):  # noqa: ANN - any sequence
+    def pick(options):
         return options[int(rng.integers(len(options)))]
 
     factors = {m.word: m.factors[0] if literal() else m.factors[-1] for m in theme.measures}
@@ -129,7 +129,7 @@ def tables(world: World, rng: np.random.Generator) -> dict[str, tuple[list[str],
     return result
 
 
-def _foreign_keys(theme: Theme, role: str) -> dict[str, str]:
+def _foreign_keys(theme: Theme, role: Role) -> dict[str, Role]:
     if role == "person":
         return {f"base_{theme.place.noun}_id": "place"}
     return {f"{theme.entity(r).noun}_id": r for r in ("person", "thing", "place")} if role == "event" else {}
@@ -139,7 +139,7 @@ def _is_text(values: list) -> bool:
     return all(value is None or isinstance(value, str) for value in values)
 
 
-def _columns(world: World, role: str, rng: np.random.Generator) -> dict[str, list]:
+def _columns(world: World, role: Role, rng: np.random.Generator) -> dict[str, list]:
     theme, n = world.theme, ROWS[role]
     entity = theme.entity(role)
     columns: dict[str, list] = {f"{entity.noun}_id": list(range(1, n + 1)), entity.label: _labels(theme, role, rng)}
@@ -185,7 +185,7 @@ def _dates(world: World, dated: Dated, n: int, rng: np.random.Generator) -> list
     return [day.strftime(form) for day in days]
 
 
-def _labels(theme: Theme, role: str, rng: np.random.Generator) -> list[str]:
+def _labels(theme: Theme, role: Role, rng: np.random.Generator) -> list[str]:
     n = ROWS[role]
     if role == "place":
         return list(theme.place_names)
