@@ -20,9 +20,10 @@ from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
 from lse_gym.agents.tree import UCB_C, Node
 from lse_gym.envs.core import ContextEnv, Info
-from lse_gym.envs.errors import ArgumentError, RunDirectoryError
+from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
 from lse_gym.envs.evaluation import core_env, evaluate_context, paired_interval
 from lse_gym.envs.models import make_model
+from lse_gym.envs.registration import ENVS
 
 try:
     import fcntl
@@ -56,6 +57,8 @@ class Config:
 
     def make_env(self, record: str | None = None) -> gym.Env:
         """The env of this run."""
+        if self.env not in gym.registry:
+            raise unknown("environment", self.env, ENVS)
         budget = {"calls": self.budget_calls, "tokens": self.budget_tokens}
         data = {"data_dir": self.data_dir, "exclude": self.exclude}
         shared = ("domain", "task_model", "split_seed", "feedback", "feedback_size", "scoring", "max_chars")

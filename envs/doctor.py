@@ -71,7 +71,9 @@ def _executor() -> Check:
             writes = not execute(path, "DROP TABLE probe", timeout_s=10).error
         except (LSEGymError, OSError) as error:
             return Check("SQL executor", False, str(error))
-    detail = f"SQLite {sqlite3.sqlite_version}, reads{'' if reads else ' fail'}, writes {'pass' if writes else 'refused'}"
+    detail = (
+        f"SQLite {sqlite3.sqlite_version}, reads{'' if reads else ' fail'}, writes {'pass' if writes else 'refused'}"
+    )
     return Check("SQL executor", reads and not writes, detail)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lse_gym.envs.budget import Budget
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.domain import SPLITS, Split
+from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluator import Evaluator, MeteredModel, drive
 

@@ -35,4 +35,3 @@ def _load(name: str) -> TaskModel:
         raise unknown("model", name, MODELS, 'Pass e.g. task_model="reader".')
     module, attribute = MODELS[name]
     return getattr(import_module(module), attribute)()
-

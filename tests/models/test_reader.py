@@ -132,6 +132,14 @@ def test_evidence_works_as_rules():
     assert without.text != with_it.text
 
 
+def test_alternatives_stay_together_beside_other_conditions():
+    context = '"odd" means fee = 1 OR fee = 2.\n"overdue" means returned_on IS NULL.'
+    user = "Question: How many odd overdue loans are there?"
+    text = Reader().complete([Request(BIRD_SCHEMA + context, user)])[0].text
+    assert "(loans.fee = 1 OR loans.fee = 2)" in text
+    assert " AND " in text
+
+
 def test_a_worked_example_answers_its_own_question():
     question = TEST[3]
     context = f"Be brief.\n\nQ: {question.text}\nSQL: {question.gold}"

@@ -95,6 +95,11 @@ def test_each_kind_of_rule_is_learnt_from_a_small_report(rule):
         assert ours == read_statement(gold) is not None
 
 
+def test_a_synonym_may_look_like_part_of_a_column_name():
+    pair = ("Count the states of gold members.", f"SELECT COUNT(*) {MEMBERS} members.tier = 'B'")  # loans.record_state
+    assert '"states" means loans.' in write(PROSE, report_of(pair))
+
+
 def test_two_words_are_told_apart_by_other_problems():
     both = (
         "Count the gold frequent members.",

@@ -31,6 +31,7 @@ MAX_ATTEMPTS = 1000  # at a guessable question; then any question will do
 MAX_LISTED = 60  # rows of a gold result
 Script = list[tuple[str, tuple[str, list[tuple]]]]  # CREATE statement, INSERT statement and its rows
 Run = Callable[[str], list[tuple]]
+WORD = re.compile(r"\b[a-z][a-z-]+")  # names of rows, capitalised, are in the database for all to see
 NAME = re.compile(r"([a-z]+)-(\d{1,6})")
 
 
@@ -127,24 +128,29 @@ def draw_questions(
 ) -> dict[Split, list[tuple[Question, Form]]]:
     """Draw the three splits, disjoint by text, each question with its logical form.
 
-    Item i of split s comes from ``SeedSequence([*stream, s, i])``.
+    Item i of split s comes from ``SeedSequence([*stream, s, i])``. Held-out and test questions use no word that the
+    feedback questions do not: what nobody could learn is not asked.
     """
     taken: set[str] = set()
+    heard: set[str] = set()
 
     @cache
     def run(sql: str) -> list[tuple]:
         return connection.execute(sql).fetchall()
 
-    return {
-        split: [
-            _draw_question(world, run, f"{split}-{index}", [*stream, number, index], taken)
+    splits: dict[Split, list[tuple[Question, Form]]] = {}
+    for number, split in enumerate(SPLITS):
+        splits[split] = [
+            _draw_question(world, run, f"{split}-{index}", [*stream, number, index], taken, heard)
             for index in range(SIZES[split])
         ]
-        for number, split in enumerate(SPLITS)
-    }
+        heard = heard or {word for text in taken for word in WORD.findall(text)}
+    return splits
 
 
-def _draw_question(world: World, run: Run, name: str, stream: Sequence[int], taken: set[str]) -> tuple[Question, Form]:
+def _draw_question(
+    world: World, run: Run, name: str, stream: Sequence[int], taken: set[str], heard: set[str]
+) -> tuple[Question, Form]:
     theme, truth, literal = world.theme, true_reading(world), literal_reading(world)
     synonyms = [theme.entity(role).other for role in ROLES]
     rng = np.random.default_rng(np.random.SeedSequence(stream))
@@ -156,7 +162,7 @@ def _draw_question(world: World, run: Run, name: str, stream: Sequence[int], tak
             continue  # the schema alone would tell
         text = say(form, theme, rng)
         plain = not any(synonym in text for synonym in synonyms)
-        if text in taken or (guessable and not plain):
+        if text in taken or (guessable and not plain) or (heard and not heard.issuperset(WORD.findall(text))):
             continue
         gold, guess = compile_form(form, theme, truth), compile_form(form, theme, literal)
         rows = run(gold)
