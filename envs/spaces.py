@@ -1,6 +1,6 @@
 """Free text as a Gymnasium space."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class FreeText(Space[str]):
         """Text has no flat numeric form."""
         return False
 
-    def to_jsonable(self, sample_n: Sequence[str]) -> list[str]:
+    def to_jsonable(self, sample_n: Iterable[str]) -> list[str]:
         """Text is JSON already."""
         return list(sample_n)
 

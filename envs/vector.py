@@ -26,7 +26,7 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
     """
 
     env_class: ClassVar[type[ContextEnv]]
-    metadata: ClassVar[dict[str, Any]] = {**ContextEnv.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}
+    metadata: dict[str, Any] = {**ContextEnv.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
     def __init__(self, num_envs: int = 1, **kwargs: Any):
         self.num_envs = num_envs
@@ -67,9 +67,9 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
         truncated = np.array([step[3] for step, _ in results], dtype=np.bool_)
         return self._batch(observations), rewards, terminated, truncated, infos
 
-    def render(self) -> tuple[str | None, ...]:
+    def render(self) -> tuple[str, ...]:
         """What each sub-env renders."""
-        return tuple(env.render() for env in self.envs)
+        return tuple(env.render() or "" for env in self.envs)
 
     @staticmethod
     def _step_task(env: ContextEnv, action: str) -> Task[tuple[Step, tuple[Observation, Info] | None]]:

@@ -1,7 +1,7 @@
 """``openai:MODEL``: any server that speaks OpenAI's chat-completions protocol.
 
-OpenAI itself, `vllm serve`, `transformers serve`, llama.cpp, and the compatible endpoints of Anthropic and others. The key
-and the address come from the environment only: ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL``.
+OpenAI itself, `vllm serve`, `transformers serve`, llama.cpp, and the compatible endpoints of Anthropic and others. The
+key and the address come from the environment only: ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL``.
 """
 
 import os

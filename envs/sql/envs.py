@@ -15,18 +15,18 @@ class TextToSQLEnv(ContextEnv):
     """Edit the instructions of a text-to-SQL model; the reward is its gain in execution accuracy on held-out questions.
 
     ## Description
-    Each domain is a SQLite database of four related tables whose schema hides at least 8 conventions of at least 6 kinds:
-    value codes, thresholds behind adjectives, units, date encodings, which of two columns or join paths is meant, stand-ins
-    for missing values, open states, default filters, synonyms. Only experience teaches them. Databases, questions and
-    golds are made from the domain's name, alike on every machine; training and test themes share no table, column or
-    adjective. Source: our own generator; the problem is that of LSE, arXiv 2603.18620, on BIRD.
+    Each domain is a SQLite database of four related tables whose schema hides at least 8 conventions of at least 6
+    kinds: value codes, thresholds behind adjectives, units, date encodings, which of two columns or join paths is
+    meant, stand-ins for missing values, open states, default filters, synonyms. Only experience teaches them.
+    Databases, questions and golds are made from the domain's name, alike on every machine; training and test themes
+    share no table, column or adjective. Source: our own generator; the problem is LSE's on BIRD, arXiv 2603.18620.
 
     ## Action Space
     ``FreeText(max_chars)``: the new context, whole; see :class:`lse_gym.envs.core.ContextEnv`.
 
     ## Observation Space
-    As in :class:`lse_gym.envs.core.ContextEnv`: context, feedback, feedback_score, remaining_budget. The feedback holds the
-    schema, and per problem the question, the model's SQL, its error and (``feedback="gold"``) the correct SQL.
+    As in :class:`lse_gym.envs.core.ContextEnv`: context, feedback, feedback_score, remaining_budget. The feedback holds
+    the schema, and per problem the question, the model's SQL, its error and (``feedback="gold"``) the correct SQL.
 
     ## Rewards
     ``r = S(c_after) - S(c_before)``, ``S`` being execution accuracy on 50 held-out questions; in [-1, 1].
@@ -71,8 +71,8 @@ class BIRDEnv(ContextEnv):
 
     ## Description
     Each domain is one database of a data directory, with its questions. Source: BIRD, https://bird-bench.github.io
-    (CC BY-SA 4.0); Spider, https://yale-lily.github.io/spider (CC BY-SA 4.0). Nothing is downloaded; an error names what
-    to download and where to put it.
+    (CC BY-SA 4.0); Spider, https://yale-lily.github.io/spider (CC BY-SA 4.0). Nothing is downloaded; an error names
+    what to download and where to put it.
 
     ## Action Space
     ``FreeText(max_chars)``: the new context, whole; see :class:`lse_gym.envs.core.ContextEnv`.
@@ -84,8 +84,8 @@ class BIRDEnv(ContextEnv):
     ``r = S(c_after) - S(c_before)``, ``S`` being execution accuracy on the held-out questions; in [-1, 1].
 
     ## Starting State
-    A database drawn by ``seed`` unless ``domain`` names one. Questions are split per database by ``split_seed``: 30 % test,
-    ``held_out_size`` held-out (paper: 50), the rest feedback; questions of equal wording stay in one split.
+    A database drawn by ``seed`` unless ``domain`` names one. Questions are split per database by ``split_seed``: 30 %
+    test, ``held_out_size`` held-out (paper: 50), the rest feedback; questions of equal wording stay in one split.
 
     ## Episode End
     As in :class:`lse_gym.envs.core.ContextEnv`.

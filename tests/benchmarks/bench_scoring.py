@@ -4,7 +4,8 @@
 
 Both sides execute every gold statement of the data set and compare the rows, as sets, with rows computed beforehand. A
 trailing comment makes each text new, so that no cache of statements or scores helps either side; then the same texts
-are scored again and again, ours through the domain and its cache of scores. The two sides alternate, so that a noisy machine disturbs both; the ratio of their throughputs is ours / plain.
+are scored again and again, ours through the domain and its cache of scores. The two sides alternate, so that a noisy
+machine disturbs both; the ratio of their throughputs is ours / plain.
 """
 
 import argparse
