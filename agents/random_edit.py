@@ -1,4 +1,4 @@
-"""The random baseline: a random walk over contexts, by edits that read nothing."""
+"""The random baseline: a random walk over contexts, by edits that understand nothing."""
 
 import numpy as np
 
@@ -8,7 +8,10 @@ from lse_gym.envs.domain import RULER
 
 
 class RandomEditAgent(SearchAgent):
-    """Drops, swaps or repeats a line, or copies a random half of one problem of the report."""
+    """Drops, swaps or repeats a line, or copies two lines of a problem: its question and any other, right or wrong.
+
+    Half of the edits copy, so that contexts grow about as fast as they are worn down.
+    """
 
     name = "random"
 
@@ -18,7 +21,7 @@ class RandomEditAgent(SearchAgent):
         rng = np.random.default_rng(np.random.SeedSequence([self.args.seed, step]))
         lines = observation["context"].splitlines() or [""]
         at, other = (int(i) for i in rng.integers(len(lines), size=2))
-        match int(rng.integers(4)):
+        match int(rng.integers(6)):
             case 0:
                 del lines[at]
             case 1:
@@ -26,7 +29,12 @@ class RandomEditAgent(SearchAgent):
             case 2:
                 lines.insert(at, lines[other])
             case _:
-                problems = observation["feedback"].split(RULER)
-                problem = problems[int(rng.integers(len(problems)))].strip().splitlines()
-                lines[at + 1 : at + 1] = [line for line in problem if rng.random() < 0.5]
+                lines += _two_lines(observation["feedback"], rng)
         return "\n".join(lines)[: self._max_chars()]
+
+
+def _two_lines(report: str, rng: np.random.Generator) -> list[str]:
+    problems = report.split(RULER)[1:] or [report]
+    lines = problems[int(rng.integers(len(problems)))].strip().splitlines()[1:] or [""]
+    second = int(rng.integers(len(lines)))
+    return [lines[0], lines[second]]

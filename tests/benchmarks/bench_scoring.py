@@ -60,7 +60,7 @@ def report(title: str, records: list[dict], statements: int, target: float) -> b
     ratios = sorted(record["plain"] / record["ours"] for record in records)
     median = statistics.median(ratios)
     rates = {name: statements / statistics.median(record[name] for record in records) for name in records[0]}
-    print(  # noqa: T201
+    print(
         f"{title}: ratio median {median:.2f} (min {ratios[0]:.2f}, max {ratios[-1]:.2f}, n={len(ratios)}), "
         f"target {target}; plain {rates['plain']:,.0f}/s, ours {rates['ours']:,.0f}/s; {os.cpu_count()} cores"
     )

@@ -71,7 +71,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=200)
     ours, plain = measure(parser.parse_args().steps)
     median, reference = statistics.median(ours), statistics.median(plain)
-    print(  # noqa: T201
+    print(
         f"step: median {median:.1f} µs a question (min {min(ours):.1f}, max {max(ours):.1f}, n={len(ours)}), "
         f"limit {LIMIT_US:.0f}; reference {reference:.1f} µs, ratio {median / reference:.1f}"
     )
