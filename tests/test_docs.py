@@ -1,0 +1,60 @@
+"""The README cannot rot: what it shows runs, and what exists is in it."""
+
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lse_gym.__main__ import app
+from lse_gym.agents import AGENTS
+from lse_gym.agents.lse import Args
+from lse_gym.envs.budget import Usage
+from lse_gym.envs.core import RESET_OPTIONS
+from lse_gym.envs.models import MODELS
+from lse_gym.envs.registration import ENVS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [command.name for command in app.registered_commands]
+FILES = "config.json trajectory.jsonl responses.jsonl edits.jsonl tree.json tree.svg tree.html curve.svg summary.json"
+
+
+@pytest.mark.parametrize("word", [*ENVS, *AGENTS, *MODELS, *COMMANDS, *FILES.split(), *RESET_OPTIONS, *Usage._fields])
+def test_everything_there_is_is_in_the_readme(word):
+    assert re.search(rf"[`\"{{ ]{re.escape(str(word))}[`\" ]", README), f"{word} is not in README.md"
+
+
+def test_python_of_the_readme_runs(tmp_path):
+    folder = tmp_path / "data" / "dev_databases" / "shop"
+    folder.mkdir(parents=True)
+    with closing(sqlite3.connect(folder / "shop.sqlite")) as connection:
+        connection.execute("CREATE TABLE orders (id)")
+        connection.commit()
+    code = "\n".join(PYTHON).replace("learn(20", "learn(2")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "[(0,)]" in done.stdout
+    assert "sqlite" not in done.stderr.lower()
+
+
+def test_two_commands_and_ci_agree():
+    assert "&& lse-gym evolve" in README
+    assert re.search(r"&& pytest +#", README)
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("\npytest")
+
+
+def test_every_agent_argument_is_explained():
+    source = (ROOT / "agents" / "lse" / "__init__.py").read_text(encoding="utf-8")
+    for name in Args.__dataclass_fields__:
+        if name != "seed":
+            assert re.search(rf'    {name}: .*\n    """.+"""', source), name
+
+
+def test_folders_of_the_layout_exist():
+    for folder in re.findall(r"^(\w+)/ ", README, flags=re.MULTILINE):
+        assert (ROOT / folder).is_dir()
