@@ -38,7 +38,7 @@ def read_archive(path: Path, domains: Collection[str]) -> Sequence[Start]:
             start = None
         if start is not None and all(isinstance(text, str) for text in start):
             starts.append(start)
-        else:
+        elif number < len(lines):  # a last line that no line break ends may have been cut short by a kill
             damaged.append(number)
     if damaged:
         raise DataError(f"{str(path)!r} has no text fields 'domain' and 'context' in lines {damaged[:20]}. Mend them.")

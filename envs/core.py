@@ -1,9 +1,9 @@
 """The core env: one step is one context edit, its reward the improvement on held-out questions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import gymnasium as gym
 import numpy as np
@@ -11,55 +11,21 @@ from gymnasium.spaces import Box, Dict
 
 from lse_gym.envs.archive import Start, read_archive
 from lse_gym.envs.budget import Budget, Usage
-from lse_gym.envs.domain import FEEDBACK_MODES, Domain, Family, FeedbackMode
-from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
+from lse_gym.envs.domain import Domain, Family, FeedbackMode
+from lse_gym.envs.errors import BudgetExhausted
 from lse_gym.envs.evaluator import Evaluator, MeteredModel, Task, drive
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request, Response
+from lse_gym.envs.options import check_ranges, check_reset
 from lse_gym.envs.spaces import FreeText
 from lse_gym.envs.text import clean
 
 MAX_FEEDBACK_CHARS = 1_000_000
-RESET_OPTIONS = ("context", "domain", "batch")
 EDIT = Usage(edits=1)
 
 Observation = dict[str, Any]
 Info = dict[str, Any]
 T = TypeVar("T")
-
-
-def _check_options(options: dict[str, Any]) -> None:
-    for name in options:
-        if name not in RESET_OPTIONS:
-            raise unknown("reset option", name, RESET_OPTIONS)
-    context, batch = options.get("context", ""), options.get("batch", 0)
-    if not isinstance(context, str):
-        raise ArgumentError(f"options['context'] is a {type(context).__name__}, not a str. Pass the text of a context.")
-    if not isinstance(batch, (int, np.integer)) or not 0 <= batch < 2**53:  # exact in info['batch']
-        raise ArgumentError(f"options['batch']={batch!r} is not an int >= 0. Pass int(info['batch']) of a step.")
-
-
-class CoreOptions(TypedDict, total=False):
-    """Arguments that every env of the namespace shares; see :class:`ContextEnv`."""
-
-    max_edits: int
-    start: str
-    feedback: FeedbackMode
-    task_model: str
-    samples: int
-    temperature: float
-    budget: dict[str, float] | None
-    feedback_size: int
-    max_chars: int
-    record: str | None
-    render_mode: str | None
-
-
-def check_names(options: Mapping[str, object], *own: str) -> None:
-    """Raise :class:`UnknownNameError` for an argument that is neither shared nor one of an env's ``own``."""
-    for name in options:
-        if name not in CoreOptions.__annotations__:
-            raise unknown("argument", name, [*CoreOptions.__annotations__, *own])
 
 
 class State(NamedTuple):
@@ -173,14 +139,14 @@ class ContextEnv(gym.Env[Observation, str]):
         record: str | None = None,
         render_mode: str | None = None,
     ):
-        if feedback not in FEEDBACK_MODES:
-            raise unknown("feedback mode", feedback, FEEDBACK_MODES)
-        counts = {"max_edits": max_edits, "samples": samples, "feedback_size": feedback_size, "max_chars": max_chars}
-        for name, value in counts.items():
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-                raise ArgumentError(f"{name}={value!r} is not an int >= 1. Pass e.g. {name}=10.")
-        if not isinstance(temperature, (int, float, np.number)) or not 0 <= temperature < np.inf:
-            raise ArgumentError(f"temperature={temperature!r} is not a number >= 0. Pass e.g. temperature=0.7.")
+        check_ranges(
+            feedback,
+            temperature,
+            max_edits=max_edits,
+            samples=samples,
+            feedback_size=feedback_size,
+            max_chars=max_chars,
+        )
         self.family = family
         self.domains = family.select(domain)
         self.starts: Sequence[Start] | None = None if start == "seed" else read_archive(Path(start), self.domains)
@@ -225,7 +191,7 @@ class ContextEnv(gym.Env[Observation, str]):
         """``reset`` as a task for :func:`run`."""
         super().reset(seed=seed)
         options = options or {}
-        _check_options(options)
+        check_reset(options)
         domain, context, problem = self._draw_start(options)
         if seed is not None:
             self.evaluator.metered.memory = {}

@@ -8,6 +8,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from lse_gym.envs.core import ContextEnv, Info, Observation, run
+from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.evaluator import Task
 
 Step = tuple[Observation, float, bool, bool, Info]
@@ -29,6 +30,8 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
     metadata: dict[str, Any] = {**ContextEnv.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
     def __init__(self, num_envs: int = 1, **kwargs: Any):
+        if num_envs < 1:
+            raise ArgumentError(f"num_envs={num_envs} is not an int >= 1. Pass e.g. num_envs=8.")
         self.num_envs = num_envs
         self.envs = [self.env_class(**kwargs) for _ in range(num_envs)]
         first = self.envs[0]

@@ -13,8 +13,8 @@ from lse_gym.__main__ import app
 from lse_gym.agents import AGENTS
 from lse_gym.agents.lse import Args
 from lse_gym.envs.budget import Usage
-from lse_gym.envs.core import RESET_OPTIONS
 from lse_gym.envs.models import MODELS
+from lse_gym.envs.options import RESET_OPTIONS
 from lse_gym.envs.registration import ENVS
 
 ROOT = Path(__file__).parents[1]

@@ -56,7 +56,7 @@ class TaskModel(ABC):
 
     @abstractmethod
     def complete(self, requests: Sequence[Request]) -> list[Response]:
-        """Answer every request, in order.
+        """Answer every request, in order; no answer has more than ``max_tokens`` tokens, or token caps would not hold.
 
         Raises:
             ProviderError: the backend failed; nothing of the batch was answered.

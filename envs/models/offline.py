@@ -2,6 +2,8 @@
 
 from hashlib import blake2b
 
+from lse_gym.envs.models.base import Request, Response
+
 CHARS_PER_TOKEN = 4  # the usual rule of thumb for English
 
 
@@ -16,3 +18,9 @@ def chance(*parts: object) -> float:
     for part in parts:
         digest.update(str(part).encode("utf-8", "replace") + b"\0")
     return int.from_bytes(digest.digest(), "big") / 2**56
+
+
+def respond(request: Request, text: str) -> Response:
+    """``text`` as a response of at most ``max_tokens`` tokens."""
+    text = text[: request.max_tokens * CHARS_PER_TOKEN]
+    return Response(text, count_tokens(request.system) + count_tokens(request.user), count_tokens(text))

@@ -4,7 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
-from lse_gym.envs.core import ContextEnv, CoreOptions, check_names
+from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.options import CoreOptions, check_names
 from lse_gym.envs.sql.bird_family import BIRDFamily
 from lse_gym.envs.sql.domain import Scoring
 from lse_gym.envs.sql.procedural.family import ProceduralFamily

@@ -15,8 +15,9 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env, data_equivalence
 
-from lse_gym.envs.core import ContextEnv, CoreOptions
+from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
+from lse_gym.envs.options import CoreOptions
 from tests.envs.specs import SPECS, plain, rollout
 
 SECTIONS = [

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from lse_gym.envs.models.base import Request, Response, TaskModel
-from lse_gym.envs.models.offline import CHARS_PER_TOKEN, chance, count_tokens
+from lse_gym.envs.models.offline import chance, count_tokens, respond
 from lse_gym.envs.models.reader.analogy import answer_by_analogy
 from lse_gym.envs.models.reader.compose import compose
 from lse_gym.envs.models.reader.question import understand
@@ -33,15 +33,11 @@ class Reader(TaskModel):
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
         """Answer each request by itself."""
-        return [self._respond(request) for request in requests]
+        return [respond(request, f"<answer>{answer(request)}</answer>") for request in requests]
 
     def count_tokens(self, text: str) -> int:
         """One token per four characters."""
         return count_tokens(text)
-
-    def _respond(self, request: Request) -> Response:
-        text = f"<answer>{answer(request)}</answer>"[: request.max_tokens * CHARS_PER_TOKEN]
-        return Response(text, count_tokens(request.system) + count_tokens(request.user), count_tokens(text))
 
 
 def answer(request: Request) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lse_gym.envs.editing import read_editor_prompt
 from lse_gym.envs.models.base import Request, Response, TaskModel
-from lse_gym.envs.models.offline import count_tokens
+from lse_gym.envs.models.offline import count_tokens, respond
 from lse_gym.envs.models.reader.schema import parse_schema
 from lse_gym.envs.models.worked import Example, find_examples, render_examples
 from lse_gym.envs.models.writer.examples import merge_examples
@@ -28,15 +28,11 @@ class Writer(TaskModel):
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
         """Answer each request by itself."""
-        return [self._respond(request) for request in requests]
+        return [respond(request, edit(request.user, request.seed)) for request in requests]
 
     def count_tokens(self, text: str) -> int:
         """One token per four characters."""
         return count_tokens(text)
-
-    def _respond(self, request: Request) -> Response:
-        text = edit(request.user, request.seed)
-        return Response(text, count_tokens(request.system) + count_tokens(request.user), count_tokens(text))
 
 
 def edit(prompt: str, seed: int) -> str:

@@ -1,0 +1,57 @@
+"""The arguments that every env shares, and the checks that turn a wrong one into a helpful error."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+import numpy as np
+
+from lse_gym.envs.domain import FEEDBACK_MODES, FeedbackMode
+from lse_gym.envs.errors import ArgumentError, unknown
+
+RESET_OPTIONS = ("context", "domain", "batch")
+
+
+class CoreOptions(TypedDict, total=False):
+    """Arguments that every env of the namespace shares; see :class:`lse_gym.envs.core.ContextEnv`."""
+
+    max_edits: int
+    start: str
+    feedback: FeedbackMode
+    task_model: str
+    samples: int
+    temperature: float
+    budget: dict[str, float] | None
+    feedback_size: int
+    max_chars: int
+    record: str | None
+    render_mode: str | None
+
+
+def check_names(options: Mapping[str, object], *own: str) -> None:
+    """Raise :class:`UnknownNameError` for an argument that is neither shared nor one of an env's ``own``."""
+    for name in options:
+        if name not in CoreOptions.__annotations__:
+            raise unknown("argument", name, [*CoreOptions.__annotations__, *own])
+
+
+def check_ranges(feedback: str, temperature: float, **counts: int) -> None:
+    """Raise for a feedback mode that does not exist, a negative temperature, or a count below 1."""
+    if feedback not in FEEDBACK_MODES:
+        raise unknown("feedback mode", feedback, FEEDBACK_MODES)
+    for name, value in counts.items():
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+            raise ArgumentError(f"{name}={value!r} is not an int >= 1. Pass e.g. {name}=10.")
+    if not isinstance(temperature, (int, float, np.number)) or not 0 <= temperature < np.inf:
+        raise ArgumentError(f"temperature={temperature!r} is not a number >= 0. Pass e.g. temperature=0.7.")
+
+
+def check_reset(options: Mapping[str, Any]) -> None:
+    """Raise for an option of ``reset`` that does not exist or is of the wrong type."""
+    for name in options:
+        if name not in RESET_OPTIONS:
+            raise unknown("reset option", name, RESET_OPTIONS)
+    context, batch = options.get("context", ""), options.get("batch", 0)
+    if not isinstance(context, str):
+        raise ArgumentError(f"options['context'] is a {type(context).__name__}, not a str. Pass the text of a context.")
+    if not isinstance(batch, (int, np.integer)) or not 0 <= batch < 2**53:  # exact in info['batch']
+        raise ArgumentError(f"options['batch']={batch!r} is not an int >= 0. Pass int(info['batch']) of a step.")
