@@ -1,7 +1,11 @@
 """Every error of this package, and the one sentence shape they share: what was given, what is valid, what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lse_gym.envs.models.base import Request, Response
 
 
 class LSEGymError(Exception):
@@ -25,7 +29,15 @@ class MissingExtraError(LSEGymError, ImportError):
 
 
 class ProviderError(LSEGymError, RuntimeError):
-    """A model backend that failed to answer: never a score of zero."""
+    """A model backend that failed to answer: never a score of zero.
+
+    Attributes:
+        answered: the responses that did come, by request; they are paid for and kept, so repeating asks for the rest.
+    """
+
+    def __init__(self, message: str, answered: "Mapping[Request, Response] | None" = None):
+        super().__init__(message)
+        self.answered = answered or {}
 
 
 class AuthenticationError(ProviderError):

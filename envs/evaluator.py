@@ -45,7 +45,12 @@ def drive(tasks: Iterable[Task[T]], model: TaskModel) -> list[T]:
                     del waiting[index]
             if failure is not None:
                 raise failure
-            answers = _complete(model, list(wanted))
+            try:
+                answers = _complete(model, list(wanted))
+            except ProviderError as error:  # what was answered all the same is handed out before this is raised
+                if not error.answered:
+                    raise
+                failure, answers = error, dict(error.answered)
     finally:
         for task in waiting.values():
             task.close()
@@ -89,9 +94,12 @@ class MeteredModel:
             except GeneratorExit:  # the model failed: nothing was answered, nothing is owed
                 self.budget.settle(reserved, usage)
                 raise
-            usage = self._cost([answers[request] for request in fresh])
+            answered = {request: answers[request] for request in fresh if request in answers}
+            usage = self._cost([*answered.values()])
             self.budget.settle(reserved, usage)
-            memory.update((request, answers[request]) for request in fresh)
+            memory.update(answered)
+            if len(answered) < len(fresh):
+                raise ProviderError(f"{len(fresh) - len(answered)} of {len(fresh)} requests got no answer. Repeat it.")
         responses = [memory[request] for request in requests]
         while len(memory) > MAX_REMEMBERED:
             del memory[next(iter(memory))]

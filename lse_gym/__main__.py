@@ -19,12 +19,13 @@ from lse_gym.envs.doctor import checks
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.evaluation import core_env, evaluate_context
-from lse_gym.envs.models import MODELS
+from lse_gym.envs.models import BACKENDS, MODELS
 from lse_gym.envs.registration import ENVS, describe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 out_console, err_console = Console(), Console(stderr=True)
 DEFAULT = Config()
+MODEL_NAMES = ", ".join([*MODELS, *(f"{backend}:MODEL" for backend in BACKENDS)])
 
 Env = Annotated[str, typer.Option("--env", help=f"Environment id: {', '.join(ENVS)}.", rich_help_panel="What")]
 Domain = Annotated[
@@ -39,9 +40,7 @@ DataDir = Annotated[
 Exclude = Annotated[
     Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")
 ]
-TaskModel = Annotated[
-    str, typer.Option(help=f"Frozen model that answers: {', '.join(MODELS)}.", rich_help_panel="Models")
-]
+TaskModel = Annotated[str, typer.Option(help=f"Frozen model that answers: {MODEL_NAMES}.", rich_help_panel="Models")]
 SplitSeed = Annotated[int, typer.Option(help="Seed of the question splits.", rich_help_panel="What")]
 Scoring = Annotated[
     str, typer.Option(help="set: BIRD's official accuracy; strict: multisets, and order.", rich_help_panel="What")
@@ -54,7 +53,7 @@ def evolve_command(
     agent: Annotated[str, typer.Option(help=f"Agent: {', '.join(AGENTS)}.", rich_help_panel="Models")] = DEFAULT.agent,
     task_model: TaskModel = DEFAULT.task_model,
     editor: Annotated[
-        str, typer.Option(help=f"Model that writes the edits: {', '.join(MODELS)}.", rich_help_panel="Models")
+        str, typer.Option(help=f"Model that writes the edits: {MODEL_NAMES}.", rich_help_panel="Models")
     ] = DEFAULT.editor,
     domain: Domain = None,
     data_dir: DataDir = None,

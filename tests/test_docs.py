@@ -13,7 +13,7 @@ from lse_gym.__main__ import app
 from lse_gym.agents import AGENTS
 from lse_gym.agents.lse import Args
 from lse_gym.envs.budget import Usage
-from lse_gym.envs.models import MODELS
+from lse_gym.envs.models import BACKENDS, MODELS
 from lse_gym.envs.options import RESET_OPTIONS
 from lse_gym.envs.registration import ENVS
 
@@ -24,7 +24,19 @@ COMMANDS = [command.name for command in app.registered_commands]
 FILES = "config.json trajectory.jsonl responses.jsonl edits.jsonl tree.json tree.svg tree.html curve.svg summary.json"
 
 
-@pytest.mark.parametrize("word", [*ENVS, *AGENTS, *MODELS, *COMMANDS, *FILES.split(), *RESET_OPTIONS, *Usage._fields])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *ENVS,
+        *AGENTS,
+        *MODELS,
+        *(f"{name}:MODEL" for name in BACKENDS),
+        *COMMANDS,
+        *FILES.split(),
+        *RESET_OPTIONS,
+        *Usage._fields,
+    ],
+)
 def test_everything_there_is_is_in_the_readme(word):
     assert re.search(rf"[`\"{{ ]{re.escape(str(word))}[`\" ]", README), f"{word} is not in README.md"
 

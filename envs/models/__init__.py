@@ -13,13 +13,15 @@ MODELS = {
     "reader": ("lse_gym.envs.models.reader", "Reader"),
     "writer": ("lse_gym.envs.models.writer", "Writer"),
 }
+# prefix -> module and class, made with what follows the colon
+BACKENDS = {"openai": ("lse_gym.envs.models.openai", "OpenAIModel")}
 
 
 def make_model(name: str, *, record: str | None = None) -> TaskModel:
     """Make the model that ``name`` stands for; an engine is loaded once however many envs use it.
 
     Args:
-        name: ``reader`` (offline task model) or ``writer`` (offline editor).
+        name: ``reader`` (offline task model), ``writer`` (offline editor), or ``openai:MODEL`` (a server).
         record: file that every response is kept in and taken from; None keeps them in memory only.
 
     Raises:
@@ -31,7 +33,12 @@ def make_model(name: str, *, record: str | None = None) -> TaskModel:
 
 @cache
 def _load(name: str) -> TaskModel:
+    prefix, _, argument = name.partition(":")
+    if argument and prefix in BACKENDS:
+        module, attribute = BACKENDS[prefix]
+        return getattr(import_module(module), attribute)(argument)
     if name not in MODELS:
-        raise unknown("model", name, MODELS, 'Pass e.g. task_model="reader".')
+        known = [*MODELS, *(f"{backend}:MODEL" for backend in BACKENDS)]
+        raise unknown("model", name, known, 'Pass e.g. task_model="reader".')
     module, attribute = MODELS[name]
     return getattr(import_module(module), attribute)()

@@ -4,11 +4,11 @@ import http.client
 import json
 import os
 import random
-import socket
-import ssl
 import time
+import weakref
+from collections import deque
 from email.utils import parsedate_to_datetime
-from threading import Lock, local
+from threading import Lock
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -35,6 +35,14 @@ class Transient(Exception):  # noqa: N818 - not an error of ours yet
         self.wait_s = wait_s
 
 
+class Unsupported(Exception):  # noqa: N818 - not an error of ours: the request is sent again without it
+    """A parameter that this model does not take."""
+
+    def __init__(self, parameter: str):
+        super().__init__(parameter)
+        self.parameter = parameter
+
+
 class Reply(NamedTuple):
     """Text and token counts of a chat completion."""
 
@@ -44,7 +52,7 @@ class Reply(NamedTuple):
 
 
 class ChatAPI:
-    """A server that speaks OpenAI's chat-completions protocol. Thread-safe: one connection a thread.
+    """A server that speaks OpenAI's chat-completions protocol. Thread-safe; connections are kept and used again.
 
     Args:
         base_url: such as ``http://localhost:8000/v1``.
@@ -62,7 +70,8 @@ class ChatAPI:
             raise ArgumentError(f"base URL {base_url!r} is not an http(s) URL. Set e.g. http://localhost:8000/v1.")
         self.base_url, self.timeout_s, self.max_tries = base_url.rstrip("/"), timeout_s, max_tries
         self._key = key
-        self._thread = local()
+        self._idle: deque[http.client.HTTPConnection] = deque()
+        weakref.finalize(self, _close_all, self._idle)
         self._random, self._lock = random.Random(seed), Lock()
         self._open_at = 0.0  # monotonic time before which no thread may send: the server asked for a pause
 
@@ -71,6 +80,7 @@ class ChatAPI:
 
         Raises:
             ProviderError: it never was, or the server refused it for good.
+            Unsupported: a parameter has to go.
         """
         body = json.dumps(payload).encode()
         reason = ""
@@ -104,34 +114,32 @@ class ChatAPI:
             connection.request("POST", f"{self._url.path.rstrip('/')}/chat/completions", body, headers)
             response = connection.getresponse()
             data = response.read(MAX_BODY_BYTES + 1)
-            status, after = response.status, response.getheader("Retry-After")
-        except (OSError, http.client.HTTPException, ssl.SSLError) as error:
-            self._drop()
-            kind = "time-out" if isinstance(error, (TimeoutError, socket.timeout)) else type(error).__name__
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            kind = "time-out" if isinstance(error, TimeoutError) else type(error).__name__
             raise Transient(f"the connection failed ({kind})") from None
+        except BaseException:
+            connection.close()
+            raise
         if response.will_close or len(data) > MAX_BODY_BYTES:
-            self._drop()
-        if status == 200:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        if response.status == 200:
             return _read_reply(data)
-        raise _failure(status, data, _seconds(after), model, self.base_url)
+        raise _failure(response.status, data, _seconds(response.getheader("Retry-After")), model, self.base_url)
 
     def _connection(self) -> http.client.HTTPConnection:
-        connection = getattr(self._thread, "connection", None)
-        if connection is None:
+        try:
+            return self._idle.pop()
+        except IndexError:
             kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
-            connection = kind(self._url.hostname or "", self._url.port, timeout=self.timeout_s)
-            self._thread.connection = connection
-        return connection
+            return kind(self._url.hostname or "", self._url.port, timeout=self.timeout_s)
 
-    def _drop(self) -> None:
-        connection = getattr(self._thread, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._thread.connection = None
 
-    def close(self) -> None:
-        """Close the calling thread's connection."""
-        self._drop()
+def _close_all(connections: "deque[http.client.HTTPConnection]") -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _read_reply(data: bytes) -> Reply:
@@ -152,8 +160,9 @@ def _failure(status: int, data: bytes, wait_s: float, model: str, url: str) -> E
     try:
         error = json.loads(data).get("error", {})
         code, message = str(error.get("code") or error.get("type") or ""), str(error.get("message") or "")
+        parameter = str(error.get("param") or "")
     except (ValueError, AttributeError):
-        code = message = ""
+        code = message = parameter = ""
     told = f" ({code})" if code else ""
     if status in (401, 403):
         return AuthenticationError(f"{url} refused the key{told}. Set OPENAI_API_KEY to a valid one.")
@@ -161,6 +170,8 @@ def _failure(status: int, data: bytes, wait_s: float, model: str, url: str) -> E
         return QuotaError(f"the quota at {url} is used up{told}. Top it up, then repeat: nothing answered is lost.")
     if code in ("context_length_exceeded", "string_above_max_length") or "maximum context length" in message:
         return ContextLengthError(f"a prompt is too long for {model!r}{told}. Lower max_chars or feedback_size.")
+    if code in ("unsupported_parameter", "unsupported_value") and parameter:
+        return Unsupported(parameter)
     if status == 404 or code == "model_not_found":
         return UnknownModelError(f"{url} has no model {model!r}{told}. `GET {url}/models` lists what it has.")
     if status in RETRIED:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
+from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.models.base import Request, Response, TaskModel
 
 
@@ -55,7 +56,17 @@ class RecordedModel(TaskModel):
         keys = [request_key(self.model, request) for request in requests]
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in self._known}
         if missing:
-            responses = self.model.complete(list(missing.values()))
+            try:
+                responses = self.model.complete(list(missing.values()))
+            except ProviderError as error:
+                answered = {key: error.answered[r] for key, r in missing.items() if r in error.answered}
+                if answered:
+                    self._append(answered)
+                known = {r: self._known[k] for k, r in zip(keys, requests, strict=True) if k in self._known}
+                error.answered = known
+                raise
+            if len(responses) != len(missing):
+                raise ProviderError(f"{self.name!r} gave {len(responses)} responses to {len(missing)} requests.")
             self._append(dict(zip(missing, responses, strict=True)))
         return [self._known[key] for key in keys]
 
