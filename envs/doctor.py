@@ -13,12 +13,12 @@ from lse_gym.envs.cache import cache_dir
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.registration import ENVS
 
-CORE = ("gymnasium", "numpy", "rich", "sqlglot", "typer")
+CORE = ("gymnasium", "numpy", "rich", "sqlglot", "sqlite-utils", "typer")
 EXTRAS = {
     "hf": ("torch", "transformers"),
     "vllm": ("vllm",),
     "rl": ("stable-baselines3", "sb3-contrib", "pettingzoo"),
-    "data": ("datasets", "sqlite-utils"),
+    "data": ("datasets",),
 }
 MIN_FREE_MB = 200
 

@@ -1,4 +1,4 @@
-"""The command line: ``lse-gym evolve | evaluate | envs | doctor``."""
+"""The command line: ``lse-gym evolve | evaluate | envs | cache | doctor``."""
 
 import json
 import sys
@@ -17,9 +17,10 @@ from lse_gym.agents.live import Live
 from lse_gym.agents.run import Config, evolve
 from lse_gym.envs.doctor import checks
 from lse_gym.envs.domain import SPLITS
-from lse_gym.envs.errors import LSEGymError
+from lse_gym.envs.errors import LSEGymError, ProviderError
 from lse_gym.envs.evaluation import core_env, evaluate_context
 from lse_gym.envs.models import BACKENDS, MODELS
+from lse_gym.envs.models.response_cache import cache_path, contents, prune
 from lse_gym.envs.registration import ENVS, describe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -97,11 +98,11 @@ def evolve_command(
     with Live(config.rounds, console=err_console) as live:
         try:
             summary = evolve(config, folder, resume=resume, on_node=live.show)
-        except (KeyboardInterrupt, OSError) as error:
+        except (KeyboardInterrupt, OSError, ProviderError) as error:
             again = " ".join(
                 [*sys.argv[1:], *([] if out else ["--out", str(folder)]), *([] if resume else ["--resume"])]
             )
-            reason = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{error}."
+            reason = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{str(error).rstrip('.')}."
             err_console.print(f"{reason} Every finished round is kept; go on with: lse-gym {again}", highlight=False)
             raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
     _print_summary(summary, folder)
@@ -187,6 +188,30 @@ def envs_command() -> None:
         table.add_column(column, no_wrap=column == "id")
     for name in ENVS:
         table.add_row(name, *describe(name))
+    out_console.print(table)
+
+
+@app.command("cache")
+def cache_command(
+    prune_days: Annotated[
+        float | None, typer.Option("--prune", min=0, help="Delete responses older than this many days; 0 for all.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Prune this model's only, e.g. openai:gpt-5.")] = None,
+) -> None:
+    """Show the response cache, or prune it."""
+    path = cache_path()
+    if path is None or not path.exists():
+        off = "off (LSE_GYM_RESPONSE_CACHE)" if path is None else f"empty: {path}"
+        out_console.print(f"The response cache is {off}.", soft_wrap=True, highlight=False)
+        return
+    if prune_days is not None:
+        out_console.print(f"{prune(path, model=model, older_than_days=prune_days)} responses deleted.", highlight=False)
+    table = Table(title=f"{path}, {path.stat().st_size / 1e6:.1f} MB", title_justify="left")
+    for column in ("model", "revision", "responses", "prompt tokens", "completion tokens"):
+        table.add_column(column, justify="left" if column in ("model", "revision") else "right")
+    for row in contents(path):
+        columns = ("model", "revision", "responses", "prompt_tokens", "completion_tokens")
+        table.add_row(*(escape(str(row[column])) for column in columns))
     out_console.print(table)
 
 

@@ -7,7 +7,8 @@ from lse_gym.envs.budget import Budget, Usage
 from lse_gym.envs.errors import BudgetExhausted, ProviderError
 from lse_gym.envs.evaluator import Evaluator, MeteredModel, drive
 from lse_gym.envs.models.base import Request, Response
-from lse_gym.envs.models.recorded import RecordedModel, request_key
+from lse_gym.envs.models.recorded import RecordedModel
+from lse_gym.envs.models.stored import request_key
 from tests.envs.stub import Spy, StubDomain
 
 REQUESTS = [Request("system", f"user {i} é — 漢🙂") for i in range(6)]

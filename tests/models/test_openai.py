@@ -32,6 +32,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(chat_api, "FIRST_WAIT_S", 0.002)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.delenv("LSE_GYM_PRICES", raising=False)
+    monkeypatch.setenv("LSE_GYM_RESPONSE_CACHE", "off")
 
 
 def client(server, monkeypatch, **environment):

@@ -1,0 +1,121 @@
+"""The response cache: an SQLite file that every process of a user shares, so that no call is paid for twice."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lse_gym.envs.cache import cache_dir
+from lse_gym.envs.models.base import Response, TaskModel
+from lse_gym.envs.models.stored import StoredModel
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+TABLE = "responses"
+CHUNK = 500  # keys a query: below SQLite's limit on variables
+WAIT_S = 60.0  # for another process's write
+OFF = ("0", "off", "no", "false")
+
+
+def cache_path() -> Path | None:
+    """The cache file: ``$LSE_GYM_RESPONSE_CACHE``, else one in the cache folder; None where that says "off"."""
+    given = os.environ.get("LSE_GYM_RESPONSE_CACHE", "")
+    if given.lower() in OFF:
+        return None
+    return Path(given) if given else cache_dir() / "responses.sqlite"
+
+
+def open_cache(path: Path) -> "Database":
+    """The cache as a database of sqlite-utils; made where it is missing. Close it."""
+    import sqlite3
+
+    from sqlite_utils import Database
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=WAIT_S, isolation_level="IMMEDIATE")
+    database = Database(connection)
+    database.enable_wal()
+    database.table(TABLE).create(
+        {
+            "key": str,
+            "model": str,
+            "revision": str,
+            "text": bytes,  # any text, lone surrogates included
+            "prompt_tokens": int,
+            "completion_tokens": int,
+            "created": float,
+        },
+        pk="key",
+        if_not_exists=True,
+    )
+    return database
+
+
+class CachedModel(StoredModel):
+    """Keeps responses in the response cache.
+
+    Args:
+        model: the model that answers what the cache does not.
+        path: the cache file; safe for several processes at once.
+    """
+
+    def __init__(self, model: TaskModel, path: Path):
+        super().__init__(model)
+        self.path = path
+
+    def lookup(self, keys: Sequence[str]) -> Mapping[str, Response]:
+        """The cached responses among ``keys``."""
+        found = {}
+        with closing(open_cache(self.path)) as database:
+            for start in range(0, len(keys), CHUNK):
+                part = keys[start : start + CHUNK]
+                marks = ",".join("?" * len(part))
+                query = f"SELECT key, text, prompt_tokens, completion_tokens FROM {TABLE} WHERE key IN ({marks})"
+                for key, text, *counts in database.execute(query, part):
+                    found[key] = Response(text.decode("utf-8", "surrogatepass"), *counts)
+        return found
+
+    def store(self, responses: Mapping[str, Response]) -> None:
+        """Add responses in one transaction."""
+        now = time.time()
+        rows = (
+            {
+                "key": key,
+                "model": self.name,
+                "revision": self.revision,
+                "text": response.text.encode("utf-8", "surrogatepass"),
+                "prompt_tokens": response.prompt_tokens,
+                "completion_tokens": response.completion_tokens,
+                "created": now,
+            }
+            for key, response in responses.items()
+        )
+        with closing(open_cache(self.path)) as database:
+            database.table(TABLE).insert_all(rows, ignore=True, batch_size=len(responses))
+
+
+def contents(path: Path) -> list[dict[str, Any]]:
+    """One row a model and revision: responses, tokens, and the times of the oldest and the newest one."""
+    with closing(open_cache(path)) as database:
+        return list(
+            database.query(
+                f"SELECT model, revision, COUNT(*) AS responses, SUM(prompt_tokens) AS prompt_tokens, "
+                f"SUM(completion_tokens) AS completion_tokens, MIN(created) AS oldest, MAX(created) AS newest "
+                f"FROM {TABLE} GROUP BY model, revision ORDER BY model, revision"
+            )
+        )
+
+
+def prune(path: Path, *, model: str | None = None, older_than_days: float = 0.0) -> int:
+    """Delete responses, of one model or of all, that are older than some days; returns how many."""
+    limit = time.time() - older_than_days * 86_400
+    with closing(open_cache(path)) as database:
+        table = database.table(TABLE)
+        before = table.count
+        table.delete_where("created <= ? AND (? IS NULL OR model = ?)", [limit, model, model])
+        after = table.count
+        database.vacuum()
+    return before - after

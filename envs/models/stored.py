@@ -1,0 +1,73 @@
+"""Models whose responses are kept: what was answered once is never asked again."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+from lse_gym.envs.errors import ProviderError
+from lse_gym.envs.models.base import Request, Response, TaskModel
+
+
+def request_key(model: TaskModel, request: Request) -> str:
+    """Digest of everything that can change a response: the model, its revision, the prompt and the sampling."""
+    return blake2b(encode([model.name, model.revision, *request]), digest_size=16).hexdigest()
+
+
+def encode(values: Sequence[object]) -> bytes:
+    """``values`` as a line of JSON."""
+    # Not escaped: a pair of lone surrogates would look like the one character that it spells in UTF-16.
+    return json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+class StoredModel(TaskModel):
+    """Answers from a store where it can, else asks ``model`` and adds to the store, failed batches included.
+
+    Args:
+        model: the model that answers what the store does not.
+    """
+
+    def __init__(self, model: TaskModel):
+        self.model = model
+        self.name, self.revision = model.name, model.revision
+
+    @abstractmethod
+    def lookup(self, keys: Sequence[str]) -> Mapping[str, Response]:
+        """The stored responses among ``keys``."""
+
+    @abstractmethod
+    def store(self, responses: Mapping[str, Response]) -> None:
+        """Add responses; one that is there already stays as it is."""
+
+    def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer from the store, and ask the model for the rest in one batch."""
+        keys = {request: request_key(self.model, request) for request in requests}
+        known = dict(self.lookup([*keys.values()]))
+        missing = [request for request in keys if keys[request] not in known]
+        new: dict[Request, Response] = {}
+        try:
+            responses = self.model.complete(missing) if missing else []
+            if len(responses) != len(missing):
+                raise ProviderError(f"{self.name!r} gave {len(responses)} responses to {len(missing)} requests.")
+            new = dict(zip(missing, responses, strict=True))
+        except ProviderError as error:
+            new = {request: error.answered[request] for request in missing if request in error.answered}
+            error.answered = new | {request: known[key] for request, key in keys.items() if key in known}
+            raise
+        finally:
+            if new:
+                known |= (fresh := {keys[request]: response for request, response in new.items()})
+                self.store(fresh)
+        return [known[keys[request]] for request in requests]
+
+    def count_tokens(self, text: str) -> int:
+        """As the model counts."""
+        return self.model.count_tokens(text)
+
+    def price(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """As the model is priced."""
+        return self.model.price(prompt_tokens, completion_tokens)
+
+    def logprob(self, request: Request, completion: str) -> float:
+        """As the model says; not stored."""
+        return self.model.logprob(request, completion)
