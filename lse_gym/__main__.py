@@ -129,8 +129,9 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
     for column in ("", "seed context", "best context"):
         table.add_column(column, justify="right" if column else "left")
     table.add_row("held-out score", f"{summary['seed_score']:.3f}", f"{summary['best_held_out_score']:.3f}")
-    test = f"[bold green]{summary['test_score_best']:.3f}[/]  (95 % interval {low:.3f} to {high:.3f})"
-    table.add_row(f"sealed test score, n = {summary['test_n']}", f"{summary['test_score_seed']:.3f}", test)
+    best = f"[bold green]{summary['test_score_best']:.3f}[/]"
+    table.add_row(f"sealed test score, n = {summary['test_n']}", f"{summary['test_score_seed']:.3f}", best)
+    table.add_row("95 % interval", "", f"{low:.3f} to {high:.3f}")
     out_console.print(table)
     out_console.print(
         f"{summary['rounds']} edits, {summary['calls']:.0f} calls, {summary['tokens']:.0f} tokens. Best context: "
