@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 TABLE = "responses"
+COLUMNS = {
+    "key": str,
+    "model": str,
+    "revision": str,
+    "text": bytes,  # any text, lone surrogates included
+    "prompt_tokens": int,
+    "completion_tokens": int,
+    "created": float,
+}
 CHUNK = 500  # keys a query: below SQLite's limit on variables
 WAIT_S = 60.0  # for another process's write
 OFF = ("0", "off", "no", "false")
@@ -35,22 +44,18 @@ def open_cache(path: Path) -> "Database":
     from sqlite_utils import Database
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=WAIT_S, isolation_level="IMMEDIATE")
-    database = Database(connection)
-    database.enable_wal()
-    database.table(TABLE).create(
-        {
-            "key": str,
-            "model": str,
-            "revision": str,
-            "text": bytes,  # any text, lone surrogates included
-            "prompt_tokens": int,
-            "completion_tokens": int,
-            "created": float,
-        },
-        pk="key",
-        if_not_exists=True,
-    )
+    database = Database(sqlite3.connect(path, timeout=WAIT_S, isolation_level="IMMEDIATE"))
+    deadline = time.monotonic() + WAIT_S
+    while TABLE not in database.table_names() or database.journal_mode != "wal":
+        try:
+            database.enable_wal()
+            database.table(TABLE).create(COLUMNS, pk="key", if_not_exists=True)
+        except sqlite3.OperationalError:  # another process is at it: SQLite does not wait where that could deadlock
+            database.conn.rollback()
+            if time.monotonic() > deadline:
+                database.close()
+                raise
+            time.sleep(0.01)
     return database
 
 
