@@ -1,0 +1,1 @@
+"""``nano``, a small transformer: the worlds it is trained on, and its training. No weights ship yet."""

@@ -1,0 +1,210 @@
+"""Train ``nano`` from scratch and write it in Hugging Face format.
+
+    python -m lse_gym.envs.models.nano.train --steps 4000 --minutes 600 --out DIR --seed 0 --threads 2
+
+The same seed gives the same data in the same order. An interrupted run continues from ``DIR/checkpoint.pt``; time
+counts only where ``--minutes`` ends a run before ``--steps``, and then the learning rate falls to zero by that time.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import GenerationConfig, Lfm2Config, Lfm2ForCausalLM, PreTrainedTokenizerFast
+
+from lse_gym.envs.models.nano.data import Sample, draw_sample
+from lse_gym.envs.models.nano.evaluate import accuracy
+from lse_gym.envs.models.nano.packed import run
+from lse_gym.envs.models.nano.tokenizer import VOCABULARY, chat_parts, train_tokenizer
+
+DEV = ("library-0", "shop-1", "transit-2", "farm-3", "studio-4")
+PROMPT_WEIGHT = 0.2  # of the loss on the prompt: names recur in it, so it teaches to copy them
+PEAK_ADAM, PEAK_MUON, WARM_UP, TURNS, WORLDS = 3e-3, 6e-3, 60, 10, 2
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast, width: int = 192, layers: int = 6) -> Lfm2ForCausalLM:
+    """An untrained model: convolutions and attention in turn."""
+    config = Lfm2Config(
+        vocab_size=VOCABULARY,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        block_auto_adjust_ff_dim=False,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
+        max_position_embeddings=8192,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        layer_types=["conv", "full_attention"] * (layers // 2),
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        tie_word_embeddings=True,
+    )
+    model = Lfm2ForCausalLM(config)
+    model.generation_config = GenerationConfig(
+        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, do_sample=False
+    )
+    return model
+
+
+def encode(sample: Sample, tokenizer: PreTrainedTokenizerFast) -> tuple[Tensor, Tensor, Tensor]:
+    """Ids of the system message (1 by tokens), ids of the turns, and their targets (-100 where there is none)."""
+    parts = [chat_parts(sample.system, user, answer) for user, answer in sample.turns]
+    encoded = tokenizer([parts[0][0], *(text for _, user, answer in parts for text in (user, answer))]).input_ids
+    system, asked, answered = encoded[0], encoded[1::2], encoded[2::2]
+    longest = max(len(q) + len(a) for q, a in zip(asked, answered, strict=True))
+    turns = torch.full((len(asked), longest), tokenizer.pad_token_id)
+    targets = torch.full((len(asked), longest), -100)
+    for i, (q, a) in enumerate(zip(asked, answered, strict=True)):
+        turns[i, : len(q) + len(a)] = torch.tensor(q + a)
+        targets[i, len(q) - 1 : len(q) + len(a) - 1] = torch.tensor(a)
+    return torch.tensor([system]), turns, targets
+
+
+def losses(model: Lfm2ForCausalLM, system: Tensor, turns: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean loss on the answers and on the system message."""
+    prompt, cache = run(model, system)
+    hidden, _ = run(model, turns, cache, system.shape[1])
+    kept = targets >= 0
+    answer = cross_entropy(model.lm_head(hidden[kept]).float(), targets[kept])
+    return answer, cross_entropy(model.lm_head(prompt[0, :-1]).float(), system[0, 1:])
+
+
+class Optimizer:
+    """Muon for the matrices and AdamW for the rest, on float32 copies of the weights."""
+
+    def __init__(self, model: nn.Module):
+        self.live = list(model.parameters())
+        self.master = [p.detach().float().clone().requires_grad_() for p in self.live]
+        hidden = [p.ndim == 2 and "embed" not in name for name, p in model.named_parameters()]
+        matrices = [p for p, h in zip(self.master, hidden, strict=True) if h]
+        others = [p for p, h in zip(self.master, hidden, strict=True) if not h]
+        self.parts = [
+            torch.optim.Muon(matrices, lr=PEAK_MUON, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr=PEAK_ADAM, betas=(0.9, 0.95), weight_decay=0.0),
+        ]
+
+    def step(self, scale: float) -> None:
+        """Apply the gradients at a share of the peak learning rates, and clear them."""
+        for copy, p in zip(self.master, self.live, strict=True):
+            copy.grad = p.grad.float() if p.grad is not None else None
+            p.grad = None
+        nn.utils.clip_grad_norm_(self.master, 1.0)
+        for part, peak in zip(self.parts, (PEAK_MUON, PEAK_ADAM), strict=True):
+            part.param_groups[0]["lr"] = peak * scale
+            part.step()
+        with torch.no_grad():
+            for copy, p in zip(self.master, self.live, strict=True):
+                p.copy_(copy)
+
+    def state(self) -> list:
+        """Everything needed to continue."""
+        return [[p.detach() for p in self.master], *(part.state_dict() for part in self.parts)]
+
+    def restore(self, state: list) -> None:
+        """Continue from :meth:`state`."""
+        with torch.no_grad():
+            for copy, p, kept in zip(self.master, self.live, state[0], strict=True):
+                copy.copy_(kept)
+                p.copy_(kept)
+        for part, kept in zip(self.parts, state[1:], strict=True):
+            part.load_state_dict(kept)
+
+
+def texts(seed: int, number: int = 3000) -> Iterator[str]:
+    """Text to learn the tokenizer from."""
+    for index in range(number):
+        sample = draw_sample((seed, 0, index), 8)
+        yield sample.system
+        for turn in sample.turns:
+            yield from turn
+
+
+def save(model: Lfm2ForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+    """Write model and tokenizer as Transformers reads them."""
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+def train(out: Path, seed: int, steps: int, minutes: float, evaluate_every: int = 400) -> None:
+    """Train, keeping in ``out`` the weights that did best on the dev domains, and a log."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    tokenizer = train_tokenizer(texts(seed))
+    model = make_model(tokenizer).to(torch.bfloat16)
+    optimizer, checkpoint = Optimizer(model), out / "checkpoint.pt"
+    start, tokens, best, before, digest = 0, 0, -1.0, 0.0, hashlib.sha256()
+    if checkpoint.exists():
+        kept = torch.load(checkpoint, weights_only=True)
+        optimizer.restore(kept["optimizer"])
+        start, tokens, best, before = (kept[name] for name in ("step", "tokens", "best", "seconds"))
+    began, log, running = time.monotonic(), out / "training_log.jsonl", 0.0
+
+    def note(**values: object) -> None:
+        line = json.dumps(values)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        with log.open("a") as file:
+            file.write(line + "\n")
+
+    for step in range(start, steps + 1):
+        seconds = before + time.monotonic() - began
+        progress = max(step / steps, seconds / (60 * minutes))
+        last = progress >= 1
+        if step and (last or step % evaluate_every == 0):
+            score = {kind: accuracy(model, tokenizer, DEV, "held_out", kind, 16) for kind in ("seed", "oracle")}
+            values = {f"dev_{kind}": round(right / n, 3) for kind, (right, n) in score.items()}
+            note(step=step, tokens=tokens, loss=round(running, 4), seconds=round(seconds), **values)
+            state = {"optimizer": optimizer.state(), "step": step, "tokens": tokens, "seconds": seconds}
+            if values["dev_oracle"] >= best:
+                best = values["dev_oracle"]
+                save(model, tokenizer, out)
+            torch.save(state | {"best": best}, checkpoint)
+        if last:
+            break
+        total = 0.0
+        for index in range(WORLDS):
+            sample = draw_sample((seed, 1, step * WORLDS + index), TURNS)
+            digest.update(repr(sample).encode())
+            parts = encode(sample, tokenizer)
+            answer, prompt = losses(model, *parts)
+            ((answer + PROMPT_WEIGHT * prompt) / WORLDS).backward()
+            tokens += parts[0].numel() + int((parts[1] != tokenizer.pad_token_id).sum())
+            total += float(answer.detach()) / WORLDS
+        running = total if not running else 0.9 * running + 0.1 * total
+        optimizer.step(min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * progress)))
+        if step % 50 == 0:
+            note(
+                step=step,
+                tokens=tokens,
+                loss=round(running, 4),
+                prompt=round(float(prompt.detach()), 3),
+                seconds=int(seconds),
+            )
+    hours = round((before + time.monotonic() - began) / 3600, 3)
+    note(seed=seed, data=digest.hexdigest()[:16], hours=hours, tokens=tokens, best=best)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--minutes", type=float, default=600.0)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    train(arguments.out, arguments.seed, arguments.steps, arguments.minutes)
+
+
+if __name__ == "__main__":
+    main()

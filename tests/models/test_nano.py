@@ -1,0 +1,62 @@
+"""The transformer `nano`: tokenizer, packed pass and greedy decoding. Needs the extra `hf`."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
+from lse_gym.envs.models.nano.evaluate import answer_all  # noqa: E402
+from lse_gym.envs.models.nano.packed import run  # noqa: E402
+from lse_gym.envs.models.nano.tokenizer import chat_parts, train_tokenizer  # noqa: E402
+from lse_gym.envs.models.nano.train import encode, losses, make_model  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    samples = [draw_sample((3, i), 4) for i in range(60)]
+    return train_tokenizer(text for s in samples for text in (s.system, *(t for turn in s.turns for t in turn)))
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer):
+    torch.manual_seed(0)
+    return make_model(tokenizer, width=64, layers=4).eval()
+
+
+@given(text=st.text())
+def test_any_text_round_trips(tokenizer, text):
+    assert tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=False) == text
+
+
+def test_a_word_has_the_same_tokens_everywhere(tokenizer):
+    inside = [tokenizer.tokenize(text) for text in (" zorple ", '"zorple" means', "WHERE a.zorple = 1", "zorple_id")]
+    word = tokenizer.tokenize("zorple")
+    assert all(any(tokens[i : i + len(word)] == word for i in range(len(tokens))) for tokens in inside)
+
+
+def test_chat_template_is_what_training_uses(tokenizer):
+    messages = [{"role": "system", "content": "A"}, {"role": "user", "content": "B"}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    assert text == "".join(chat_parts("A", "B", "")[:2])
+
+
+def test_packed_pass_equals_the_plain_one(tokenizer, model):
+    system, turns, targets = encode(draw_sample((4, 4), 3), tokenizer)
+    with torch.no_grad():
+        prompt, cache = run(model, system)
+        hidden, _ = run(model, turns, cache, system.shape[1])
+        plain = model(torch.cat([system.expand(len(turns), -1), turns], 1)).logits
+        packed = torch.cat([model.lm_head(prompt).expand(len(turns), -1, -1), model.lm_head(hidden)], 1)
+    assert torch.allclose(packed, plain, atol=1e-4)
+    assert all(torch.isfinite(loss) for loss in losses(model, system, turns, targets))
+
+
+def test_batched_answers_equal_generate(tokenizer, model):
+    system, users = "S", ["Question: one?", "Question: a longer one, two three?"]
+    for user, answer in zip(users, answer_all(model, tokenizer, system, users), strict=True):
+        ids = tokenizer("".join(chat_parts(system, user, "")[:2]), return_tensors="pt").input_ids
+        out = model.generate(ids, max_new_tokens=40, do_sample=False)[0, ids.shape[1] :]
+        assert answer.startswith(tokenizer.decode(out[:20], skip_special_tokens=True)[:20])

@@ -1,0 +1,39 @@
+"""The worlds that `nano` is trained on: made like the shipped ones, and disjoint from them."""
+
+import numpy as np
+import pytest
+
+from lse_gym.envs.models.nano.data import draw_sample, draw_theme, keyed_rules, schema_of
+from lse_gym.envs.models.nano.lexicon import english, shipped, words_of
+from lse_gym.envs.sql.procedural.family import THEMES, ProceduralFamily
+from lse_gym.envs.sql.procedural.rules import oracle_rules
+from lse_gym.envs.sql.procedural.world import draw_world
+from lse_gym.envs.sql.prompt import frozen_part
+
+# What every invented business shares with the shipped ones: units and the small words of questions.
+SHARED = frozenset(
+    "event person thing place names date on at name base id by of from in for with using who signed up brought "
+    "set down out over off taken carried put dollar dollars euro euros pound pounds hour hours litre litres "
+    "kilometre kilometres kilogram kilograms tonne tonnes millilitre millilitres".split()
+)
+
+
+def test_words_of_training_are_not_shipped():
+    assert not set(english()) & shipped()
+    used = set()
+    for seed in range(200):
+        theme = draw_theme(np.random.default_rng(seed))
+        used |= {word for word in words_of(theme._replace(name="")) if len(word) > 2}
+    assert not (used & shipped()) - SHARED
+
+
+def test_sample_is_reproducible_and_differs_by_stream():
+    assert draw_sample((1, 2)) == draw_sample((1, 2)) != draw_sample((1, 3))
+
+
+@pytest.mark.parametrize(("number", "name"), list(enumerate(THEMES)))
+def test_schema_and_rules_are_those_of_the_family(number, name):
+    domain = ProceduralFamily().load(f"{name}-1")
+    world = draw_world(THEMES[name], np.random.default_rng(np.random.SeedSequence([number, 1])))
+    assert domain.system("") == f"{frozen_part(schema_of(world))}### Instructions\n"
+    assert list(keyed_rules(world).values()) == oracle_rules(world)
