@@ -12,7 +12,6 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
 from lse_gym.envs.domain import Split
-from lse_gym.envs.models.nano import WEIGHTS
 from lse_gym.envs.models.nano.packed import run
 from lse_gym.envs.models.nano.tokenizer import chat_parts
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
@@ -75,7 +74,7 @@ def accuracy(
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=WEIGHTS)
+    parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--group", choices=("train", "test"), default="test")
     parser.add_argument("--domains", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
