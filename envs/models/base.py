@@ -73,4 +73,4 @@ class TaskModel(ABC):
 
     def logprob(self, request: Request, completion: str) -> float:
         """Log-probability of ``completion`` after ``request`` in nats, where the backend can tell."""
-        raise NotImplementedError(f"{self.name!r} has no log-probabilities; hf: and vllm: models do.")
+        raise NotImplementedError(f"{self.name!r} has no log-probabilities.")

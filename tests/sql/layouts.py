@@ -1,10 +1,16 @@
-"""Writes tiny BIRD and Spider directories, in the layouts of the downloaded archives."""
+"""Tiny BIRD and Spider directories, in the layouts of the downloaded archives, and what loading them gives."""
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+
+import pytest
+
+from lse_gym.envs.errors import DataError
+from lse_gym.envs.sql.bird import load_directory
 
 SCHEMA = """
 CREATE TABLE "city"   (
@@ -86,3 +92,25 @@ def write_spider(folder: Path) -> Path:
     """Write dev.json, train_spider.json and database/, as in Spider's archive."""
     files = {"dev.json": spider_records(["pets"]), "train_spider.json": spider_records(["farm"]), "tables.json": []}
     return write_layout(folder, files, {"database": ["pets", "farm"]})
+
+
+def ids(data_dir, **arguments):
+    return [
+        question.id for database in load_directory(data_dir, **arguments).values() for question in database.questions
+    ]
+
+
+def problems(data_dir, **arguments):
+    with pytest.raises(DataError) as caught:
+        load_directory(data_dir, **arguments)
+    return str(caught.value)
+
+
+def content_hash(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(str(path).encode() + path.read_bytes() for path in files)).hexdigest()
+
+
+def sqlite_runs(script):
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(script)
