@@ -5,6 +5,10 @@ import os
 from lse_gym.envs.domain import Family
 from lse_gym.envs.sql.bird import load_directory, schema_text, split_questions
 from lse_gym.envs.sql.domain import Scoring, SQLDomain
+from lse_gym.envs.sql.executor import Limits
+
+# BIRD's official scorer stops a statement after 30 s; the steps are what a fast machine does in about 10 s.
+LIMITS = Limits(timeout_s=30.0, max_steps=2_000_000_000)
 
 
 class BIRDFamily(Family):
@@ -38,6 +42,6 @@ class BIRDFamily(Family):
             database = self.databases[name]
             splits = split_questions(database.questions, self.split_seed, self.held_out_size)
             self._loaded[name] = SQLDomain(
-                name, database.path, schema_text(database.path), splits, scoring=self.scoring
+                name, database.path, schema_text(database.path), splits, scoring=self.scoring, limits=LIMITS
             )
         return self._loaded[name]

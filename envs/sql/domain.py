@@ -14,6 +14,7 @@ from lse_gym.envs.sql.prompt import SEED_CONTEXT, extract_sql, frozen_part, rend
 
 Scoring = Literal["set", "strict"]
 SCORINGS: tuple[Scoring, ...] = ("set", "strict")
+GOLD_LIMITS = Limits(timeout_s=300.0, max_steps=10**12)  # golds are ours: only a hang is to be stopped
 MAX_SCORED = 100_000  # outcomes kept, a few hundred bytes each
 WRONG_RESULT = "The statement runs, but its result is not the right one."
 
@@ -91,7 +92,7 @@ class SQLDomain(Domain):
         new = list({q.id: q for q in questions if q.id not in self._gold}.values())
         if not new:
             return
-        for question, result in zip(new, execute_many(self.database, [q.gold for q in new], self.limits), strict=True):
+        for question, result in zip(new, execute_many(self.database, [q.gold for q in new], GOLD_LIMITS), strict=True):
             if result.error:
                 raise DataError(
                     f"the gold SQL of question {question.id!r} in {self.name!r} fails: {result.error}. "
