@@ -1,4 +1,4 @@
-"""The evolution tree of a run as one SVG document, and the few helpers that all pictures share."""
+"""The evolution tree of a run as one SVG document."""
 
 import math
 from dataclasses import dataclass
