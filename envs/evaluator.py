@@ -76,6 +76,7 @@ class MeteredModel:
         self.model = model
         self.budget = budget
         self.memory: dict[Request, Response] = {}
+        self.spent = Usage()  # of the budget, by this model alone
 
     def ask(self, requests: Sequence[Request]) -> Task[tuple[list[Response], Usage]]:
         """Task: the responses in order, and what they cost now.
@@ -97,6 +98,7 @@ class MeteredModel:
             answered = {request: answers[request] for request in fresh if request in answers}
             usage = self._cost([*answered.values()])
             self.budget.settle(reserved, usage)
+            self.spent = self.spent.plus(usage)
             memory.update(answered)
             if len(answered) < len(fresh):
                 raise ProviderError(f"{len(fresh) - len(answered)} of {len(fresh)} requests got no answer. Repeat it.")

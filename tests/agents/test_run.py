@@ -43,6 +43,8 @@ def test_files_and_summary(run):
     assert {path.name for path in out.iterdir()} == FILES
     assert json.loads((out / "summary.json").read_text()) == summary
     assert set(summary) >= SUMMARY
+    assert summary["calls"] - summary["task_model_calls"] == 4, "one call of the editor a round"
+    assert 0 < summary["task_model_tokens"] < summary["tokens"]
     assert summary["test_score_best"] > summary["test_score_seed"]
     assert summary["test_ci95"][0] <= summary["test_score_best"] <= summary["test_ci95"][1]
     rows = [json.loads(line) for line in (out / "trajectory.jsonl").read_text().splitlines()]
