@@ -24,10 +24,6 @@ class DataError(LSEGymError, ValueError):
     """A data directory or file that cannot be used; the message lists every problem found."""
 
 
-class MissingExtraError(LSEGymError, ImportError):
-    """An optional dependency that is not installed; the message holds the pip command."""
-
-
 class ProviderError(LSEGymError, RuntimeError):
     """A model backend that failed to answer: never a score of zero.
 

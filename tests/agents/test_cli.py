@@ -6,11 +6,10 @@ import pty
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-GEOQUERY = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
+from tests.sql.layouts import GEOQUERY
 
 
 def run(*arguments, cwd, stdin="", env=None):

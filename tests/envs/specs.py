@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 import lse_gym  # noqa: F401 - registers the ids
-from tests.sql.layouts import write_bird
-
-GEOQUERY = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
+from tests.sql.layouts import GEOQUERY, write_bird
 
 SPECS = sorted((spec for spec in gym.registry.values() if spec.namespace == "LSE"), key=lambda spec: spec.id)
 needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")

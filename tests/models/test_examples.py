@@ -5,7 +5,6 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -15,8 +14,8 @@ from hypothesis import strategies as st
 from lse_gym.envs.models.reader.analogy import answer_by_analogy
 from lse_gym.envs.models.worked import Example, find_examples, render_examples
 from lse_gym.envs.models.writer.examples import compact_sql, merge_examples
+from tests.sql.layouts import GEOQUERY
 
-GEOQUERY = Path(__file__).parents[2].parent / "shared" / "data" / "bird_layout_geoquery"
 SCHEMA = "CREATE TABLE city (city_name TEXT, state_name TEXT, population INT);\nCREATE TABLE state (state_name TEXT);"
 
 

@@ -12,6 +12,9 @@ import pytest
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.sql.bird import load_directory
 
+# Real data beside the repository; tests that use it skip where it is absent.
+GEOQUERY = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
+
 SCHEMA = """
 CREATE TABLE "city"   (
 \t"name"  TEXT PRIMARY KEY,

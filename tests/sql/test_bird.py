@@ -2,13 +2,13 @@
 
 import os
 import time
-from pathlib import Path
 
 import pytest
 
 from lse_gym.envs.domain import SPLITS, Question
 from lse_gym.envs.sql.bird import load_directory, schema_text, split_questions
 from tests.sql.layouts import (
+    GEOQUERY,
     bird_records,
     content_hash,
     ids,
@@ -21,7 +21,6 @@ from tests.sql.layouts import (
     write_spider,
 )
 
-GEOQUERY = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
 needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")
 
 

@@ -1,12 +1,12 @@
 """Damaged directories: every problem is named at once."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from lse_gym.envs.sql.bird import load_directory, schema_text
 from tests.sql.layouts import (
+    GEOQUERY,
     bird_records,
     ids,
     problems,
@@ -17,7 +17,6 @@ from tests.sql.layouts import (
     write_spider,
 )
 
-GEOQUERY = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
 needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")
 
 

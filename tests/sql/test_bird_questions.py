@@ -3,7 +3,6 @@
 import os
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +12,7 @@ from lse_gym.envs.domain import SPLITS, Question
 from lse_gym.envs.errors import ArgumentError, DataError
 from lse_gym.envs.sql.bird import load_directory, schema_text, split_questions
 from tests.sql.layouts import (
+    GEOQUERY,
     SCHEMA,
     ids,
     problems,
@@ -22,7 +22,6 @@ from tests.sql.layouts import (
     write_spider,
 )
 
-GEOQUERY = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
 needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")
 
 

@@ -1,7 +1,6 @@
 """Row comparison: BIRD's set flavour, the strict flavour, and which statements order their rows."""
 
 import json
-from pathlib import Path
 
 import pytest
 import sqlglot
@@ -9,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lse_gym.envs.sql.compare import is_ordered, same_set, same_strict
+from tests.sql.layouts import GEOQUERY
 
-DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
 VALUES = st.none() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=2) | st.binary(max_size=2)
 ROWS = st.lists(st.tuples(VALUES, VALUES), max_size=8)
 
@@ -92,9 +91,9 @@ def test_is_ordered_takes_any_text(text):
 
 
 def test_is_ordered_agrees_with_a_parser_on_real_queries():
-    if not DATA.is_dir():
+    if not GEOQUERY.is_dir():
         pytest.skip("no ../shared/data/bird_layout_geoquery beside the project")
-    statements = {question["SQL"] for question in json.loads((DATA / "dev.json").read_text())}
+    statements = {question["SQL"] for question in json.loads((GEOQUERY / "dev.json").read_text())}
     extra = {f"{sql} ORDER BY 1" for sql in statements if "ORDER" not in sql and "LIMIT" not in sql}
     for sql in sorted(statements | extra)[::5]:
         assert is_ordered(sql) == bool(sqlglot.parse_one(sql.rstrip("; "), read="sqlite").args.get("order")), sql

@@ -83,17 +83,13 @@ def _explain(
         or _amount(missing, extra, understood)
         or _word(missing, extra, understood, golds, book)
         or _measure(ours, gold, understood)
-        or _guard(missing, ours, gold)
+        or _guard(missing, gold)
         or _join(ours, gold)
         or (None, "")
     )
     if rule is None:
         return _unlearn(extra, gold, ours, book)
-    key = book._key(rule)
-    if book.rules.get(key) == rule:
-        return False
-    book.add(rule, words)
-    return True
+    return book.add(rule, words)
 
 
 def _standing_filters(golds: Sequence[tuple[Problem, Statement]], schema: Schema) -> list[Rule]:
@@ -203,7 +199,7 @@ def _measure(ours: Statement, gold: Statement, understood: Understanding) -> tup
     return Rule("expression", understood.measure.phrase, "".join(theirs)), ""
 
 
-def _guard(missing: frozenset[str], ours: Statement, gold: Statement) -> tuple[Rule, str] | None:
+def _guard(missing: frozenset[str], gold: Statement) -> tuple[Rule, str] | None:
     used = " ".join(gold.where | {gold.select, gold.order})
     for condition in sorted(missing):
         match = re.fullmatch(r"(\w+\.\w+) (?:<>|!=|IS NOT) .+", condition)
@@ -211,7 +207,6 @@ def _guard(missing: frozenset[str], ours: Statement, gold: Statement) -> tuple[R
             return Rule("guard", (match[1],), condition), ""
         if match and any(AMOUNT.fullmatch(c) and match[1] in c for c in gold.where) and used.count(match[1]) > 1:
             return Rule("guard", (match[1],), condition), ""
-    del ours
     return None
 
 

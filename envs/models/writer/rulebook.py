@@ -30,11 +30,14 @@ class Rulebook:
                 quoted = re.findall(r'"([^"]+)"', line)
                 self.add(rule, quoted[0] if len(quoted) == 1 else "")
 
-    def add(self, rule: Rule, words: str = "") -> None:
-        """Put a rule in, in place of one with the same trigger."""
-        self.rules[self._key(rule)] = rule
+    def add(self, rule: Rule, words: str = "") -> bool:
+        """Put a rule in, in place of one with the same trigger; False where it was there already."""
+        key = self._key(rule)
+        new = self.rules.get(key) != rule
+        self.rules[key] = rule
         if words:
             self.words[rule.trigger] = words
+        return new
 
     def drop(self, rule: Rule) -> None:
         """Take a rule out."""
