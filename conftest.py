@@ -2,5 +2,5 @@
 
 from importlib.util import find_spec
 
-NANO = ("evaluate", "packed", "tokenizer", "train")
-collect_ignore = [] if find_spec("transformers") else [f"lse_gym/envs/models/nano/{name}.py" for name in NANO]
+TORCH = [f"nano/{name}" for name in ("evaluate", "packed", "tokenizer", "train")] + ["generation", "shared_prefix"]
+collect_ignore = [] if find_spec("transformers") else [f"lse_gym/envs/models/{name}.py" for name in TORCH]

@@ -10,16 +10,29 @@ from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
 
 
 class Usage(NamedTuple):
-    """Amounts of every resource that a budget caps."""
+    """What was used: the four resources that a budget caps, then the parts of ``tokens``.
+
+    ``cached_tokens`` are the prompt tokens that an engine had computed before and took from its cache.
+    """
 
     edits: float = 0.0
     calls: float = 0.0
     tokens: float = 0.0
     usd: float = 0.0
+    prompt_tokens: float = 0.0
+    completion_tokens: float = 0.0
+    cached_tokens: float = 0.0
 
     def plus(self, other: "Usage") -> "Usage":
-        """The sum, resource by resource."""
+        """The sum, amount by amount."""
         return Usage(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def minus(self, other: "Usage") -> "Usage":
+        """The difference, amount by amount."""
+        return Usage(*(a - b for a, b in zip(self, other, strict=True)))
+
+
+RESOURCES = Usage._fields[:4]
 
 
 class Budget:
@@ -35,8 +48,8 @@ class Budget:
     def __init__(self, caps: Mapping[str, float] | None = None):
         caps = dict(caps or {})
         for name, cap in caps.items():
-            if name not in Usage._fields:
-                raise unknown("budget resource", name, Usage._fields, 'Pass e.g. budget={"calls": 5000}.')
+            if name not in RESOURCES:
+                raise unknown("budget resource", name, RESOURCES, 'Pass e.g. budget={"calls": 5000}.')
             if isinstance(cap, bool) or not isinstance(cap, (int, float, np.number)) or not cap >= 0:
                 raise ArgumentError(f"budget[{name!r}]={cap!r} is not a number >= 0. Leave the key out for no cap.")
         self.caps = Usage(**{name: float(caps.get(name, inf)) for name in Usage._fields})
@@ -69,13 +82,13 @@ class Budget:
 
     def settle(self, reserved: Usage, actual: Usage) -> None:
         """Replace a reservation by what was really used."""
-        self._reserved = self._reserved.plus(Usage(*(-amount for amount in reserved)))
+        self._reserved = self._reserved.minus(reserved)
         self.spent = self.spent.plus(actual)
 
     @property
     def remaining(self) -> Usage:
         """What is left of each resource; ``inf`` where there is no cap."""
-        return Usage(*(cap - spent for cap, spent in zip(self.caps, self.spent, strict=True)))
+        return self.caps.minus(self.spent)
 
     def fractions(self) -> np.ndarray:
         """What is left of each resource as a fraction of its cap, float64 of shape (4,); 1.0 where there is no cap.
@@ -85,7 +98,7 @@ class Budget:
         return np.array(
             [
                 1.0 if cap == inf else 0.0 if cap == 0 else max(0.0, (cap - spent) / cap)
-                for cap, spent in zip(self.caps, self.spent, strict=True)
+                for cap, spent in list(zip(self.caps, self.spent, strict=True))[: len(RESOURCES)]
             ],
             dtype=np.float64,
         )

@@ -22,6 +22,7 @@ from lse_gym.envs.text import clean
 
 MAX_FEEDBACK_CHARS = 1_000_000
 EDIT = Usage(edits=1)
+TOLD = ("calls", "tokens", "usd", "prompt_tokens", "completion_tokens", "cached_tokens")
 
 Observation = dict[str, Any]
 Info = dict[str, Any]
@@ -92,6 +93,12 @@ class ContextEnv(gym.Env[Observation, str]):
     ``terminated`` after ``max_edits`` edits; ``truncated`` when the budget cannot pay the evaluation in full: the edit
     then costs nothing, is not applied and earns 0, and ``info["evaluated"]`` is 0. An unpaid reset observes no
     feedback, and as nothing can be measured against it, the first step after it is truncated.
+
+    ## Info
+    ``domain``, ``batch``, ``edits``, ``held_out_score``, ``improvement``, ``context_chars``, ``evaluated`` (1.0 or 0.0)
+    and ``problem`` (what was wrong with the action, or ""); what the task model used in this step as ``calls``,
+    ``prompt_tokens``, ``completion_tokens``, their sum ``tokens``, ``cached_tokens`` (of the prompt) and ``usd``; and
+    the same with ``editor_`` before, for what an agent has paid from the env's budget since the last info.
 
     ## Arguments
     | name | type | default | unit | effect |
@@ -167,6 +174,7 @@ class ContextEnv(gym.Env[Observation, str]):
         self._next_batch = 0
         self._state: State | None = None
         self._last: Info = {}
+        self._editor = Usage()  # what others have paid from this budget, as last told
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Start an episode; see *Starting State* and *Arguments* of the class.
@@ -280,7 +288,8 @@ class ContextEnv(gym.Env[Observation, str]):
     def _tell(self, improvement: float, problem: str, usage: Usage | None) -> Info:
         assert self._state is not None
         domain, context, batch, edits, score, *_ = self._state
-        paid = usage or Usage()
+        paid, editor = usage or Usage(), self.budget.spent.minus(self.evaluator.metered.spent)
+        edited, self._editor = editor.minus(self._editor), editor
         self._last = {
             "domain": domain.name,
             "batch": float(batch),
@@ -290,8 +299,7 @@ class ContextEnv(gym.Env[Observation, str]):
             "context_chars": float(len(context)),
             "evaluated": float(usage is not None),
             "problem": problem,
-            "calls": float(paid.calls),
-            "tokens": float(paid.tokens),
-            "usd": float(paid.usd),
+            **{name: float(getattr(paid, name)) for name in TOLD},
+            **{f"editor_{name}": float(getattr(edited, name)) for name in TOLD},
         }
         return dict(self._last)

@@ -4,6 +4,7 @@ Source of the form: LSE, arXiv 2603.18620 (one user message with the context and
 ``<prompt>`` tags); the wording is ours.
 """
 
+import re
 from typing import NamedTuple
 
 from lse_gym.envs.text import tagged
@@ -13,6 +14,7 @@ MIN_EDIT_CHARS = 10  # LSE's released code treats a shorter edit as invalid
 CONTEXT_HEADER = "### Current instructions"
 REPORT_HEADER = "### Report"
 TASK_HEADER = "### Your task"
+_ADD, _REMOVE = (re.compile(f"<{tag}>(.*?)</{tag}>", re.DOTALL) for tag in ("add", "remove"))
 _LIMIT = "Use at most "
 
 
@@ -32,14 +34,26 @@ def editor_prompt(context: str, report: str, max_chars: int) -> str:
         f"{TASK_HEADER}\n"
         "Work out what the model did not know. Then write the complete new instructions, which replace the current "
         "ones: keep what is right, correct what is wrong, add what new questions of the same kind will need. "
-        f"{_LIMIT}{max_chars} characters. Reason first, then put the new instructions between <prompt> and </prompt>."
+        f"{_LIMIT}{max_chars} characters. Reason first, then put the new instructions between <prompt> and </prompt>. "
+        "Or, to change single lines only, put each between <add> and </add> or <remove> and </remove>."
     )
 
 
-def parse_edit(response: str) -> str | None:
-    """The new context in an editor's response, or None where there is none of at least ``MIN_EDIT_CHARS``."""
+def parse_edit(response: str, context: str) -> str | None:
+    """The context after the edit in an editor's response; None where there is no edit, or it leaves next to nothing.
+
+    An edit is the complete new context in ``<prompt>`` tags, or else lines in ``<add>`` and ``<remove>`` tags: what is
+    to be removed must equal a line of ``context``; what is added comes last, unless it is there already.
+    """
     edit = tagged(response, "prompt")
-    return edit if edit is not None and len(edit) >= MIN_EDIT_CHARS else None
+    if edit is None:
+        added, removed = ([line.strip() for line in found(response)] for found in (_ADD.findall, _REMOVE.findall))
+        if not (added or removed):
+            return None
+        kept = [line for line in context.split("\n") if line.strip() not in removed]
+        present = {line.strip() for line in kept}
+        edit = "\n".join([*kept, *(line for line in dict.fromkeys(added) if line and line not in present)])
+    return edit if len(edit) >= MIN_EDIT_CHARS else None
 
 
 class EditorTask(NamedTuple):

@@ -20,6 +20,10 @@ class ArgumentError(LSEGymError, ValueError):
     """An argument outside its valid range."""
 
 
+class MissingExtraError(LSEGymError, ImportError):
+    """An optional dependency that is not installed."""
+
+
 class DataError(LSEGymError, ValueError):
     """A data directory or file that cannot be used; the message lists every problem found."""
 

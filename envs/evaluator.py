@@ -125,10 +125,14 @@ class MeteredModel:
         )
 
     def _cost(self, responses: Sequence[Response]) -> Usage:
+        prompt, completion, cached = (sum(r[field] for r in responses) for field in (1, 2, 3))
         return Usage(
             calls=len(responses),
-            tokens=sum(r.prompt_tokens + r.completion_tokens for r in responses),
-            usd=sum(self.model.price(r.prompt_tokens, r.completion_tokens) for r in responses),
+            tokens=prompt + completion,
+            usd=sum(self.model.price(*r[1:]) for r in responses),
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            cached_tokens=cached,
         )
 
 

@@ -72,5 +72,5 @@ class LSEAgent(SearchAgent):
         temperature = 0.0 if deterministic else self.args.temperature
         seed = self.args.seed * 1_000_003 + step
         request = Request("", prompt, MAX_EDIT_TOKENS, temperature, seed)
-        new = parse_edit(self.editor.complete([request])[0].text)
+        new = parse_edit(self.editor.complete([request])[0].text, observation["context"])
         return observation["context"] if new is None else new

@@ -9,25 +9,34 @@ from lse_gym.envs.models.base import TaskModel
 from lse_gym.envs.models.recorded import RecordedModel
 from lse_gym.envs.models.response_cache import CachedModel, cache_path
 
-# name -> module and class; each module is imported on first use
-MODELS = {
-    "reader": ("lse_gym.envs.models.reader", "Reader"),
-    "writer": ("lse_gym.envs.models.writer", "Writer"),
+# name -> module, class and arguments; each module is imported on first use
+MODELS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "reader": ("lse_gym.envs.models.reader", "Reader", ()),
+    "writer": ("lse_gym.envs.models.writer", "Writer", ()),
+    "nano": ("lse_gym.envs.models.huggingface", "HuggingFaceModel", (str(Path(__file__).parent / "nano"), "nano")),
 }
 # prefix -> module and class, made with what follows the colon
-BACKENDS = {"openai": ("lse_gym.envs.models.openai", "OpenAIModel")}
+BACKENDS = {
+    "hf": ("lse_gym.envs.models.huggingface", "HuggingFaceModel"),
+    "vllm": ("lse_gym.envs.models.vllm", "VLLMModel"),
+    "openai": ("lse_gym.envs.models.openai", "OpenAIModel"),
+    "replay": ("lse_gym.envs.models.replay", "ReplayModel"),
+}
+UNCACHED = ("reader", "writer", "replay")  # as fast as the cache
 
 
 def make_model(name: str, *, record: str | None = None) -> TaskModel:
     """Make the model that ``name`` stands for; an engine is loaded once however many envs use it.
 
     Args:
-        name: ``reader`` (offline task model), ``writer`` (offline editor), or ``openai:MODEL`` (a server, behind the
-            response cache).
+        name: ``reader`` (offline task model), ``writer`` (offline editor), ``nano`` (a small transformer, both),
+            ``hf:ID-or-path`` (Transformers), ``vllm:ID-or-path`` (vLLM), ``openai:MODEL`` (a server) or
+            ``replay:FILE`` (a record). Transformers, vLLM and servers are behind the response cache.
         record: file that every response is kept in and taken from; None keeps them in memory only.
 
     Raises:
         UnknownNameError: there is no such model.
+        MissingExtraError: its engine is not installed.
     """
     model = _load(name)
     return model if record is None else RecordedModel(model, Path(record))
@@ -37,11 +46,11 @@ def make_model(name: str, *, record: str | None = None) -> TaskModel:
 def _load(name: str) -> TaskModel:
     prefix, _, argument = name.partition(":")
     if argument and prefix in BACKENDS:
-        module, attribute = BACKENDS[prefix]
-        model, path = getattr(import_module(module), attribute)(argument), cache_path()
-        return model if path is None else CachedModel(model, path)
-    if name not in MODELS:
-        known = [*MODELS, *(f"{backend}:MODEL" for backend in BACKENDS)]
+        module, attribute, arguments = *BACKENDS[prefix], (argument,)
+    elif name in MODELS:
+        module, attribute, arguments = MODELS[name]
+    else:
+        known = [*MODELS, *(f"{backend}:…" for backend in BACKENDS)]
         raise unknown("model", name, known, 'Pass e.g. task_model="reader".')
-    module, attribute = MODELS[name]
-    return getattr(import_module(module), attribute)()
+    model, path = getattr(import_module(module), attribute)(*arguments), cache_path()
+    return model if path is None or prefix in UNCACHED else CachedModel(model, path)

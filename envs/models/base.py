@@ -34,11 +34,12 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What a model answered, and what it cost."""
+    """What a model answered, and what it cost; ``cached_tokens`` of the prompt were computed before."""
 
     text: str
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = 0
 
 
 class TaskModel(ABC):
@@ -66,9 +67,9 @@ class TaskModel(ABC):
     def count_tokens(self, text: str) -> int:
         """Upper bound on the tokens of ``text``, used to reserve budget before a call."""
 
-    def price(self, prompt_tokens: int, completion_tokens: int) -> float:
+    def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
         """US dollars for a call of these sizes; 0.0 for models that run here."""
-        del prompt_tokens, completion_tokens
+        del prompt_tokens, completion_tokens, cached_tokens
         return 0.0
 
     def logprob(self, request: Request, completion: str) -> float:

@@ -9,7 +9,7 @@ import weakref
 from collections import deque
 from email.utils import parsedate_to_datetime
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from lse_gym.envs.errors import (
@@ -20,6 +20,7 @@ from lse_gym.envs.errors import (
     QuotaError,
     UnknownModelError,
 )
+from lse_gym.envs.models.base import Response
 
 MAX_TRIES = 6
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
@@ -41,14 +42,6 @@ class Unsupported(Exception):  # noqa: N818 - not an error of ours: the request 
     def __init__(self, parameter: str):
         super().__init__(parameter)
         self.parameter = parameter
-
-
-class Reply(NamedTuple):
-    """Text and token counts of a chat completion."""
-
-    text: str
-    prompt_tokens: int
-    completion_tokens: int
 
 
 class ChatAPI:
@@ -75,7 +68,7 @@ class ChatAPI:
         self._random, self._lock = random.Random(seed), Lock()
         self._open_at = 0.0  # monotonic time before which no thread may send: the server asked for a pause
 
-    def complete(self, payload: dict[str, Any]) -> Reply:
+    def complete(self, payload: dict[str, Any]) -> Response:
         """Send a request until it is answered.
 
         Raises:
@@ -106,7 +99,7 @@ class ChatAPI:
                 return
         time.sleep(wait)
 
-    def _try(self, body: bytes, model: str) -> Reply:
+    def _try(self, body: bytes, model: str) -> Response:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         headers |= {"Authorization": f"Bearer {self._key}"} if self._key else {}
         connection = self._connection()
@@ -142,17 +135,18 @@ def _close_all(connections: "deque[http.client.HTTPConnection]") -> None:
         connections.pop().close()
 
 
-def _read_reply(data: bytes) -> Reply:
+def _read_reply(data: bytes) -> Response:
     try:
         reply = json.loads(data)
         (choice,) = reply["choices"]
         text, usage = choice["message"]["content"], reply["usage"]
-        counts = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
-        if not isinstance(text, (str, type(None))) or min(counts) < 0:
+        prompt, completion = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
+        cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
+        if not isinstance(text, (str, type(None))) or min(completion, cached) < 0 or cached > prompt:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Transient("the answer is not a chat completion") from None
-    return Reply(text or "", *counts)
+    return Response(text or "", prompt, completion, cached)
 
 
 def _failure(status: int, data: bytes, wait_s: float, model: str, url: str) -> Exception:

@@ -26,7 +26,8 @@ class OpenAIModel(TaskModel):
 
     Environment: ``OPENAI_BASE_URL``, ``OPENAI_API_KEY``, ``LSE_GYM_CONCURRENCY`` (requests at a time, default 16),
     ``LSE_GYM_TIMEOUT_S`` (seconds a try, default 120), ``LSE_GYM_PRICES`` (a JSON file: model name to US dollars per
-    million prompt and completion tokens, ``{"gpt-5": [1.25, 10.0]}``; without it, calls count as free).
+    million prompt, completion and cached prompt tokens, ``{"gpt-5": [1.25, 10.0, 0.125]}``, where cached ones cost as
+    much as others if left out; without the file, calls count as free).
 
     Args:
         model: the model's name on the server.
@@ -84,7 +85,7 @@ class OpenAIModel(TaskModel):
                 if known and known not in self._refused:
                     payload[known] = value
             try:
-                return Response(*self._api.complete(payload))
+                return self._api.complete(payload)
             except Unsupported as refusal:
                 if refusal.parameter not in payload:
                     raise ProviderError(f"{self.name!r} does not take {refusal.parameter!r}.") from None
@@ -94,27 +95,30 @@ class OpenAIModel(TaskModel):
         """An upper bound: no tokenizer makes more tokens than there are UTF-8 bytes, and a few frame a message."""
         return len(text.encode("utf-8", "replace")) + 16
 
-    def price(self, prompt_tokens: int, completion_tokens: int) -> float:
+    def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
         """US dollars by the price table."""
-        return (prompt_tokens * self.prices[0] + completion_tokens * self.prices[1]) / 1e6
+        prompt, completion, cached = self.prices
+        fresh = prompt_tokens - cached_tokens
+        return (fresh * prompt + completion_tokens * completion + cached_tokens * cached) / 1e6
 
 
 def _succeeded(future: "Future[Response]") -> bool:
     return not future.cancelled() and future.exception() is None
 
 
-def _prices(model: str) -> tuple[float, float]:
+def _prices(model: str) -> tuple[float, float, float]:
     path = os.environ.get("LSE_GYM_PRICES")
     if not path:
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
     try:
-        prompt, completion = json.loads(Path(path).read_text(encoding="utf-8"))[model]
-        prices = float(prompt), float(completion)
+        prompt, completion, *cached = json.loads(Path(path).read_text(encoding="utf-8"))[model]
+        (last,) = cached or [prompt]
+        prices = float(prompt), float(completion), float(last)
         if min(prices) < 0:
             raise ValueError("a negative price")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"LSE_GYM_PRICES={path!r} has no prices of {model!r} ({type(error).__name__}: {error}). "
-            f'Write {{"{model}": [DOLLARS_PER_MILLION_PROMPT_TOKENS, DOLLARS_PER_MILLION_COMPLETION_TOKENS]}}.'
+            f'Write {{"{model}": [PROMPT, COMPLETION, CACHED]}}, in dollars per million tokens; CACHED may be left out.'
         ) from None
     return prices

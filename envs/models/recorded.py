@@ -10,10 +10,11 @@ from lse_gym.envs.models.stored import StoredModel, encode
 
 
 class RecordedModel(StoredModel):
-    """Keeps responses in a file of JSON lines.
+    """Keeps responses in a file of JSON lines: ``[key, text, prompt tokens, completion tokens, cached tokens]``.
 
-    Whole lines are only ever appended, so several processes may share the file; a last line that a kill cut short is
-    overwritten by the next response.
+    Before the first response of a model stands a line ``{"model": …, "revision": …}``, for ``replay:``. Whole lines are
+    only ever appended, so several processes may share the file; a last line that a kill cut short is overwritten by the
+    next response.
 
     Args:
         model: the model that answers what the file does not.
@@ -23,6 +24,7 @@ class RecordedModel(StoredModel):
     def __init__(self, model: TaskModel, path: Path):
         super().__init__(model)
         self.path = path
+        self.models: dict[tuple[str, str], None] = {}  # name and revision of those who answered
         self._known: dict[str, Response] = {}
         self._size = self._cut = 0  # bytes of the file as it was read, and of a last line cut short
         self._read()
@@ -36,9 +38,12 @@ class RecordedModel(StoredModel):
                 if not line.endswith(b"\n"):
                     self._cut = len(line)
                     break
-                with suppress(ValueError, TypeError):
-                    key, *fields = json.loads(line)
-                    self._known[key] = Response(*fields)
+                with suppress(ValueError, TypeError, KeyError, IndexError):
+                    row = json.loads(line)
+                    if isinstance(row, dict):
+                        self.models[str(row["model"]), str(row["revision"])] = None
+                    else:
+                        self._known[row[0]] = Response(*row[1:])
 
     def lookup(self, keys: Sequence[str]) -> Mapping[str, Response]:
         """The recorded responses among ``keys``."""
@@ -48,9 +53,12 @@ class RecordedModel(StoredModel):
         """Append responses, as whole lines."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = b"".join(encode([key, *response]) for key, response in responses.items())
+        if (self.name, self.revision) not in self.models:
+            lines = encode({"model": self.name, "revision": self.revision}) + lines
         with self.path.open("ab") as file:
             if self._cut and file.tell() == self._size:  # else another process has mended it
                 file.truncate(self._size - self._cut)
             file.write(lines)
         self._cut = 0
+        self.models[self.name, self.revision] = None
         self._known.update(responses)

@@ -22,8 +22,10 @@ COLUMNS = {
     "text": bytes,  # any text, lone surrogates included
     "prompt_tokens": int,
     "completion_tokens": int,
+    "cached_tokens": int,
     "created": float,
 }
+COUNTS = "prompt_tokens, completion_tokens, cached_tokens"
 CHUNK = 500  # keys a query: below SQLite's limit on variables
 WAIT_S = 60.0  # for another process's write
 OFF = ("0", "off", "no", "false")
@@ -49,7 +51,9 @@ def open_cache(path: Path) -> "Database":
     while TABLE not in database.table_names() or database.journal_mode != "wal":
         try:
             database.enable_wal()
-            database.table(TABLE).create(COLUMNS, pk="key", if_not_exists=True)
+            database.table(TABLE).create(
+                COLUMNS, pk="key", not_null={"cached_tokens"}, defaults={"cached_tokens": 0}, if_not_exists=True
+            )
         except sqlite3.OperationalError:  # another process is at it: SQLite does not wait where that could deadlock
             database.conn.rollback()
             if time.monotonic() > deadline:
@@ -78,7 +82,7 @@ class CachedModel(StoredModel):
             for start in range(0, len(keys), CHUNK):
                 part = keys[start : start + CHUNK]
                 marks = ",".join("?" * len(part))
-                query = f"SELECT key, text, prompt_tokens, completion_tokens FROM {TABLE} WHERE key IN ({marks})"
+                query = f"SELECT key, text, {COUNTS} FROM {TABLE} WHERE key IN ({marks})"
                 for key, text, *counts in database.execute(query, part):
                     found[key] = Response(text.decode("utf-8", "surrogatepass"), *counts)
         return found
@@ -94,6 +98,7 @@ class CachedModel(StoredModel):
                 "text": response.text.encode("utf-8", "surrogatepass"),
                 "prompt_tokens": response.prompt_tokens,
                 "completion_tokens": response.completion_tokens,
+                "cached_tokens": response.cached_tokens,
                 "created": now,
             }
             for key, response in responses.items()

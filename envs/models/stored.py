@@ -9,12 +9,12 @@ from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.models.base import Request, Response, TaskModel
 
 
-def request_key(model: TaskModel, request: Request) -> str:
+def request_key(name: str, revision: str, request: Request) -> str:
     """Digest of everything that can change a response: the model, its revision, the prompt and the sampling."""
-    return blake2b(encode([model.name, model.revision, *request]), digest_size=16).hexdigest()
+    return blake2b(encode([name, revision, *request]), digest_size=16).hexdigest()
 
 
-def encode(values: Sequence[object]) -> bytes:
+def encode(values: Sequence[object] | Mapping[str, object]) -> bytes:
     """``values`` as a line of JSON."""
     # Not escaped: a pair of lone surrogates would look like the one character that it spells in UTF-16.
     return json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
@@ -41,7 +41,7 @@ class StoredModel(TaskModel):
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
         """Answer from the store, and ask the model for the rest in one batch."""
-        keys = {request: request_key(self.model, request) for request in requests}
+        keys = {request: request_key(self.name, self.revision, request) for request in requests}
         known = dict(self.lookup([*keys.values()]))
         missing = [request for request in keys if keys[request] not in known]
         new: dict[Request, Response] = {}
@@ -64,9 +64,9 @@ class StoredModel(TaskModel):
         """As the model counts."""
         return self.model.count_tokens(text)
 
-    def price(self, prompt_tokens: int, completion_tokens: int) -> float:
+    def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
         """As the model is priced."""
-        return self.model.price(prompt_tokens, completion_tokens)
+        return self.model.price(prompt_tokens, completion_tokens, cached_tokens)
 
     def logprob(self, request: Request, completion: str) -> float:
         """As the model says; not stored."""

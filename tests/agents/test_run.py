@@ -59,7 +59,7 @@ def test_files_and_summary(run):
 
 def test_the_calls_of_the_summary_are_those_of_the_records(run):
     out, summary = run
-    recorded = sum((out / name).read_bytes().count(b"\n") for name in ("responses.jsonl", "edits.jsonl"))
+    recorded = sum((out / name).read_bytes().count(b"\n[") for name in ("responses.jsonl", "edits.jsonl"))
     test_calls = 2 * summary["test_n"]  # seed and best context on the sealed split, outside of the budget
     assert recorded == summary["calls"] + test_calls
 

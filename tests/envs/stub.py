@@ -83,7 +83,7 @@ class Spy(TaskModel):
     def count_tokens(self, text):
         return -(-len(text) // 2)
 
-    def price(self, prompt_tokens, completion_tokens):
+    def price(self, prompt_tokens, completion_tokens, cached_tokens=0):
         return self.unit_price * prompt_tokens + 3 * self.unit_price * completion_tokens
 
 

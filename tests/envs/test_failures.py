@@ -79,8 +79,7 @@ def test_a_failed_autoreset_undoes_the_step_but_pays_what_was_answered():
         envs.step(["new", "newer"])
     assert [env._state.edits for env in envs.envs] == [0, 0]
     assert [env.budget.spent for env in envs.envs] == [
-        s._replace(calls=14.0, tokens=env.budget.spent.tokens, usd=env.budget.spent.usd)
-        for s, env in zip(spent, envs.envs, strict=True)
+        env.budget.spent._replace(edits=s.edits, calls=14.0) for s, env in zip(spent, envs.envs, strict=True)
     ]
     envs.model.complete = complete
     again = envs.step(["new", "newer"])

@@ -25,7 +25,7 @@ PROSE = "Be brief, and double-check every join."
 
 def write(context: str, report: str, max_chars: int = 8000, seed: int = 0) -> str:
     response = Writer().complete([Request("", editor_prompt(context, report, max_chars), seed=seed)])[0]
-    edit = parse_edit(response.text)
+    edit = parse_edit(response.text, "")
     assert edit is not None, response.text
     return edit
 

@@ -11,6 +11,7 @@ import numpy as np
 from lse_gym.envs.models.nano.lexicon import VERBS, invent
 from lse_gym.envs.sql.procedural.forms import (
     Filter,
+    Form,
     Reading,
     compile_form,
     draw_form,
@@ -42,13 +43,14 @@ def draw_sample(stream: tuple[int, ...], turns: int = 10) -> Sample:
     rng = np.random.default_rng(np.random.SeedSequence(stream))
     world = draw_world(draw_theme(rng), rng)
     known, context = draw_context(world, rng)
-    reading = mixed_reading(world, known)
+    reading = mixed_reading(world, frozenset(known))
     asked: dict[str, str] = {}
     for _ in range(20 * turns):
         form = draw_form(world.theme, rng)
         if any(f.kind != "name" for f in form.filters) or form.measure or form.role == "event":
-            sql = compile_form(form, world.theme, reading)
-            asked[f"Question: {say(form, world.theme, rng)}"] = f"<answer>{sql}</answer>"
+            sql, text = compile_form(form, world.theme, reading), say(form, world.theme, rng)
+            quoted = [f"{known[key]}\n" for key in needed(form, text, world.theme) if key in known]
+            asked[f"Question: {text}"] = f"{''.join(quoted)}<answer>{sql}</answer>"
         if len(asked) == turns:
             break
     return Sample(system_message(frozen_part(schema_of(world)), context), tuple(asked.items()))
@@ -164,10 +166,39 @@ def keyed_rules(world: World) -> dict[Key, str]:
     return dict(zip(keys, oracle_rules(world), strict=True))
 
 
-def draw_context(world: World, rng: np.random.Generator) -> tuple[frozenset[Key], str]:
-    """Draw what the context tells, and its text: all, nothing or some of the rules, in one of several layouts."""
+def needed(form: Form, text: str, theme: Theme) -> list[Key]:
+    """The keys of the rules that an answer needs, those about words in the order of the question."""
+    at: dict[Key, int] = {}
+    for f in form.filters:
+        if f.kind == "year":
+            at["year", f.word] = text.find(f.value)
+        elif f.kind != "name":
+            at["word", f.word] = text.find(f.word)
+    measures = {f.word for f in form.filters if f.kind == "above"} | ({form.measure} - {""})
+    for word in measures:
+        at["word", word] = text.find(word)
+        at["guard", word] = len(text)
+    for role in ROLES:
+        if (other := theme.entity(role).other) in text:
+            at["word", other] = text.find(other)
+    if form.role == "event":
+        at["flag",] = len(text) + 1
+        if form.by == "place" or any(f.role == "place" for f in form.filters):
+            at["home",] = len(text) + 2
+    return sorted(at, key=lambda key: (at[key], key))
+
+
+def draw_context(world: World, rng: np.random.Generator, complete: float = 0.5) -> tuple[dict[Key, str], str]:
+    """Draw what the context tells, and its text: all, nothing or some of the rules, in one of several layouts.
+
+    Args:
+        world: whose rules.
+        rng: the source of chance.
+        complete: probability that all rules are told.
+    """
     rules = list(keyed_rules(world).items())
-    share = float(rng.choice([0.0, 1.0, rng.random()], p=[0.08, 0.5, 0.42]))
+    nothing = 0.2 * (1 - complete)
+    share = float(rng.choice([0.0, 1.0, rng.random()], p=[nothing, complete, 1 - complete - nothing]))
     if rng.random() < 0.5:
         rules = [rules[int(i)] for i in rng.permutation(len(rules))]
     rules = [rule for rule in rules if rng.random() < share]
@@ -177,7 +208,7 @@ def draw_context(world: World, rng: np.random.Generator) -> tuple[frozenset[Key]
     mark = "- " if rng.random() < 0.9 else str(rng.choice(["* ", ""]))
     head = [SEED_CONTEXT] if rng.random() < 0.9 else []
     text = "\n".join([*head, *(f"{mark}{rule}" for _, rule in rules)])
-    return frozenset(key for key, _ in rules), text or SEED_CONTEXT
+    return dict(rules), text or SEED_CONTEXT
 
 
 def _reword(rule: str, wording: str) -> str:

@@ -16,7 +16,7 @@ from lse_gym.envs.models.nano.packed import run
 from lse_gym.envs.models.nano.tokenizer import chat_parts
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
 
-MAX_TOKENS = 160
+MAX_TOKENS = 256
 
 
 @torch.no_grad()

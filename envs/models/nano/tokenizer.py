@@ -21,6 +21,7 @@ _COMMON = (
     "|TEXT|FOREIGN|REFERENCES|strftime|substr|unixepoch|answer|means|The|year|of|is|Always|require|When|using|keep"
     "|only|Join|to|through|Question|How|many|are|there|Count|the|What|number|List|all|average|Give|mean|for|total|Add"
     "|up|highest|among|maximum|Which|has|For|each|per|in|with|a|above|by|at|from|on|who"
+    "|Problem|problems|right|wrong|Model|s|SQL|Error|statement|runs|but|its|result|not|one|Correct|add|remove|prompt"
 )
 _BETWEEN = rf"(?:[^A-Za-z0-9]|(?<=_)id(?![A-Za-z0-9_])|(?<![A-Za-z0-9_-])(?:{_COMMON})(?![A-Za-z0-9_-]))+"
 SPLIT = rf"{_BETWEEN}|[0-9]|[A-Z]?[a-z]+|[A-Z]+"
@@ -61,8 +62,6 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 def chat_parts(system: str, user: str, answer: str) -> tuple[str, str, str]:
     """The chat template in three parts: what all turns share, what a turn asks, what it answers."""
-    return (
-        f"{START}system\n{system}{END}\n",
-        f"{START}user\n{user}{END}\n{START}assistant\n",
-        f"{answer}{END}",
-    )
+    asked = f"{START}user\n{user}{END}\n"
+    shared, asked = (f"{START}system\n{system}{END}\n", asked) if system else (asked, "")
+    return shared, f"{asked}{START}assistant\n", f"{answer}{END}"

@@ -15,22 +15,26 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig, Lfm2Config, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
 from lse_gym.envs.models.nano.data import Sample, draw_sample
+from lse_gym.envs.models.nano.demonstrations import draw_demonstration
 from lse_gym.envs.models.nano.evaluate import accuracy
 from lse_gym.envs.models.nano.packed import run
 from lse_gym.envs.models.nano.tokenizer import VOCABULARY, chat_parts, train_tokenizer
 
 DEV = ("library-0", "shop-1", "transit-2", "farm-3", "studio-4")
 PROMPT_WEIGHT = 0.2  # of the loss on the prompt: names recur in it, so it teaches to copy them
-PEAK_ADAM, PEAK_MUON, WARM_UP, TURNS, WORLDS = 3e-3, 6e-3, 60, 10, 2
+PEAK_ADAM, PEAK_MUON, WARM_UP, TURNS, WORLDS = 5e-3, 2e-2, 50, 10, 2
+DEMONSTRATE_EVERY = 4  # one step in so many is on the editor's job
+COPY_STEPS, COPY_EVERY = 700, 25  # steps on repeated sequences alone, at first; then one in so many
 
 
-def make_model(tokenizer: PreTrainedTokenizerFast, width: int = 192, layers: int = 6) -> Lfm2ForCausalLM:
+def make_model(tokenizer: PreTrainedTokenizerFast, width: int = 128, layers: int = 6) -> Lfm2ForCausalLM:
     """An untrained model: convolutions and attention in turn."""
     config = Lfm2Config(
         vocab_size=VOCABULARY,
@@ -78,6 +82,13 @@ def losses(model: Lfm2ForCausalLM, system: Tensor, turns: Tensor, targets: Tenso
     return answer, cross_entropy(model.lm_head(prompt[0, :-1]).float(), system[0, 1:])
 
 
+def repeated(rng: np.random.Generator, rows: int = 32, length: int = 96) -> Tensor:
+    """Random sequences that repeat themselves, each from a small alphabet of its own: they teach to copy."""
+    alphabet = rng.integers(3, VOCABULARY, (rows, 48))
+    letters = alphabet[np.arange(rows)[:, None], (rng.random((rows, 48)) * rng.integers(6, 48, (rows, 1))).astype(int)]
+    return torch.from_numpy(letters[np.arange(rows)[:, None], np.arange(length) % rng.integers(6, 40, (rows, 1))])
+
+
 class Optimizer:
     """Muon for the matrices and AdamW for the rest, on float32 copies of the weights."""
 
@@ -119,10 +130,15 @@ class Optimizer:
             part.load_state_dict(kept)
 
 
+def draw(stream: tuple[int, ...], step: int) -> Sample:
+    """A sample of either job."""
+    return draw_demonstration(stream) if step % DEMONSTRATE_EVERY == 0 else draw_sample(stream, TURNS)
+
+
 def texts(seed: int, number: int = 3000) -> Iterator[str]:
     """Text to learn the tokenizer from."""
     for index in range(number):
-        sample = draw_sample((seed, 0, index), 8)
+        sample = draw((seed, 0, index), index)
         yield sample.system
         for turn in sample.turns:
             yield from turn
@@ -171,22 +187,30 @@ def train(out: Path, seed: int, steps: int, minutes: float, evaluate_every: int 
         if last:
             break
         total = 0.0
-        for index in range(WORLDS):
-            sample = draw_sample((seed, 1, step * WORLDS + index), TURNS)
-            digest.update(repr(sample).encode())
-            parts = encode(sample, tokenizer)
-            answer, prompt = losses(model, *parts)
-            ((answer + PROMPT_WEIGHT * prompt) / WORLDS).backward()
-            tokens += parts[0].numel() + int((parts[1] != tokenizer.pad_token_id).sum())
-            total += float(answer.detach()) / WORLDS
-        running = total if not running else 0.9 * running + 0.1 * total
+        if step < COPY_STEPS or step % COPY_EVERY == 0:
+            ids = repeated(np.random.default_rng((seed, 2, step)))
+            logits = model.lm_head(run(model, ids)[0][:, :-1]).float()
+            copied = cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+            copied.backward()
+            tokens += ids.numel()
+            if step % 100 == 0:
+                note(step=step, copied=round(copied.item(), 3))
+        else:
+            for index in range(WORLDS):
+                sample = draw((seed, 1, step * WORLDS + index), step)
+                digest.update(repr(sample).encode())
+                parts = encode(sample, tokenizer)
+                answer, prompt = losses(model, *parts)
+                ((answer + PROMPT_WEIGHT * prompt) / WORLDS).backward()
+                tokens += parts[0].numel() + int((parts[1] != tokenizer.pad_token_id).sum())
+                total += float(answer.detach()) / WORLDS
+            running = total if not running else 0.9 * running + 0.1 * total
         optimizer.step(min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * progress)))
         if step % 50 == 0:
             note(
                 step=step,
                 tokens=tokens,
                 loss=round(running, 4),
-                prompt=round(float(prompt.detach()), 3),
                 seconds=int(seconds),
             )
     hours = round((before + time.monotonic() - began) / 3600, 3)

@@ -1,0 +1,114 @@
+"""Batched generation with any causal language model of Transformers, token for token as one prompt at a time.
+
+No prompt is ever padded. What all prompts of a batch begin with is computed once; then all rows advance together, a
+row whose prompt is longer reading its own next token where the others write theirs. So attention, convolutions and
+recurrent states see in a batch exactly what they see alone.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from lse_gym.envs.models.shared_prefix import share, sharing
+
+MAX_SPREAD = 48  # tokens by which prompts of one batch may differ in length: each is a step of the whole batch
+
+
+class Prompt(NamedTuple):
+    """Token ids, the most tokens to write, and how to sample them."""
+
+    ids: list[int]
+    max_tokens: int
+    temperature: float
+    seed: tuple[int, ...]
+
+
+def batches(prompts: Sequence[Prompt], most: int) -> list[list[int]]:
+    """Indices of prompts of like length, at most ``most`` together."""
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].ids))
+    groups: list[list[int]] = []
+    for i in order:
+        if not groups or len(groups[-1]) == most or len(prompts[i].ids) > len(prompts[groups[-1][0]].ids) + MAX_SPREAD:
+            groups.append([])
+        groups[-1].append(i)
+    return groups
+
+
+@torch.inference_mode()
+def generate(model: Any, prompts: Sequence[Prompt], ends: frozenset[int], shares: bool = False) -> list[list[int]]:
+    """Continue every prompt until one of ``ends`` or its ``max_tokens``; the end is not part of what is returned.
+
+    Args:
+        model: a causal language model of Transformers.
+        prompts: of like length, see :func:`batches`.
+        ends: ids that end an answer.
+        shares: whether the model's attention can be replaced by that of :mod:`lse_gym.envs.models.shared_prefix`.
+    """
+    device, shortest = model.device, min(len(p.ids) for p in prompts)
+    common = _common([p.ids for p in prompts], shortest - 1)
+    rows = torch.tensor([p.ids[common:shortest] for p in prompts], device=device)
+    if not common:
+        return _continue(model, prompts, ends, rows, shortest, None)
+    prefix = torch.tensor([prompts[0].ids[:common]], device=device)
+    cache = model(prefix, use_cache=True, logits_to_keep=1).past_key_values
+    if not shares or len(prompts) == 1:
+        cache.reorder_cache(torch.zeros(len(prompts), dtype=torch.long, device=device))
+        return _continue(model, prompts, ends, rows, shortest, cache)
+    share(cache, len(prompts))
+    with sharing(model, cache):
+        return _continue(model, prompts, ends, rows, shortest, cache)
+
+
+def _continue(
+    model: Any, prompts: Sequence[Prompt], ends: frozenset[int], rows: torch.Tensor, position: int, cache: Any
+) -> list[list[int]]:
+    """Read ``rows``, the first tokens of every prompt up to ``position`` that ``cache`` lacks, and go on from there."""
+    device = model.device
+    draws = [_uniforms(p) for p in prompts]
+    alive = list(range(len(prompts)))  # the prompt of each row
+    written: list[list[int]] = [[] for _ in prompts]
+    while True:
+        out = model(rows, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        cache, logits = out.past_key_values, out.logits[:, -1].float()
+        greedy, tokens, kept = logits.argmax(-1).tolist(), [], []
+        for row, i in enumerate(alive):
+            prompt = prompts[i]
+            if position < len(prompt.ids):
+                token = prompt.ids[position]
+            else:
+                token = greedy[row] if draws[i] is None else _sample(logits[row], prompt, draws[i][len(written[i])])
+                if token in ends:
+                    continue
+                written[i].append(token)
+                if len(written[i]) >= prompt.max_tokens:
+                    continue
+            tokens.append(token)
+            kept.append(row)
+        if not kept:
+            return written
+        if len(kept) < len(alive):
+            alive = [alive[row] for row in kept]
+            cache.reorder_cache(torch.tensor(kept, device=device))
+        rows = torch.tensor(tokens, device=device)[:, None]
+        position += 1
+
+
+def _common(ids: Sequence[list[int]], most: int) -> int:
+    """How many tokens all of ``ids`` begin with, at most ``most``."""
+    first, last = min(ids), max(ids)  # the extremes differ earliest
+    return next((i for i in range(most) if first[i] != last[i]), most)
+
+
+def _uniforms(prompt: Prompt) -> list[float] | None:
+    """One number in [0, 1) for every token, from the prompt's own seed, whatever the batch; None for greedy."""
+    if prompt.temperature == 0.0:
+        return None
+    return np.random.default_rng(prompt.seed).random(prompt.max_tokens).tolist()
+
+
+def _sample(logits: torch.Tensor, prompt: Prompt, uniform: float) -> int:
+    """The token at ``uniform`` of the cumulative distribution."""
+    cumulative = torch.softmax(logits.double() / prompt.temperature, -1).cumsum(-1)
+    return min(int(torch.searchsorted(cumulative, uniform * float(cumulative[-1]), right=True)), len(logits) - 1)

@@ -1,0 +1,204 @@
+"""``hf:ID-or-path``: any causal language model of Hugging Face Transformers, in this process."""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from lse_gym.envs.errors import ArgumentError, ContextLengthError, ProviderError, UnknownModelError
+from lse_gym.envs.extras import require
+from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.chat_api import environment_number
+
+MAX_BATCH = 64  # rows generated together
+MAX_HASHED_BYTES = 2**28  # larger weights are told apart by size and time
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+class HuggingFaceModel(TaskModel):
+    """A model of Transformers. Batches share the computation of what their prompts begin with.
+
+    Environment: ``LSE_GYM_DEVICE`` (default ``cuda`` where there is one, else ``cpu``), ``LSE_GYM_DTYPE`` (``auto``,
+    ``float32``, ``bfloat16`` or ``float16``; default ``float32`` on a CPU and ``auto`` elsewhere), ``LSE_GYM_BATCH``
+    (sequences generated together, default 64).
+
+    Args:
+        path: a folder, or the id of a repository on the hub, with ``@REVISION`` where a certain one is meant.
+        name: of the model, for messages and records; by default ``hf:`` and the path.
+
+    Raises:
+        MissingExtraError: torch or transformers is not installed.
+        UnknownModelError: there is no such model.
+    """
+
+    def __init__(self, path: str, name: str | None = None):
+        require("torch", "hf", "A model of Hugging Face")
+        require("transformers", "hf", "A model of Hugging Face")
+        self.path, self.name = path, name or f"hf:{path}"
+        self.batch = int(environment_number("LSE_GYM_BATCH", MAX_BATCH))
+        self.device = os.environ.get("LSE_GYM_DEVICE") or _default_device()
+        self.dtype = os.environ.get("LSE_GYM_DTYPE") or ("float32" if self.device == "cpu" else "auto")
+        if self.dtype not in DTYPES:
+            raise ArgumentError(f"LSE_GYM_DTYPE={self.dtype!r} is not one of {', '.join(DTYPES)}.")
+        digest = fingerprint(path) or getattr(self._tokenizer_and_config[1], "_commit_hash", None) or path
+        self.revision = f"{digest}-{self.dtype}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.name)
+
+    def _load(self, kind: str, **options: Any) -> Any:
+        import transformers
+
+        path, _, revision = self.path.partition("@") if not Path(self.path).is_dir() else (self.path, "", "")
+        options |= {"revision": revision} if revision else {}
+        try:
+            return getattr(transformers, kind).from_pretrained(path, **options)
+        except (OSError, ValueError, KeyError) as error:
+            raise UnknownModelError(
+                f"{self.name!r} cannot be loaded ({str(error).strip().splitlines()[0]}). Pass the folder of a model "
+                "saved by Transformers, or a hub id such as hf:Qwen/Qwen3-4B-Instruct-2507."
+            ) from error
+
+    @cached_property
+    def _tokenizer_and_config(self) -> tuple[Any, Any]:
+        return self._load("AutoTokenizer"), self._load("AutoConfig")
+
+    @cached_property
+    def model(self) -> Any:
+        """The model, loaded on first use."""
+        return self._load("AutoModelForCausalLM", dtype=self.dtype).to(self.device).eval()
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer."""
+        return self._tokenizer_and_config[0]
+
+    @cached_property
+    def _ends(self) -> frozenset[int]:
+        ends = self.model.generation_config.eos_token_id
+        listed = ends if isinstance(ends, list) else [ends]
+        return frozenset(end for end in (*listed, self.tokenizer.eos_token_id) if end is not None)
+
+    @cached_property
+    def _shares(self) -> bool:
+        from lse_gym.envs.models.shared_prefix import works
+
+        return works(self.model)
+
+    @cached_property
+    def _window(self) -> float:
+        config = self._tokenizer_and_config[1].get_text_config()
+        return getattr(config, "max_position_embeddings", None) or float("inf")
+
+    def prompt_ids(self, request: Request) -> list[int]:
+        """The token ids of a request, as the model's chat template has it; plain text where it has none."""
+        if not self.tokenizer.chat_template:
+            text = "\n\n".join(filter(None, (request.system, request.user, "")))
+            return self.tokenizer(text).input_ids
+        from jinja2 import TemplateError
+
+        try:
+            text = self._render(request.messages)
+        except TemplateError:  # a template without a system role
+            text = self._render([{"role": "user", "content": f"{request.system}\n\n{request.user}"}])
+        return self.tokenizer(text, add_special_tokens=False).input_ids
+
+    def _render(self, messages: Sequence[Any]) -> str:
+        return self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+
+    def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer the batch, prompts of one system message and of like length together.
+
+        Raises:
+            ContextLengthError: a prompt fills the model's window; nothing of the batch was answered.
+            ProviderError: the device has too little memory; the error holds what was answered.
+        """
+        from lse_gym.envs.models.generation import Prompt, batches
+
+        prompts: list[Prompt] = []
+        for r in requests:
+            ids = self.prompt_ids(r)
+            room = self._window - len(ids)
+            if room < 1:
+                raise ContextLengthError(
+                    f"a prompt has {len(ids)} tokens, the window of {self.name!r} {self._window:.0f}. "
+                    "Lower max_chars or feedback_size."
+                )
+            limit = int(min(r.max_tokens, room))
+            prompts.append(Prompt(ids, limit, r.temperature, (abs(r.seed), r.sample, int(r.seed < 0))))
+        answered: dict[int, Response] = {}
+        groups: dict[str, list[int]] = {}
+        for index, request in enumerate(requests):
+            groups.setdefault(request.system, []).append(index)
+        for group in groups.values():
+            for part in batches([prompts[i] for i in group], self.batch):
+                self._answer([group[i] for i in part], prompts, requests, answered)
+        return [answered[i] for i in range(len(requests))]
+
+    def _answer(
+        self, indices: list[int], prompts: list[Any], requests: Sequence[Request], answered: dict[int, Response]
+    ) -> None:
+        import torch
+
+        from lse_gym.envs.models.generation import generate
+
+        try:
+            written = generate(self.model, [prompts[i] for i in indices], self._ends, self._shares)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            if len(indices) == 1:
+                done = {requests[i]: response for i, response in answered.items()}
+                raise ProviderError(
+                    f"{self.name!r} does not fit into the memory of {self.device!r} ({error}). Pass a smaller model "
+                    "or dtype, or serve it and use openai:.",
+                    done,
+                ) from error
+            half = len(indices) // 2
+            self._answer(indices[:half], prompts, requests, answered)
+            self._answer(indices[half:], prompts, requests, answered)
+            return
+        texts = self.tokenizer.batch_decode(written, skip_special_tokens=True)
+        for i, ids, text in zip(indices, written, texts, strict=True):
+            answered[i] = Response(text, len(prompts[i].ids), len(ids))
+
+    def count_tokens(self, text: str) -> int:
+        """The tokens of ``text``, and as many as the chat template puts around a message."""
+        return len(self.tokenizer(text).input_ids) + self._frame
+
+    @cached_property
+    def _frame(self) -> int:
+        return len(self.prompt_ids(Request("x", "x")))
+
+    def logprob(self, request: Request, completion: str) -> float:
+        """Log-probability of ``completion`` after ``request``, in nats, without its end."""
+        import torch
+
+        prompt = self.prompt_ids(request)
+        ids = self.tokenizer(completion, add_special_tokens=False).input_ids
+        if not ids:
+            return 0.0
+        with torch.inference_mode():
+            out = self.model(torch.tensor([prompt + ids], device=self.model.device), logits_to_keep=len(ids) + 1)
+            scores = out.logits[0, :-1].float().log_softmax(-1)
+        return float(scores.gather(1, torch.tensor(ids, device=scores.device)[:, None]).sum())
+
+
+def fingerprint(path: str) -> str:
+    """A digest of the files in a folder; "" for a path that is none."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return ""
+    digest, files = blake2b(digest_size=8), sorted(f for f in folder.iterdir() if f.is_file())
+    small = sum(f.stat().st_size for f in files) <= MAX_HASHED_BYTES
+    for file in files:
+        told = file.read_bytes() if small else str((file.stat().st_size, file.stat().st_mtime_ns)).encode()
+        digest.update(file.name.encode() + b"\0" + told)
+    return digest.hexdigest()
+
+
+def _default_device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,109 @@
+"""``vllm:ID-or-path``: vLLM's engine in this process, one offline batch for every batch of requests."""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from lse_gym.envs.errors import ContextLengthError, UnknownModelError
+from lse_gym.envs.extras import require
+from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.chat_api import environment_number
+from lse_gym.envs.models.huggingface import fingerprint
+
+
+class VLLMModel(TaskModel):
+    """A model in vLLM with prefix caching: what prompts begin with is computed once, across batches too.
+
+    Environment: ``LSE_GYM_TENSOR_PARALLEL`` (GPUs that share the model, default 1), ``LSE_GYM_DTYPE`` (default
+    ``auto``), ``LSE_GYM_WINDOW`` (longest prompt and answer together, in tokens; default: what the model has).
+
+    Args:
+        path: a folder, or the id of a repository on the hub, with ``@REVISION`` where a certain one is meant.
+
+    Raises:
+        MissingExtraError: vLLM is not installed.
+    """
+
+    def __init__(self, path: str):
+        self._vllm = require("vllm", "vllm", "A model in vLLM")
+        self.path, self.name = path, f"vllm:{path}"
+        self.dtype = os.environ.get("LSE_GYM_DTYPE") or "auto"
+        self.parallel = int(environment_number("LSE_GYM_TENSOR_PARALLEL", 1))
+        self.revision = f"{fingerprint(path) or path}-{self.dtype}-vllm-{self._vllm.__version__}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path,)
+
+    @cached_property
+    def engine(self) -> Any:
+        """The engine, started on first use."""
+        path, _, revision = self.path.partition("@") if not os.path.isdir(self.path) else (self.path, "", "")
+        options: dict[str, Any] = {"revision": revision} if revision else {}
+        if os.environ.get("LSE_GYM_WINDOW"):
+            options["max_model_len"] = int(environment_number("LSE_GYM_WINDOW", 1))
+        try:
+            return self._vllm.LLM(
+                model=path,
+                dtype=self.dtype,
+                tensor_parallel_size=self.parallel,
+                enable_prefix_caching=True,
+                disable_log_stats=True,
+                seed=0,
+                **options,
+            )
+        except (OSError, ValueError) as error:
+            told = str(error).strip().splitlines() or [type(error).__name__]
+            raise UnknownModelError(f"vLLM cannot load {path!r} ({told[0]}). Pass a folder or a hub id.") from error
+
+    def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer the batch in one call of the engine.
+
+        Raises:
+            ContextLengthError: a prompt is longer than the window; nothing of the batch was answered.
+        """
+        sampling = [
+            self._vllm.SamplingParams(
+                max_tokens=r.max_tokens, temperature=r.temperature, seed=(r.seed * 1_000_003 + r.sample) % 2**63
+            )
+            for r in requests
+        ]
+        try:
+            outputs = self.engine.chat([r.messages for r in requests], sampling, use_tqdm=False)
+        except ValueError as error:
+            if not any(word in str(error) for word in ("max_model_len", "maximum model length", "context length")):
+                raise
+            raise ContextLengthError(
+                f"a prompt is too long for {self.name!r} ({error}). Lower max_chars or feedback_size."
+            ) from error
+        return [
+            Response(
+                output.outputs[0].text,
+                len(output.prompt_token_ids),
+                len(output.outputs[0].token_ids),
+                int(output.num_cached_tokens or 0),
+            )
+            for output in outputs
+        ]
+
+    def count_tokens(self, text: str) -> int:
+        """The tokens of ``text``, and as many as the chat template puts around a message."""
+        return len(self.engine.get_tokenizer()(text).input_ids) + self._frame
+
+    def _ids(self, request: Request) -> list[int]:
+        tokenizer = self.engine.get_tokenizer()
+        text = tokenizer.apply_chat_template(request.messages, add_generation_prompt=True, tokenize=False)
+        return tokenizer(text, add_special_tokens=False).input_ids
+
+    @cached_property
+    def _frame(self) -> int:
+        return len(self._ids(Request("x", "x")))
+
+    def logprob(self, request: Request, completion: str) -> float:
+        """Log-probability of ``completion`` after ``request``, in nats, without its end."""
+        prompt = self._ids(request)
+        ids = self.engine.get_tokenizer()(completion, add_special_tokens=False).input_ids
+        sampling = self._vllm.SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0)
+        (output,) = self.engine.generate([{"prompt_token_ids": prompt + ids}], sampling, use_tqdm=False)
+        told = output.prompt_logprobs[len(prompt) :]
+        return float(sum(options[token].logprob for token, options in zip(ids, told, strict=True)))

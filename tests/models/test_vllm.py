@@ -1,0 +1,107 @@
+"""The adapter of `vllm:`, with a stand-in for vLLM's module; the real engine was checked by hand, see the README."""
+
+import sys
+from copy import deepcopy
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from lse_gym.envs.errors import ContextLengthError, MissingExtraError, UnknownModelError
+from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.vllm import VLLMModel
+
+
+class Tokenizer:
+    def __call__(self, text, add_special_tokens=True):
+        return SimpleNamespace(input_ids=text.split())
+
+    def apply_chat_template(self, messages, add_generation_prompt, tokenize):
+        return " ".join(f"<{m['role']}> {m['content']}" for m in messages) + " <assistant>"
+
+
+class LLM:
+    def __init__(self, **options):
+        if options["model"] == "nowhere":
+            raise OSError("nowhere is not a local folder\nand more")
+        self.options, self.batches = options, []
+
+    def get_tokenizer(self):
+        return Tokenizer()
+
+    def chat(self, conversations, sampling, use_tqdm):
+        if any(len(c[-1]["content"]) > 100 for c in conversations):
+            raise ValueError("The decoder prompt is longer than the maximum model length of 100.")
+        self.batches.append((conversations, sampling))
+        return [
+            SimpleNamespace(
+                outputs=[SimpleNamespace(text=c[-1]["content"].upper(), token_ids=[1, 2])],
+                prompt_token_ids=[0] * 7,
+                num_cached_tokens=4 if i else None,
+            )
+            for i, c in enumerate(conversations)
+        ]
+
+    def generate(self, prompts, sampling, use_tqdm):
+        ids = prompts[0]["prompt_token_ids"]
+        return [SimpleNamespace(prompt_logprobs=[None, *({t: SimpleNamespace(logprob=-0.5)} for t in ids[1:])])]
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    module = ModuleType("vllm")
+    module.LLM, module.__version__ = LLM, "0.32.0"
+    module.SamplingParams = lambda **options: options
+    monkeypatch.setitem(sys.modules, "vllm", module)
+
+
+def test_a_batch_is_one_call_of_the_engine(engine):
+    model = VLLMModel("some/model")
+    requests = [Request("S", "one", 9, 0.0, 3, 1), Request("", "two", 8, 0.7, 4)]
+    answers = model.complete(requests)
+    assert [tuple(a) for a in answers] == [("ONE", 7, 2, 0), ("TWO", 7, 2, 4)]
+    ((conversations, sampling),) = model.engine.batches
+    assert conversations == [r.messages for r in requests]
+    assert sampling[0] == {"max_tokens": 9, "temperature": 0.0, "seed": 3_000_010}
+    assert sampling[1]["temperature"] == 0.7
+    assert model.engine.options["enable_prefix_caching"] is True
+
+
+def test_settings_reach_the_engine_and_the_revision(engine, monkeypatch):
+    monkeypatch.setenv("LSE_GYM_TENSOR_PARALLEL", "2")
+    monkeypatch.setenv("LSE_GYM_DTYPE", "bfloat16")
+    monkeypatch.setenv("LSE_GYM_WINDOW", "4096")
+    model = VLLMModel("some/model@abc")
+    options = model.engine.options
+    assert (options["model"], options["revision"]) == ("some/model", "abc")
+    assert (options["tensor_parallel_size"], options["dtype"], options["max_model_len"]) == (2, "bfloat16", 4096)
+    assert "bfloat16" in model.revision
+    assert "0.32.0" in model.revision
+
+
+def test_logprob_counts_the_completion_alone(engine):
+    assert VLLMModel("m").logprob(Request("S", "u"), "three words here") == -1.5
+
+
+def test_tokens_are_an_upper_bound(engine):
+    model = VLLMModel("m")
+    request = Request("some system text", "a question")
+    assert model.count_tokens(request.system) + model.count_tokens(request.user) >= len(model._ids(request))
+
+
+def test_errors_say_what_to_do(engine):
+    with pytest.raises(ContextLengthError, match="max_chars"):
+        VLLMModel("m").complete([Request("", "x" * 101)])
+    with pytest.raises(UnknownModelError, match=r"'nowhere' \(nowhere is not a local folder\)"):
+        VLLMModel("nowhere").complete([Request("", "x")])
+
+
+def test_without_vllm_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'lse-gym\[vllm\]'"):
+        VLLMModel("m")
+
+
+def test_it_pickles_by_name(engine):
+    model = VLLMModel("m")
+    model.complete([Request("", "x")])
+    assert deepcopy(model).name == "vllm:m"
