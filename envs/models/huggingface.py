@@ -35,7 +35,10 @@ class HuggingFaceModel(TaskModel):
 
     def __init__(self, path: str, name: str | None = None):
         require("torch", "hf", "A model of Hugging Face")
-        require("transformers", "hf", "A model of Hugging Face")
+        transformers = require("transformers", "hf", "A model of Hugging Face")
+        if "TRANSFORMERS_VERBOSITY" not in os.environ:  # its progress bars and advice would cut through ours
+            transformers.logging.set_verbosity_error()
+            transformers.logging.disable_progress_bar()
         self.path, self.name = path, name or f"hf:{path}"
         self.batch = int(environment_number("LSE_GYM_BATCH", MAX_BATCH))
         self.device = os.environ.get("LSE_GYM_DEVICE") or _default_device()
@@ -95,8 +98,7 @@ class HuggingFaceModel(TaskModel):
     def prompt_ids(self, request: Request) -> list[int]:
         """The token ids of a request, as the model's chat template has it; plain text where it has none."""
         if not self.tokenizer.chat_template:
-            text = "\n\n".join(filter(None, (request.system, request.user, "")))
-            return self.tokenizer(text).input_ids
+            return self.tokenizer("".join(f"{text}\n\n" for text in (request.system, request.user) if text)).input_ids
         from jinja2 import TemplateError
 
         try:

@@ -62,13 +62,13 @@ def _attend(
     rows, heads, tokens, width = query.shape
     own, common = key.shape[-2], prefix_keys.shape[-2]
     query = query * (scaling if scaling is not None else width**-0.5)
-    grouped = query.view(rows, len(prefix_keys), -1, width)  # rows, key heads, queries of a group by tokens, width
+    grouped = query.reshape(rows, len(prefix_keys), -1, width)  # rows, key heads, queries of a group by tokens, width
     flat = grouped.transpose(0, 1).reshape(len(prefix_keys), -1, width)
     to_prefix = (flat @ prefix_keys.transpose(1, 2)).view(len(prefix_keys), rows, -1, common).transpose(0, 1)
     to_own = grouped @ key.transpose(2, 3)
     if tokens > 1:
         later = torch.ones(tokens, own, dtype=torch.bool, device=query.device).triu(own - tokens + 1)
-        to_own = to_own.view(rows, heads, tokens, own).masked_fill(later, float("-inf")).view(to_own.shape)
+        to_own = to_own.view(rows, heads, tokens, own).masked_fill(later, float("-inf")).view_as(to_own)
     weights = torch.cat([to_prefix, to_own], -1).softmax(-1, dtype=torch.float32).to(value.dtype)
     flat = weights[..., :common].transpose(0, 1).reshape(len(prefix_keys), -1, common)
     out = (flat @ prefix_values).view(len(prefix_keys), rows, -1, width).transpose(0, 1)

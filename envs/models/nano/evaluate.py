@@ -12,43 +12,24 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
 from lse_gym.envs.domain import Split
-from lse_gym.envs.models.nano.packed import run
+from lse_gym.envs.models.generation import Prompt, batches, generate
 from lse_gym.envs.models.nano.tokenizer import chat_parts
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
 
 MAX_TOKENS = 256
 
 
-@torch.no_grad()
 def answer_all(
     model: Lfm2ForCausalLM, tokenizer: PreTrainedTokenizerFast, system: str, users: Sequence[str]
 ) -> list[str]:
-    """Greedy answers to questions that share a system message.
-
-    All turns advance together, a token at a time; a turn that is still being read takes its own next token.
-    """
-    prefix = tokenizer(chat_parts(system, "", "")[0], return_tensors="pt").input_ids
-    asked = tokenizer([chat_parts(system, user, "")[1] for user in users]).input_ids
-    cache = run(model, prefix)[1]
-    shortest = min(map(len, asked))
-    rows = torch.tensor([ids[:shortest] for ids in asked])
-    written: list[list[int]] = [[] for _ in users]
-    done = [False] * len(users)
-    position = prefix.shape[1]
-    for step in range(shortest, max(map(len, asked)) + MAX_TOKENS):
-        hidden, cache = run(model, rows, cache, position)
-        position += rows.shape[1]
-        best = model.lm_head(hidden[:, -1]).argmax(-1).tolist()
-        for i, ids in enumerate(asked):
-            if step < len(ids):
-                best[i] = ids[step]
-            elif not done[i]:
-                done[i] = best[i] == tokenizer.eos_token_id
-                written[i] += [] if done[i] else [best[i]]
-        if all(done):
-            break
-        rows = torch.tensor(best)[:, None]
-    return tokenizer.batch_decode(written)
+    """Greedy answers to questions that share a system message."""
+    asked = tokenizer(["".join(chat_parts(system, user, "")[:2]) for user in users]).input_ids
+    prompts = [Prompt(ids, MAX_TOKENS, 0.0, ()) for ids in asked]
+    written: dict[int, list[int]] = {}
+    for group in batches(prompts, len(prompts)):
+        answers = generate(model, [prompts[i] for i in group], frozenset([tokenizer.eos_token_id]), shares=True)
+        written |= dict(zip(group, answers, strict=True))
+    return tokenizer.batch_decode([written[i] for i in range(len(users))])
 
 
 def accuracy(

@@ -1,0 +1,247 @@
+"""`hf:` with small real architectures: batches give what one prompt at a time gives. Needs the extra `hf`."""
+
+import sys
+from copy import deepcopy
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from lse_gym.envs.errors import (  # noqa: E402
+    ArgumentError,
+    ContextLengthError,
+    MissingExtraError,
+    ProviderError,
+    UnknownModelError,
+)
+from lse_gym.envs.models import generation, huggingface, make_model  # noqa: E402
+from lse_gym.envs.models.base import Request  # noqa: E402
+from lse_gym.envs.models.huggingface import HuggingFaceModel  # noqa: E402
+from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
+from lse_gym.envs.models.nano.tokenizer import train_tokenizer  # noqa: E402
+from lse_gym.envs.models.nano.train import make_model as make_lfm2  # noqa: E402
+
+USERS = [
+    "Question: one?",
+    "Question: two, three?",
+    "Question: " + "many words " * 6,
+    "x",
+    "",
+    "Question: one!",
+]
+SYSTEM = "You answer questions about a database. " * 8
+
+
+def tiny(architecture, tokenizer):
+    common = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 1024,
+        "eos_token_id": tokenizer.eos_token_id,
+        "bos_token_id": None,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    if architecture == "lfm2":
+        return make_lfm2(tokenizer, width=64, layers=4)
+    if architecture == "gpt2":
+        own = {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 1024}
+        return transformers.GPT2LMHeadModel(
+            transformers.GPT2Config(vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, **own)
+        )
+    kind, options = {
+        "llama": ("Llama", {"num_key_value_heads": 2}),
+        "qwen3": ("Qwen3", {"num_key_value_heads": 2, "head_dim": 16}),
+        "mistral": ("Mistral", {"num_key_value_heads": 2, "sliding_window": 24}),
+    }[architecture]
+    config = getattr(transformers, f"{kind}Config")(**common, **options)
+    return getattr(transformers, f"{kind}ForCausalLM")(config)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    samples = [draw_sample((3, i), 4) for i in range(60)]
+    return train_tokenizer(text for s in samples for text in (s.system, *(t for turn in s.turns for t in turn)))
+
+
+@pytest.fixture(scope="module")
+def folders(tokenizer, tmp_path_factory):
+    made = {}
+
+    def folder(architecture):
+        if architecture not in made:
+            made[architecture] = tmp_path_factory.mktemp(architecture)
+            torch.manual_seed(0)
+            model = tiny(architecture, tokenizer)
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter.mul_(3)  # else an untrained model repeats a single token
+            model.save_pretrained(made[architecture])
+            tokenizer.save_pretrained(made[architecture])
+        return made[architecture]
+
+    return folder
+
+
+@pytest.fixture
+def model(folders):
+    return HuggingFaceModel(str(folders("lfm2")))
+
+
+def plain(model, request):
+    ids = torch.tensor([model.prompt_ids(request)])
+    with torch.inference_mode():
+        out = model.model.generate(ids, max_new_tokens=request.max_tokens, do_sample=False)
+    return model.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "shares"), [("lfm2", True), ("llama", True), ("qwen3", True), ("gpt2", True), ("mistral", False)]
+)
+def test_a_batch_gives_the_tokens_of_plain_generate(folders, architecture, shares):
+    model = HuggingFaceModel(str(folders(architecture)))
+    requests = [Request(system, user, 24) for system in (SYSTEM, "") for user in USERS]
+    expected = [plain(model, request) for request in requests]
+    assert len(set(expected)) > 4
+    assert [answer.text for answer in model.complete(requests)] == expected
+    assert model._shares is shares
+
+
+def test_counts_are_those_of_the_tokenizer(model):
+    requests = [Request(SYSTEM, user, tokens) for tokens, user in enumerate(USERS, 1)]
+    for request, answer in zip(requests, model.complete(requests), strict=True):
+        assert answer.prompt_tokens == len(model.prompt_ids(request))
+        assert 0 < answer.completion_tokens <= request.max_tokens
+
+
+def test_a_sample_depends_on_its_request_and_not_on_the_batch(model):
+    requests = [
+        Request(SYSTEM, user, 12, 1.0, seed, sample) for user in USERS[:3] for seed in (0, 7, -7) for sample in (0, 1)
+    ]
+    together = model.complete(requests)
+    assert [model.complete([request])[0] for request in requests] == together
+    assert model.complete(requests[::-1]) == together[::-1]
+    assert len({answer.text for answer in together}) == len(requests)
+
+
+def test_samples_follow_the_model(model):
+    request = Request(SYSTEM, "Q", 1, 0.7)
+    logits = model.model(torch.tensor([model.prompt_ids(request)])).logits[0, -1].detach()
+    expected = torch.softmax(logits.double() / 0.7, -1)
+    uniforms = torch.linspace(0, 1, 4001, dtype=torch.float64)[:-1]
+    prompt = generation.Prompt([], 1, 0.7, ())
+    drawn = torch.tensor([generation._sample(logits, prompt, float(u)) for u in uniforms])
+    found = torch.bincount(drawn, minlength=len(expected)) / len(uniforms)
+    assert float((found - expected).abs().max()) < 1e-3
+
+
+def test_logprob_is_the_sum_over_the_completion(model):
+    request, completion = Request(SYSTEM, "Question?"), "SELECT COUNT(*)"
+    prompt, ids = model.prompt_ids(request), model.tokenizer(completion).input_ids
+    scores = model.model(torch.tensor([prompt + ids])).logits[0].detach().log_softmax(-1)
+    expected = sum(float(scores[len(prompt) - 1 + i, token]) for i, token in enumerate(ids))
+    assert model.logprob(request, completion) == pytest.approx(expected, abs=1e-4)
+    assert model.logprob(request, "") == 0.0
+
+
+@given(system=st.text(max_size=60), user=st.text(max_size=60))
+def test_counted_tokens_are_an_upper_bound(shared_model, system, user):
+    bound = shared_model.count_tokens(system) + shared_model.count_tokens(user)
+    assert bound >= len(shared_model.prompt_ids(Request(system, user)))
+
+
+@pytest.fixture(scope="module")
+def shared_model(folders):
+    return HuggingFaceModel(str(folders("lfm2")))
+
+
+def test_prompts_of_like_length_are_batched():
+    lengths = [1, 500, 3, 2, 49, 50, 510, 51]
+    prompts = [generation.Prompt([0] * n, 1, 0.0, ()) for n in lengths]
+    groups = generation.batches(prompts, 3)
+    assert sorted(i for group in groups for i in group) == list(range(len(prompts)))
+    assert all(len(group) <= 3 for group in groups)
+    assert all(lengths[group[-1]] - lengths[group[0]] <= generation.MAX_SPREAD for group in groups)
+    flat = [lengths[i] for group in groups for i in group]
+    assert all(a <= b for a, b in pairwise(flat))
+
+
+def test_a_prompt_beyond_the_window_is_an_error_of_its_own(folders):
+    model = HuggingFaceModel(str(folders("llama")))
+    with pytest.raises(ContextLengthError, match=r"window of .* 1024"):
+        model.complete([Request("", "a"), Request("", "many words " * 2000)])
+    (answer,) = model.complete([Request("", "a " * 495, 4096)])
+    assert answer.prompt_tokens + answer.completion_tokens <= 1024
+
+
+def test_a_model_without_template_or_system_role_still_answers(folders):
+    model = HuggingFaceModel(str(folders("gpt2")))
+    model.tokenizer.chat_template = None
+    assert model.tokenizer.decode(model.prompt_ids(Request("S", "U"))) == "S\n\nU\n\n"
+    model.tokenizer.chat_template = (
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "[{{ m['content'] }}]{% endfor %}"
+    )
+    assert model.tokenizer.decode(model.prompt_ids(Request("S", "U"))) == "[S\n\nU]"
+
+
+def test_too_little_memory_halves_the_batch(model, monkeypatch):
+    requests = [Request(SYSTEM, user, 6) for user in USERS]
+    expected, sizes, real = model.complete(requests), [], generation.generate
+
+    def small(network, prompts, *rest):
+        sizes.append(len(prompts))
+        if len(prompts) > limit:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(network, prompts, *rest)
+
+    monkeypatch.setattr(generation, "generate", small)
+    limit = 2
+    assert model.complete(requests) == expected
+    assert max(sizes) == 6
+    limit = 0
+    with pytest.raises(ProviderError, match="does not fit into the memory"):
+        model.complete(requests)
+
+
+def test_the_revision_tells_weights_and_dtype_apart(folders, tmp_path, monkeypatch):
+    one = HuggingFaceModel(str(folders("lfm2"))).revision
+    assert one == HuggingFaceModel(str(folders("lfm2"))).revision != HuggingFaceModel(str(folders("llama"))).revision
+    monkeypatch.setenv("LSE_GYM_DTYPE", "bfloat16")
+    assert HuggingFaceModel(str(folders("lfm2"))).revision != one
+    monkeypatch.setattr(huggingface, "MAX_HASHED_BYTES", 0)
+    assert len(huggingface.fingerprint(str(folders("lfm2")))) == 16
+    monkeypatch.setenv("LSE_GYM_DTYPE", "int3")
+    with pytest.raises(ArgumentError, match="'int3' is not one of auto, float32"):
+        HuggingFaceModel(str(folders("lfm2")))
+
+
+def test_what_is_no_model_says_so(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    model = HuggingFaceModel(str(tmp_path))
+    with pytest.raises(UnknownModelError, match="saved by Transformers"):
+        model.complete([Request("", "x")])
+
+
+@pytest.mark.parametrize("module", ["torch", "transformers"])
+def test_without_it_the_extra_is_named(monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'lse-gym\[hf\]'"):
+        HuggingFaceModel("some/model")
+
+
+def test_it_is_copied_by_name_and_cached(folders, monkeypatch, tmp_path):
+    monkeypatch.setenv("LSE_GYM_RESPONSE_CACHE", str(tmp_path / "cache.sqlite"))
+    cached = make_model(f"hf:{folders('lfm2')}")
+    (answer,) = cached.complete([Request("", "x", 3)])
+    twin = deepcopy(cached.model)
+    assert twin.name == cached.name
+    assert twin.complete([Request("", "x", 3)]) == [answer]
+    monkeypatch.setattr(cached.model, "complete", None)
+    assert cached.complete([Request("", "x", 3)]) == [answer]
