@@ -19,7 +19,7 @@ from lse_gym.agents.files import write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
 from lse_gym.agents.tree import UCB_C, Node
-from lse_gym.envs.core import ContextEnv, Info
+from lse_gym.envs.core import TOLD, ContextEnv, Info
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
 from lse_gym.envs.evaluation import core_env, evaluate_context, paired_interval
 from lse_gym.envs.models import make_model
@@ -216,7 +216,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
     core, nodes = core_env(agent.require_env()), agent.tree.nodes
     if not nodes:
         raise ArgumentError(f"the budget does not pay for the first evaluation: {core.budget.caps}. Raise it.")
-    best, spent = agent.tree.best, core.budget.spent
+    best, spent, own = agent.tree.best, core.budget.spent, core.evaluator.metered.spent
     before, after = (evaluate_context(core, context) for context in (nodes[0]["context"], best["context"]))
     return {
         "env_id": config.env,
@@ -228,9 +228,9 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "rounds": len(nodes) - 1,
         "calls": spent.calls,
         "tokens": spent.tokens,
-        "task_model_calls": core.evaluator.metered.spent.calls,
-        "task_model_tokens": core.evaluator.metered.spent.tokens,
         "usd": spent.usd,
+        **{f"task_model_{name}": getattr(own, name) for name in TOLD},
+        **{f"editor_{name}": getattr(spent.minus(own), name) for name in TOLD},
         "seed_score": nodes[0]["performance"],
         "best_held_out_score": best["performance"],
         "best_round": best["round_idx"],

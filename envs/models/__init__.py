@@ -13,7 +13,7 @@ from lse_gym.envs.models.response_cache import CachedModel, cache_path
 MODELS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "reader": ("lse_gym.envs.models.reader", "Reader", ()),
     "writer": ("lse_gym.envs.models.writer", "Writer", ()),
-    "nano": ("lse_gym.envs.models.huggingface", "HuggingFaceModel", (str(Path(__file__).parent / "nano"), "nano")),
+    "nano": ("lse_gym.envs.models.huggingface", "HuggingFaceModel", (str(Path(__file__).parent / "nano" / "weights"), "nano")),
 }
 # prefix -> module and class, made with what follows the colon
 BACKENDS = {

@@ -163,7 +163,8 @@ class HuggingFaceModel(TaskModel):
             return
         texts = self.tokenizer.batch_decode(written, skip_special_tokens=True)
         for i, ids, text in zip(indices, written, texts, strict=True):
-            answered[i] = Response(text, len(prompts[i].ids), len(ids))
+            ended = len(ids) < prompts[i].max_tokens  # by an end token, which counts as servers count it
+            answered[i] = Response(text, len(prompts[i].ids), len(ids) + ended)
 
     def count_tokens(self, text: str) -> int:
         """The tokens of ``text``, and as many as the chat template puts around a message."""

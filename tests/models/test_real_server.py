@@ -1,0 +1,84 @@
+"""`nano` behind a real OpenAI-compatible server on loopback: an episode scores as it does in this process."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from copy import copy
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+if not all(find_spec(name) for name in ("torch", "transformers", "fastapi", "uvicorn")):
+    pytest.skip("needs transformers[serving]", allow_module_level=True)
+
+from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.models import MODELS, _load
+from lse_gym.envs.sql.procedural.family import ProceduralFamily
+
+NANO = MODELS["nano"][2][0]
+START_S = 120
+
+
+class Few(ProceduralFamily):
+    """Domains with a few questions each."""
+
+    def load(self, name):
+        domain = copy(super().load(name))
+        domain.splits = {split: questions[:6] for split, questions in domain.splits.items()}
+        return domain
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(Path(sys.executable).with_name("transformers")), "serve", NANO, "--device", "cpu"]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [*command, "--dtype", "float32", "--host", "127.0.0.1", "--port", str(port)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        )
+        try:
+            deadline = time.monotonic() + START_S
+            while True:
+                with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                    break
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.3)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def episode(model):
+    _load.cache_clear()  # the address is read when the model is made
+    env = ContextEnv(Few(), domain="clinic-1", task_model=model, feedback_size=3)
+    _, first = env.reset(seed=0)
+    oracle = env.family.load("clinic-1").oracle_context
+    feedback, *_, last = env.step(oracle)
+    return feedback["feedback"], [
+        {name: info[name] for name in ("held_out_score", "calls", "completion_tokens")} for info in (first, last)
+    ]
+
+
+def test_an_episode_through_a_server_is_the_one_in_this_process(server, monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENAI_BASE_URL", server)
+    monkeypatch.setenv("LSE_GYM_RESPONSE_CACHE", "off")
+    monkeypatch.setenv("LSE_GYM_CONCURRENCY", "4")
+    inside, through = episode("nano"), episode(f"openai:{NANO}")
+    assert inside[0] == through[0]
+    assert [info["held_out_score"] for info in inside[1]] == [info["held_out_score"] for info in through[1]]
+    assert [info["calls"] for info in inside[1]] == [info["calls"] for info in through[1]]
