@@ -9,11 +9,16 @@ from lse_gym.envs.models.base import TaskModel
 from lse_gym.envs.models.recorded import RecordedModel
 from lse_gym.envs.models.response_cache import CachedModel, cache_path
 
+NANO = str(Path(__file__).parent / "nano" / "weights")
 # name -> module, class and arguments; each module is imported on first use
 MODELS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "reader": ("lse_gym.envs.models.reader", "Reader", ()),
     "writer": ("lse_gym.envs.models.writer", "Writer", ()),
-    "nano": ("lse_gym.envs.models.huggingface", "HuggingFaceModel", (str(Path(__file__).parent / "nano" / "weights"), "nano")),
+    "nano": (
+        "lse_gym.envs.models.huggingface",
+        "HuggingFaceModel",
+        (NANO, "nano"),
+    ),
 }
 # prefix -> module and class, made with what follows the colon
 BACKENDS = {

@@ -4,7 +4,7 @@ Plugs into the attention interface of Transformers, so that it works for every m
 :func:`works` compares it with the model's own attention; models with anything special about theirs keep that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -81,18 +81,15 @@ AttentionInterface.register(NAME, _attend)
 
 def share(cache: Cache, rows: int) -> None:
     """Turn the cache of one prefix into one of ``rows`` rows that all begin with it."""
-    everyone = None
     for index, layer in enumerate(cache.layers):
         if type(layer) is DynamicLayer:
             cache.layers[index] = SharedPrefixLayer(layer.keys, layer.values)
         else:
-            if everyone is None:
-                everyone = torch.zeros(rows, dtype=torch.long)
-            layer.reorder_cache(everyone.to(layer.device))
+            layer.reorder_cache(torch.zeros(rows, dtype=torch.long, device=layer.device))
 
 
 @contextmanager
-def sharing(model: Any, cache: Cache) -> Iterator[None]:
+def sharing(model: Any, cache: Cache) -> Generator[None]:
     """The model attends to ``cache``, a result of :func:`share`, in this block."""
     config = model.config.get_text_config()
     before, token = config._attn_implementation, _active.set(cache)

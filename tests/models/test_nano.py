@@ -1,5 +1,6 @@
 """The transformer `nano`: tokenizer, packed pass and greedy decoding. Needs the extra `hf`."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +8,9 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from lse_gym.envs.models.nano import train as training  # noqa: E402
 from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
+from lse_gym.envs.models.nano.demonstrations import draw_demonstration  # noqa: E402
 from lse_gym.envs.models.nano.evaluate import answer_all  # noqa: E402
 from lse_gym.envs.models.nano.packed import run  # noqa: E402
 from lse_gym.envs.models.nano.tokenizer import chat_parts, train_tokenizer  # noqa: E402
@@ -60,3 +63,47 @@ def test_batched_answers_equal_generate(tokenizer, model):
         ids = tokenizer("".join(chat_parts(system, user, "")[:2]), return_tensors="pt").input_ids
         out = model.generate(ids, max_new_tokens=40, do_sample=False)[0, ids.shape[1] :]
         assert answer.startswith(tokenizer.decode(out[:20], skip_special_tokens=True)[:20])
+
+
+def test_the_template_of_an_editor_prompt_is_what_training_uses(tokenizer):
+    messages = [{"role": "user", "content": "B"}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    assert text == "".join(chat_parts("", "B", "")[:2])
+    shared, turns, targets = encode(draw_demonstration((4, 4)), tokenizer)
+    assert shared.shape[1] > turns.shape[1]
+    assert (targets >= 0).any()
+
+
+def test_repeated_sequences_repeat():
+    ids = training.repeated(np.random.default_rng(0), rows=8, length=80)
+    for row in ids.tolist():
+        assert any(row[period:] == row[:-period] for period in range(6, 40))
+
+
+@pytest.mark.long
+def test_interrupted_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+    for name, value in {"COPY_STEPS": 2, "WORLDS": 1, "TURNS": 2, "DEV": ("library-0",)}.items():
+        monkeypatch.setattr(training, name, value)
+    torch.set_num_threads(1)
+    training.train(tmp_path / "whole", seed=1, steps=6, minutes=1e9, evaluate_every=3)
+    monkeypatch.setattr(training, "save", stop_at_first_save := Stop(training.save))
+    with pytest.raises(KeyboardInterrupt):
+        training.train(tmp_path / "cut", seed=1, steps=6, minutes=1e9, evaluate_every=3)
+    monkeypatch.setattr(training, "save", stop_at_first_save.save)
+    training.train(tmp_path / "cut", seed=1, steps=6, minutes=1e9, evaluate_every=3)
+    whole, cut = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("whole", "cut"))
+    assert whole["step"] == cut["step"] == 6
+    assert all(torch.equal(a, b) for a, b in zip(whole["optimizer"][0], cut["optimizer"][0], strict=True))
+
+
+class Stop:
+    """Interrupts the training when it has saved at its end."""
+
+    def __init__(self, save):
+        self.save, self.times = save, 0
+
+    def __call__(self, *arguments):
+        self.save(*arguments)
+        self.times += 1
+        if self.times == 2:
+            raise KeyboardInterrupt

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from lse_gym.envs.editing import parse_edit, read_editor_prompt
 from lse_gym.envs.models.nano.data import draw_sample, draw_theme, keyed_rules, schema_of
+from lse_gym.envs.models.nano.demonstrations import draw_demonstration
 from lse_gym.envs.models.nano.lexicon import english, shipped, words_of
 from lse_gym.envs.sql.procedural.family import THEMES, ProceduralFamily
 from lse_gym.envs.sql.procedural.rules import oracle_rules
 from lse_gym.envs.sql.procedural.world import draw_world
-from lse_gym.envs.sql.prompt import frozen_part
+from lse_gym.envs.sql.prompt import CONTEXT_HEADER, extract_sql, frozen_part
 
 # What every invented business shares with the shipped ones: units and the small words of questions.
 SHARED = frozenset(
@@ -37,3 +39,36 @@ def test_schema_and_rules_are_those_of_the_family(number, name):
     world = draw_world(THEMES[name], np.random.default_rng(np.random.SeedSequence([number, 1])))
     assert domain.system("") == f"{frozen_part(schema_of(world))}### Instructions\n"
     assert list(keyed_rules(world).values()) == oracle_rules(world)
+
+
+def test_an_answer_quotes_lines_of_the_context_and_then_answers():
+    quoted = 0
+    for index in range(60):
+        sample = draw_sample((8, index))
+        context = sample.system.partition(CONTEXT_HEADER)[2]
+        for _, answer in sample.turns:
+            *thoughts, statement = answer.split("\n")
+            assert all(thought in context for thought in thoughts)
+            assert extract_sql(answer) == statement.removeprefix("<answer>").removesuffix("</answer>")
+            assert statement.startswith("<answer>SELECT ")
+            quoted += len(thoughts)
+    assert quoted > 600
+
+
+def test_demonstrations_are_edits_of_mixed_quality():
+    changed = removed = 0
+    for index in range(100):
+        (((prompt, answer),)) = draw_demonstration((9, index)).turns
+        task = read_editor_prompt(prompt)
+        assert task is not None
+        assert 1 <= task.report.count("\nQuestion: ") <= 10
+        if "<add>" not in answer:
+            continue
+        edit = parse_edit(answer, task.context)
+        assert edit is not None
+        gone = [line for line in task.context.split("\n") if line not in edit.split("\n")]
+        assert answer.count("<remove>") >= len(gone)
+        removed += len(gone)
+        changed += edit != task.context
+    assert changed > 60
+    assert removed > 5

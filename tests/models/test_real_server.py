@@ -18,10 +18,9 @@ if not all(find_spec(name) for name in ("torch", "transformers", "fastapi", "uvi
     pytest.skip("needs transformers[serving]", allow_module_level=True)
 
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.models import MODELS, _load
+from lse_gym.envs.models import NANO, _load
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
 
-NANO = MODELS["nano"][2][0]
 START_S = 120
 
 

@@ -1,0 +1,69 @@
+"""Edits in an editor's response: the whole context, or lines to add and to remove."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lse_gym.envs.editing import editor_prompt, parse_edit, read_editor_prompt
+
+SEED = "Answer with one statement."
+CONTEXT = f"{SEED}\n- a means b.\n- c means d."
+line = st.text(
+    st.characters(codec="utf-8", exclude_characters="<>\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), min_size=1
+)
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ("<prompt>\nA whole new context.\n</prompt>", "A whole new context."),
+        ("<add>- e means f.</add>", f"{CONTEXT}\n- e means f."),
+        ("Because.\n<add>- e means f.</add>\nand\n<add>\n- g.\n</add>", f"{CONTEXT}\n- e means f.\n- g."),
+        ("<add>- a means b.</add>", CONTEXT),
+        ("<add>- x.</add><add>- x.</add>", f"{CONTEXT}\n- x."),
+        ("<remove>- a means b.</remove>", f"{SEED}\n- c means d."),
+        (
+            "<remove>- a means b.</remove><add>- a means e.</add>",
+            f"{SEED}\n- c means d.\n- a means e.",
+        ),
+        ("<remove>- no such line.</remove>", CONTEXT),
+        ("<add></add>", CONTEXT),
+        ("<add>- x.</add><prompt>The whole wins over lines.</prompt>", "The whole wins over lines."),
+        ("No edit at all.", None),
+        ("<add>never closed", None),
+        ("<prompt>short</prompt>", None),
+        ("", None),
+    ],
+)
+def test_an_edit_is_read(response, expected):
+    assert parse_edit(response, CONTEXT) == expected
+
+
+def test_nothing_left_is_no_edit():
+    assert parse_edit("<remove>- a means b.</remove>", "- a means b.") is None
+
+
+@given(st.lists(line), st.lists(line, min_size=1))
+def test_adding_twice_is_adding_once(context, added):
+    response = "".join(f"<add>{text}</add>" for text in added)
+    once = parse_edit(response, "\n".join(["A first line.", *context]))
+    assert once is not None
+    assert parse_edit(response, once) == once
+    assert {text.strip() for text in added} - {""} <= {text.strip() for text in once.split("\n")}
+
+
+@given(st.lists(line), st.data())
+def test_what_was_added_can_be_removed(context, data):
+    start = "\n".join(["A first line.", *context])
+    fresh = data.draw(line.filter(lambda text: text.strip() and text.strip() not in map(str.strip, start.split("\n"))))
+    longer = parse_edit(f"<add>{fresh}</add>", start)
+    assert parse_edit(f"<remove>{fresh}</remove>", longer) == start
+
+
+@given(st.text())
+def test_any_response_is_read_without_error(response):
+    parse_edit(response, CONTEXT)
+
+
+def test_the_prompt_comes_apart_again():
+    assert read_editor_prompt(editor_prompt(CONTEXT, "a report", 123)) == (CONTEXT, "a report", 123)
