@@ -38,7 +38,7 @@ def batches(prompts: Sequence[Prompt], most: int) -> list[list[int]]:
 
 @torch.inference_mode()
 def generate(model: Any, prompts: Sequence[Prompt], ends: frozenset[int], shares: bool = False) -> list[list[int]]:
-    """Continue every prompt until one of ``ends`` or its ``max_tokens``; the end is not part of what is returned.
+    """Continue every prompt until one of ``ends``, which is part of what is returned, or its ``max_tokens``.
 
     Args:
         model: a causal language model of Transformers.
@@ -79,10 +79,8 @@ def _continue(
                 token = prompt.ids[position]
             else:
                 token = greedy[row] if draws[i] is None else _sample(logits[row], prompt, draws[i][len(written[i])])
-                if token in ends:
-                    continue
                 written[i].append(token)
-                if len(written[i]) >= prompt.max_tokens:
+                if token in ends or len(written[i]) >= prompt.max_tokens:
                     continue
             tokens.append(token)
             kept.append(row)

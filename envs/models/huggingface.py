@@ -1,16 +1,20 @@
 """``hf:ID-or-path``: any causal language model of Hugging Face Transformers, in this process."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lse_gym.envs.errors import ArgumentError, ContextLengthError, ProviderError, UnknownModelError
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.chat_api import environment_number
+
+if TYPE_CHECKING:
+    from lse_gym.envs.models.generation import Prompt
 
 MAX_BATCH = 64  # rows generated together
 MAX_HASHED_BYTES = 2**28  # larger weights are told apart by size and time
@@ -117,54 +121,74 @@ class HuggingFaceModel(TaskModel):
             ContextLengthError: a prompt fills the model's window; nothing of the batch was answered.
             ProviderError: the device has too little memory; the error holds what was answered.
         """
-        from lse_gym.envs.models.generation import Prompt, batches
+        import torch
 
-        prompts: list[Prompt] = []
-        for r in requests:
-            ids = self.prompt_ids(r)
-            room = self._window - len(ids)
-            if room < 1:
-                raise ContextLengthError(
-                    f"a prompt has {len(ids)} tokens, the window of {self.name!r} {self._window:.0f}. "
-                    "Lower max_chars or feedback_size."
-                )
-            limit = int(min(r.max_tokens, room))
-            prompts.append(Prompt(ids, limit, r.temperature, (abs(r.seed), r.sample, int(r.seed < 0))))
-        answered: dict[int, Response] = {}
-        groups: dict[str, list[int]] = {}
-        for index, request in enumerate(requests):
-            groups.setdefault(request.system, []).append(index)
+        prompts = [self._prompt(request) for request in requests]
+        written: dict[int, list[int]] = {}
+        failure: Exception | None = None
+        try:
+            self._write(requests, prompts, written)
+        except torch.OutOfMemoryError as error:
+            failure = error
+        answers = {i: Response(self.text(ids), len(prompts[i].ids), len(ids)) for i, ids in written.items()}
+        if failure is not None:
+            raise ProviderError(
+                f"{self.name!r} does not fit into the memory of {self.device!r} ({failure}). Pass a smaller model or "
+                "dtype, or serve it and use openai:.",
+                {requests[i]: answer for i, answer in answers.items()},
+            ) from failure
+        return [answers[i] for i in range(len(requests))]
+
+    def write(self, requests: Sequence[Request]) -> list[list[int]]:
+        """The token ids of the answers, each with the end token where it came to one: what a learner needs."""
+        written: dict[int, list[int]] = {}
+        self._write(requests, [self._prompt(request) for request in requests], written)
+        return [written[i] for i in range(len(requests))]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of an answer's token ids, without its end."""
+        return self.tokenizer.decode(ids[:-1] if ids and ids[-1] in self._ends else ids, skip_special_tokens=True)
+
+    def _prompt(self, request: Request) -> "Prompt":
+        from lse_gym.envs.models.generation import Prompt
+
+        ids = self.prompt_ids(request)
+        room = self._window - len(ids)
+        if room < 1:
+            raise ContextLengthError(
+                f"a prompt has {len(ids)} tokens, the window of {self.name!r} {self._window:.0f}. "
+                "Lower max_chars or feedback_size."
+            )
+        seed = (abs(request.seed), request.sample, int(request.seed < 0))
+        return Prompt(ids, int(min(request.max_tokens, room)), request.temperature, seed)
+
+    def _write(self, requests: Sequence[Request], prompts: Sequence["Prompt"], written: dict[int, list[int]]) -> None:
+        from lse_gym.envs.models.generation import batches
+
+        asked = Counter(request[:2] for request in requests)
+        groups: dict[tuple[str, str], list[int]] = {}
+        for index, request in enumerate(requests):  # samples of one prompt share all of it, others the system message
+            key = request[:2] if asked[request[:2]] > 1 else (request.system, "")
+            groups.setdefault(key, []).append(index)
         for group in groups.values():
             for part in batches([prompts[i] for i in group], self.batch):
-                self._answer([group[i] for i in part], prompts, requests, answered)
-        return [answered[i] for i in range(len(requests))]
+                self._write_part([group[i] for i in part], prompts, written)
 
-    def _answer(
-        self, indices: list[int], prompts: list[Any], requests: Sequence[Request], answered: dict[int, Response]
-    ) -> None:
+    def _write_part(self, indices: list[int], prompts: Sequence["Prompt"], written: dict[int, list[int]]) -> None:
         import torch
 
         from lse_gym.envs.models.generation import generate
 
         try:
-            written = generate(self.model, [prompts[i] for i in indices], self._ends, self._shares)
-        except torch.OutOfMemoryError as error:
+            rows = generate(self.model, [prompts[i] for i in indices], self._ends, self._shares)
+            written |= dict(zip(indices, rows, strict=True))
+        except torch.OutOfMemoryError:
             torch.cuda.empty_cache()
             if len(indices) == 1:
-                done = {requests[i]: response for i, response in answered.items()}
-                raise ProviderError(
-                    f"{self.name!r} does not fit into the memory of {self.device!r} ({error}). Pass a smaller model "
-                    "or dtype, or serve it and use openai:.",
-                    done,
-                ) from error
+                raise
             half = len(indices) // 2
-            self._answer(indices[:half], prompts, requests, answered)
-            self._answer(indices[half:], prompts, requests, answered)
-            return
-        texts = self.tokenizer.batch_decode(written, skip_special_tokens=True)
-        for i, ids, text in zip(indices, written, texts, strict=True):
-            ended = len(ids) < prompts[i].max_tokens  # by an end token, which counts as servers count it
-            answered[i] = Response(text, len(prompts[i].ids), len(ids) + ended)
+            self._write_part(indices[:half], prompts, written)
+            self._write_part(indices[half:], prompts, written)
 
     def count_tokens(self, text: str) -> int:
         """The tokens of ``text``, and as many as the chat template puts around a message."""

@@ -29,7 +29,7 @@ def answer_all(
     for group in batches(prompts, len(prompts)):
         answers = generate(model, [prompts[i] for i in group], frozenset([tokenizer.eos_token_id]), shares=True)
         written |= dict(zip(group, answers, strict=True))
-    return tokenizer.batch_decode([written[i] for i in range(len(users))])
+    return tokenizer.batch_decode([written[i] for i in range(len(users))], skip_special_tokens=True)
 
 
 def accuracy(
