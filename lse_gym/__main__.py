@@ -1,4 +1,4 @@
-"""The command line: ``lse-gym evolve | evaluate | envs | cache | doctor``."""
+"""The command line: ``lse-gym evolve | evaluate | archive | train | envs | cache | doctor``."""
 
 import json
 import sys
@@ -10,22 +10,28 @@ import gymnasium
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from lse_gym.agents import AGENTS
 from lse_gym.agents.live import Live
+from lse_gym.agents.lse.advantage import ADVANTAGES
+from lse_gym.agents.lse.settings import LearnerArgs
+from lse_gym.agents.lse.states import collect, read_states, select_states
 from lse_gym.agents.run import Config, evolve
 from lse_gym.envs.doctor import checks
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import LSEGymError, ProviderError
 from lse_gym.envs.evaluation import core_env, evaluate_context
-from lse_gym.envs.models import BACKENDS, MODELS
+from lse_gym.envs.extras import require
+from lse_gym.envs.models import BACKENDS, MODELS, NANO
+from lse_gym.envs.models.huggingface import HuggingFaceModel
 from lse_gym.envs.models.response_cache import cache_path, contents, prune
 from lse_gym.envs.registration import ENVS, describe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 out_console, err_console = Console(), Console(stderr=True)
-DEFAULT = Config()
+DEFAULT, TRAINING = Config(), LearnerArgs()
 MODEL_NAMES = ", ".join([*MODELS, *(f"{backend}:MODEL" for backend in BACKENDS)])
 
 Env = Annotated[str, typer.Option("--env", help=f"Environment id: {', '.join(ENVS)}.", rich_help_panel="What")]
@@ -179,6 +185,108 @@ def evaluate_command(
         out_console.print(
             f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n}, split {split}, {domain})"
         )
+
+
+@app.command("archive")
+def archive_command(
+    domains: Annotated[
+        str, typer.Option(help="Domains, comma-separated, or a group.", rich_help_panel="What")
+    ] = "train",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each domain.", rich_help_panel="What")] = 3,
+    env: Env = DEFAULT.env,
+    task_model: TaskModel = DEFAULT.task_model,
+    editor: Annotated[
+        str, typer.Option(help=f"Model that writes the edits: {MODEL_NAMES}.", rich_help_panel="Models")
+    ] = DEFAULT.editor,
+    rounds: Annotated[int, typer.Option(min=0, help="Edits of each run.", rich_help_panel="Search")] = DEFAULT.rounds,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.", rich_help_panel="Search")] = 1,
+    out: Annotated[Path, typer.Option(help="Directory to write.", rich_help_panel="Output")] = Path("archive"),
+) -> None:
+    """Collect evolution trees over many domains: the states that an editor is trained on. Going on is free."""
+    config = Config(env=env, task_model=task_model, editor=editor, rounds=rounds, domain=None)
+    wanted: Any = domains if "," not in domains else [name.strip() for name in domains.split(",")]
+    names = core_env(config.make_env()).family.select(wanted)
+    total, done = len(names) * seeds, count(1)
+
+    def tell(one: Config, summary: dict[str, Any]) -> None:
+        scores = f"held-out {summary['seed_score']:.3f} to {summary['best_held_out_score']:.3f}"
+        out_console.print(f"{next(done)}/{total}  {one.domain}, seed {one.seed}: {scores}", highlight=False)
+
+    try:
+        states = collect(config, names, range(seeds), out, workers=workers, on_run=tell)
+    except KeyboardInterrupt:
+        err_console.print("Interrupted. Every finished round is kept; the same command goes on.", highlight=False)
+        raise typer.Exit(130) from None
+    out_console.print(f"{len(states)} states in {out / 'states.jsonl'}", soft_wrap=True, highlight=False)
+
+
+@app.command("train")
+def train_command(
+    states: Annotated[Path, typer.Argument(help="File of states, as `lse-gym archive` writes it.")],
+    editor: Annotated[
+        str, typer.Option(help="Editor to train: nano or hf:ID-or-path.", rich_help_panel="Models")
+    ] = "nano",
+    task_model: TaskModel = DEFAULT.task_model,
+    env: Env = DEFAULT.env,
+    dev: Annotated[
+        str, typer.Option(help="Domains of the states to choose weights by, comma-separated.", rich_help_panel="What")
+    ] = "",
+    dev_size: Annotated[int, typer.Option(min=1, help="Dev states, at most.", rich_help_panel="What")] = 32,
+    min_potential: Annotated[
+        float, typer.Option(min=0, help="Least room for improvement of a state.", rich_help_panel="What")
+    ] = 0.0,
+    advantage: Annotated[
+        str, typer.Option(help=f"Advantage: {', '.join(ADVANTAGES)}.", rich_help_panel="Training")
+    ] = TRAINING.advantage,
+    steps: Annotated[int, typer.Option(min=1, help="Updates.", rich_help_panel="Training")] = TRAINING.steps,
+    states_per_step: Annotated[
+        int, typer.Option(min=1, help="States a step.", rich_help_panel="Training")
+    ] = TRAINING.states_per_step,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Edits of each state.", rich_help_panel="Training")
+    ] = TRAINING.samples,
+    lr: Annotated[float, typer.Option(min=0, help="Learning rate.", rich_help_panel="Training")] = TRAINING.lr,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, help="Longest answer of the editor.", rich_help_panel="Training")
+    ] = TRAINING.max_tokens,
+    dev_every: Annotated[
+        int, typer.Option(min=1, help="Steps between two measurements.", rich_help_panel="Training")
+    ] = TRAINING.dev_every,
+    patience: Annotated[
+        int, typer.Option(min=1, help="Measurements without improvement before the end.", rich_help_panel="Training")
+    ] = TRAINING.patience,
+    seed: Annotated[int, typer.Option(min=0, help="Seed.", rich_help_panel="Training")] = TRAINING.seed,
+    out: Annotated[Path, typer.Option(help="Directory to write.", rich_help_panel="Output")] = Path("training"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the training in --out.", rich_help_panel="Output")
+    ] = False,
+) -> None:
+    """Train an editor: the reward of an edit is the improvement that it causes (LSE)."""
+    given = {name: value for name, value in locals().items() if name in LearnerArgs.__dataclass_fields__}
+    held_back = [name.strip() for name in dev.split(",") if name.strip()]
+    everything = read_states(states)
+    dev_states = select_states([s for s in everything if s.domain in held_back], order="random", seed=seed)[:dev_size]
+    chosen = select_states([s for s in everything if s.domain not in held_back], min_potential=min_potential)
+    core = core_env(Config(env=env, task_model=task_model, domain=None).make_env())
+    require("torch", "hf", "Training")
+    from lse_gym.agents.lse.learner import Learner
+
+    model = HuggingFaceModel(NANO, "nano") if editor == "nano" else HuggingFaceModel(editor.removeprefix("hf:"))
+    learner = Learner(model, core, chosen, dev_states, out, LearnerArgs(**given), resume=resume)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err_console) as progress:
+        task = progress.add_task("training", total=steps, completed=learner.step_number)
+
+        def tell(row: dict[str, float]) -> None:
+            told = "  ".join(f"{name} {row[name]:.3f}" for name in ("improvement", "dev_improvement") if name in row)
+            progress.update(task, completed=int(row["step"]) + 1, description=told)
+
+        try:
+            best = learner.learn(tell)
+        except KeyboardInterrupt:
+            err_console.print("Interrupted. Go on with the same command and --resume.", highlight=False)
+            raise typer.Exit(130) from None
+    out_console.print(f"The editor is in {best}: --editor hf:{best}", soft_wrap=True, highlight=False)
 
 
 @app.command("envs")

@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -149,3 +150,31 @@ def test_real_questions(tmp_path):
     assert summary["domain"] == "geography"
     assert summary["best_context_chars"] <= 8000
     assert summary["test_score_best"] >= summary["test_score_seed"] + 0.25
+
+
+def test_archive_and_train_say_what_is_missing(tmp_path):
+    done = run("archive", "--domains", "library-0,shop-0", "--seeds", 1, "--rounds", 1, "--out", "a", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2/2  shop-0, seed 0: held-out" in done.stdout
+    assert "4 states in a/states.jsonl" in done.stdout
+    done = run("archive", "--domains", "library-0,shops-0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Did you mean 'shop-0'?" in done.stderr
+    done = run("train", "a/runs", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "`lse-gym archive` writes one" in done.stderr
+
+
+@pytest.mark.skipif(find_spec("transformers") is None, reason="needs the extra hf")
+def test_an_editor_is_trained_and_evolves(tmp_path):
+    environment = {"LSE_GYM_RESPONSE_CACHE": "off", "OMP_NUM_THREADS": "1"}
+    run("archive", "--domains", "library-0,shop-0", "--seeds", 1, "--rounds", 1, "--out", "a", cwd=tmp_path)
+    options = ("--dev", "shop-0", "--states-per-step", 1, "--samples", 2, "--max-tokens", 120, "--out", "t")
+    done = run("train", "a/states.jsonl", "--steps", 1, *options, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "--editor hf:t/best" in done.stdout
+    done = run("train", "a/states.jsonl", "--steps", 1, *options, cwd=tmp_path, env=environment)
+    assert done.returncode == 2
+    assert "holds this training already" in done.stderr
+    done = run("evolve", "--editor", "hf:t/best", "--rounds", 1, "--out", "r", cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr

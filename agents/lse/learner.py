@@ -1,0 +1,244 @@
+"""Train an editor with reinforcement learning: the reward of a context edit is the improvement that it causes.
+
+The single-step objective of LSE (arXiv 2603.18620): a state is a visited context with its report, the action is the
+editor's answer, the reward the held-out score after the edit minus the one before. Nothing is bootstrapped.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lse_gym.agents.files import write_text
+from lse_gym.agents.lse.advantage import ADVANTAGES, advantages
+from lse_gym.agents.lse.settings import LearnerArgs
+from lse_gym.agents.lse.states import State
+from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.editing import editor_prompt, parse_edit
+from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
+from lse_gym.envs.evaluator import drive
+from lse_gym.envs.extras import require
+from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.huggingface import HuggingFaceModel
+from lse_gym.envs.text import clean
+
+Metrics = dict[str, float]
+
+
+class Learner:
+    """Trains an editor on states of an env's domains and keeps in ``out`` the weights that did best on the dev states.
+
+    ``out`` holds ``config.json``, ``metrics.jsonl``, ``checkpoint.pt`` (resume continues to the identical result, on
+    the same machine) and ``best``, a model for ``hf:``.
+
+    Args:
+        editor: the editor to train; its weights change.
+        env: the env whose task model, domains and limits hold; its budget is not touched.
+        states: what to train on.
+        dev_states: of other domains, to choose the checkpoint by; may be empty.
+        out: the directory to write.
+        args: the settings.
+        resume: continue the training that is there.
+    """
+
+    def __init__(
+        self,
+        editor: HuggingFaceModel,
+        env: ContextEnv,
+        states: Sequence[State],
+        dev_states: Sequence[State],
+        out: str | os.PathLike[str],
+        args: LearnerArgs | None = None,
+        *,
+        resume: bool = False,
+    ):
+        torch = require("torch", "hf", "Training")
+        self.editor, self.env, self.states, self.dev_states = editor, env, [*states], [*dev_states]
+        self.args, self.out = args or LearnerArgs(), Path(out)
+        if self.args.advantage not in ADVANTAGES:
+            raise unknown("advantage", self.args.advantage, ADVANTAGES)
+        if self.args.advantage == "grpo" and self.args.samples < 2:
+            raise ArgumentError("advantage='grpo' compares the edits of one state. Pass samples >= 2.")
+        if not self.states:
+            raise ArgumentError("there are no states to train on. Collect some with `lse-gym archive`.")
+        editor.model.float()
+        self._optimizer = torch.optim.AdamW(
+            editor.model.parameters(), lr=self.args.lr, betas=(0.9, 0.999), weight_decay=self.args.weight_decay
+        )
+        self.step_number, self.best_dev, self.stale = 0, -np.inf, 0
+        self._claim(resume)
+
+    def _claim(self, resume: bool) -> None:
+        import torch
+
+        facts = {"editor": self.editor.name, "task_model": self.env.model.name, **asdict(self.args)}
+        config, checkpoint = self.out / "config.json", self.out / "checkpoint.pt"
+        if config.exists():
+            there = json.loads(config.read_text(encoding="utf-8"))
+            if not resume or there != facts:
+                what = "another training" if there != facts else "this training already"
+                raise RunDirectoryError(
+                    f"{str(self.out)!r} holds {what}. Pass another directory, or resume=True with the same settings."
+                )
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_text(config, json.dumps(facts, indent=1) + "\n")
+        if checkpoint.exists():
+            kept = torch.load(checkpoint, weights_only=True, map_location=self.editor.model.device)
+            self.editor.model.load_state_dict(kept["model"])
+            self._optimizer.load_state_dict(kept["optimizer"])
+            self.step_number, self.best_dev, self.stale = kept["step"], kept["best_dev"], kept["stale"]
+            self._cut_metrics()
+
+    def _cut_metrics(self) -> None:
+        """Drop rows of steps after the checkpoint: they come again."""
+        path = self.out / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] < self.step_number]
+        write_text(path, "".join(kept))
+
+    def learn(self, on_step: Callable[[Metrics], None] | None = None) -> Path:
+        """Train until the steps are done or the dev states stop improving; returns the folder of the best weights."""
+        while self.step_number < self.args.steps and self.stale < self.args.patience:
+            began = time.monotonic()
+            row: Metrics = {"step": self.step_number}
+            if self.step_number % self.args.dev_every == 0:
+                row |= self._measure_dev()
+            row |= self._update(self._batch(self.step_number))
+            row["seconds"] = round(time.monotonic() - began, 2)
+            with (self.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            self.step_number += 1
+            self._save()
+            if on_step:
+                on_step(row)
+        self._measure_dev()
+        return self.out / "best"
+
+    def _batch(self, step: int) -> list[State]:
+        """The states of a step: epochs in a new random order each, cut into batches that may span two of them."""
+        size, n = self.args.states_per_step, len(self.states)
+        positions = range(step * size, (step + 1) * size)
+        orders = {
+            epoch: np.random.default_rng((self.args.seed, epoch)).permutation(n)
+            for epoch in {p // n for p in positions}
+        }
+        return [self.states[int(orders[p // n][p % n])] for p in positions]
+
+    def request(self, state: State, sample: int, seed: int, temperature: float) -> Request:
+        """The editor's prompt for a state."""
+        prompt = editor_prompt(state.context, state.feedback, self.env.max_chars)
+        return Request("", prompt, self.args.max_tokens, temperature, seed, sample)
+
+    def scores_after(self, states: Sequence[State], answers: Sequence[str]) -> np.ndarray:
+        """Held-out scores after the edits in ``answers``, in one batch; NaN where there is no edit."""
+        edits = [parse_edit(answer, state.context) for state, answer in zip(states, answers, strict=True)]
+        wanted = {
+            (state.domain, clean(edit, self.env.max_chars)[0]): None
+            for state, edit in zip(states, edits, strict=True)
+            if edit is not None
+        }
+        tasks = []
+        for name, context in wanted:
+            domain = self.env.family.load(name)
+            tasks.append(self.env.evaluator.evaluate(domain, context, domain.splits["held_out"]))
+        found = {key: float(e.scores.mean()) for key, e in zip(wanted, drive(tasks, self.env.model), strict=True)}
+        return np.array(
+            [
+                np.nan if edit is None else found[state.domain, clean(edit, self.env.max_chars)[0]]
+                for state, edit in zip(states, edits, strict=True)
+            ]
+        )
+
+    def _update(self, batch: Sequence[State]) -> Metrics:
+        import torch
+
+        seed = self.args.seed * 1_000_003 + self.step_number
+        each = [state for state in batch for _ in range(self.args.samples)]
+        requests = [
+            self.request(state, sample, seed * len(batch) + index, self.args.temperature)
+            for index, state in enumerate(batch)
+            for sample in range(self.args.samples)
+        ]
+        written = self.editor.write(requests)
+        after = self.scores_after(each, [self.editor.text(ids) for ids in written]).reshape(len(batch), -1)
+        before = np.array([state.performance for state in batch])
+        values = advantages(self.args.advantage, before, after)
+        tokens = sum(map(len, written))
+        old: dict[int, Any] = {}
+        norm = 0.0
+        for _ in range(self.args.updates):
+            for index in range(len(batch)):
+                rows = written[index * self.args.samples : (index + 1) * self.args.samples]
+                prompt = self.editor.prompt_ids(requests[index * self.args.samples])
+                logprobs, mask = self._logprobs(prompt, rows)
+                reference = old.setdefault(index, logprobs.detach())
+                advantage = torch.tensor(values[index], dtype=logprobs.dtype, device=logprobs.device)[:, None]
+                (self._loss(logprobs, reference, advantage)[mask].sum() / tokens).backward()
+            parameters = self.editor.model.parameters()
+            norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.args.max_grad_norm))
+            self._optimizer.step()
+            self._optimizer.zero_grad(set_to_none=True)
+        return {
+            "improvement": float(np.nanmean(after - before[:, None])) if not np.isnan(after).all() else 0.0,
+            "score": float(np.nanmean(after)) if not np.isnan(after).all() else 0.0,
+            "invalid": float(np.isnan(after).mean()),
+            "tokens": tokens / len(written),
+            "grad_norm": norm,
+        }
+
+    def _logprobs(self, prompt: list[int], rows: Sequence[list[int]]) -> tuple[Any, Any]:
+        """Log-probabilities of the rows' tokens after the prompt, (rows, tokens), and which of them are real."""
+        import torch
+
+        longest, device = max(map(len, rows)), self.editor.model.device
+        ids = torch.zeros(len(rows), len(prompt) + longest, dtype=torch.long)
+        mask = torch.zeros(len(rows), longest, dtype=torch.bool)
+        for i, row in enumerate(rows):
+            ids[i, : len(prompt) + len(row)] = torch.tensor(prompt + row)
+            mask[i, : len(row)] = True
+        logits = self.editor.model(ids.to(device), logits_to_keep=longest + 1).logits[:, :-1].float()
+        chosen = ids[:, len(prompt) :].to(device)[..., None]
+        return logits.log_softmax(-1).gather(-1, chosen)[..., 0], mask.to(device)
+
+    def _loss(self, logprobs: Any, old: Any, advantage: Any) -> Any:
+        """The clipped policy loss of every token, with the dual clip of bad edits."""
+        ratio = (logprobs - old).exp()
+        clipped = ratio.clamp(1 - self.args.clip, 1 + self.args.clip)
+        loss = -(advantage * ratio).minimum(advantage * clipped)
+        bound = -advantage * self.args.dual_clip
+        return loss.where(advantage >= 0, loss.minimum(bound))
+
+    def _measure_dev(self) -> Metrics:
+        """The mean improvement of greedy edits on the dev states; keeps the weights where it is the best so far."""
+        if not self.dev_states:
+            self._keep_best()
+            return {}
+        answers = [
+            self.editor.text(ids) for ids in self.editor.write([self.request(s, 0, 0, 0.0) for s in self.dev_states])
+        ]
+        after = self.scores_after(self.dev_states, answers)
+        before = np.array([state.performance for state in self.dev_states])
+        improvement = float(np.where(np.isnan(after), 0.0, after - before).mean())
+        self.stale += 1
+        if improvement > self.best_dev:
+            self.best_dev, self.stale = improvement, 0
+            self._keep_best()
+        return {"dev_improvement": improvement, "dev_invalid": float(np.isnan(after).mean())}
+
+    def _keep_best(self) -> None:
+        self.editor.model.save_pretrained(self.out / "best")
+        self.editor.tokenizer.save_pretrained(self.out / "best")
+
+    def _save(self) -> None:
+        import torch
+
+        state = {"model": self.editor.model.state_dict(), "optimizer": self._optimizer.state_dict()}
+        numbers = {"step": self.step_number, "best_dev": self.best_dev, "stale": self.stale}
+        temporary = self.out / ".checkpoint.tmp"
+        torch.save(state | numbers, temporary)
+        os.replace(temporary, self.out / "checkpoint.pt")

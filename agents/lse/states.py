@@ -1,0 +1,156 @@
+"""States to train on: every context that evolution runs have visited (LSE, arXiv 2603.18620, appendix A).
+
+A file of states is an archive as well: envs start from it with ``start=``.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from math import isfinite
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from lse_gym.agents.files import write_text
+from lse_gym.agents.run import Config, evolve
+from lse_gym.envs.errors import ArgumentError, DataError, unknown
+
+StateOrder = Literal["potential", "random", "reverse_potential"]
+STATE_ORDERS: tuple[StateOrder, ...] = ("potential", "random", "reverse_potential")
+
+
+class State(NamedTuple):
+    """A context with what an editor is shown of it.
+
+    ``performance`` is its held-out score in [0, 1]; ``potential`` how far the best context of its run is ahead of it.
+    """
+
+    domain: str
+    context: str
+    performance: float
+    feedback: str
+    potential: float
+
+
+def states_of(folder: str | os.PathLike[str]) -> list[State]:
+    """The states of one run directory, in the order they were visited.
+
+    Raises:
+        DataError: it is not the directory of a finished run.
+    """
+    folder = Path(folder)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        nodes = json.loads((folder / "tree.json").read_text(encoding="utf-8"))["nodes"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{str(folder)!r} is not the directory of a finished run: {error}.") from None
+    nodes = [node for node in nodes if isfinite(node["performance"])]
+    best = max((node["performance"] for node in nodes), default=0.0)
+    return [
+        State(config["domain"], n["context"], n["performance"], n["feedback"], best - n["performance"]) for n in nodes
+    ]
+
+
+def select_states(
+    states: Sequence[State], *, min_potential: float = 0.0, order: StateOrder = "potential", seed: int = 0
+) -> list[State]:
+    """Drop states without room for improvement and those that read alike, and order the rest.
+
+    Args:
+        states: of any number of runs.
+        min_potential: least potential that is kept (released code: 0.0).
+        order: "potential" (most first, the released code's default), "random" or "reverse_potential".
+        seed: of the random order.
+    """
+    if order not in STATE_ORDERS:
+        raise unknown("order of states", order, STATE_ORDERS)
+    alike = {(s.domain, s.context, s.feedback): s for s in reversed(states) if s.potential >= min_potential}
+    kept = [*reversed(alike.values())]
+    if order == "random":
+        return [kept[int(i)] for i in np.random.default_rng(seed).permutation(len(kept))]
+    return sorted(kept, key=lambda s: s.potential, reverse=order == "potential")
+
+
+def collect(
+    config: Config,
+    domains: Sequence[str],
+    seeds: Sequence[int],
+    out: str | os.PathLike[str],
+    *,
+    workers: int = 1,
+    on_run: Callable[[Config, dict[str, Any]], None] | None = None,
+) -> list[State]:
+    """Evolve every domain with every seed, side by side, and write ``out/states.jsonl``; returns the states.
+
+    Each run has a directory of its own under ``out/runs``. What is there already is not done again, so an interrupted
+    collection goes on where it stopped.
+
+    Args:
+        config: the run; domain and seed are replaced.
+        domains: names of domains.
+        seeds: seeds of the search.
+        out: the directory to write.
+        workers: processes, >= 1.
+        on_run: called with the configuration and the summary of every run as it ends.
+    """
+    if workers < 1:
+        raise ArgumentError(f"workers={workers} is not an int >= 1. Pass e.g. workers=2.")
+    out = Path(out)
+    configs = [replace(config, domain=domain, seed=seed) for domain in domains for seed in seeds]
+    folders = [out / "runs" / f"{one.domain}-{one.seed}" for one in configs]
+    for one in configs[:1]:
+        one.make_agent(one.make_env())  # a wrong argument is told once, and here
+    if workers == 1:
+        for one, folder in zip(configs, folders, strict=True):
+            summary = evolve(one, folder, resume=True)
+            if on_run:
+                on_run(one, summary)
+    else:
+        threads = str(max(1, (os.cpu_count() or 1) // workers))
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _limit_threads, (threads,))
+        with pool:
+            jobs = {
+                pool.submit(evolve, one, folder, resume=True): one for one, folder in zip(configs, folders, strict=True)
+            }
+            try:
+                for job in as_completed(jobs):
+                    summary = job.result()
+                    if on_run:
+                        on_run(jobs[job], summary)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    states = [state for folder in folders for state in states_of(folder)]
+    write_states(out / "states.jsonl", states)
+    return states
+
+
+def _limit_threads(threads: str) -> None:
+    os.environ["OMP_NUM_THREADS"] = threads  # read when torch is imported
+
+
+def write_states(path: str | os.PathLike[str], states: Sequence[State]) -> None:
+    """Write states as JSON lines."""
+    write_text(path, "".join(json.dumps(state._asdict()) + "\n" for state in states))
+
+
+def read_states(path: str | os.PathLike[str]) -> list[State]:
+    """Read what :func:`write_states` wrote.
+
+    Raises:
+        DataError: the file cannot be read, or a line is no state.
+    """
+    try:
+        rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").split("\n") if line.strip()]
+        states = [State(**row) for row in rows]
+        if not all(isinstance(s.context, str) and isfinite(s.performance) for s in states):
+            raise ValueError("a context that is no text, or a score that is no number")
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{os.fspath(path)!r} is no file of states: {error}. `lse-gym archive` writes one.") from None
+    if not states:
+        raise DataError(f"{os.fspath(path)!r} holds no states.")
+    return states

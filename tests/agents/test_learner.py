@@ -1,0 +1,189 @@
+"""The learner: its rewards are the env's, its gradient that of the formula, its policy gets better. Needs `hf`."""
+
+import json
+import math
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lse_gym.agents.lse.advantage import ADVANTAGES, advantages
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from lse_gym.agents.lse.learner import Learner  # noqa: E402
+from lse_gym.agents.lse.settings import LearnerArgs  # noqa: E402
+from lse_gym.agents.lse.states import State  # noqa: E402
+from lse_gym.envs.errors import ArgumentError, RunDirectoryError, UnknownNameError  # noqa: E402
+from lse_gym.envs.models.huggingface import HuggingFaceModel  # noqa: E402
+from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
+from lse_gym.envs.models.nano.tokenizer import train_tokenizer  # noqa: E402
+from lse_gym.envs.models.nano.train import make_model  # noqa: E402
+
+STATES = [State("library-0", f"Context {i}.", 0.2, f"report {i}", 0.3) for i in range(5)]
+SMALL = {"steps": 3, "states_per_step": 2, "samples": 3, "max_tokens": 6, "lr": 1e-2, "dev_every": 2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    samples = [draw_sample((3, i), 4) for i in range(30)]
+    tokenizer = train_tokenizer(text for s in samples for text in (s.system, *(t for turn in s.turns for t in turn)))
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("editor")
+    make_model(tokenizer, width=32, layers=2).save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def env():
+    return gym.make("LSE/TextToSQL-v0", domain=["library-0", "shop-0"]).unwrapped
+
+
+class Bandit(Learner):
+    """Rewards long answers, up to 60 characters."""
+
+    def scores_after(self, states, answers):
+        return np.array([min(1.0, len(text) / 60) for text in answers])
+
+
+def make(folder, env, out, kind=Bandit, dev=(), resume=False, **args):
+    return kind(HuggingFaceModel(folder), env, STATES, dev, out, LearnerArgs(**SMALL | args), resume=resume)
+
+
+@pytest.mark.parametrize("advantage", ADVANTAGES)
+def test_the_policy_gets_better(folder, env, tmp_path, advantage):
+    learner = make(folder, env, tmp_path, steps=40, samples=8, advantage=advantage, lr=2e-2)
+    rows = []
+    learner.learn(rows.append)
+    first, last = (np.mean([row["score"] for row in part]) for part in (rows[:3], rows[-3:]))
+    assert last > first + 0.1
+    assert HuggingFaceModel(str(tmp_path / "best")).complete([]) == []
+
+
+def read(path):
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def test_an_interrupted_training_goes_on_to_the_same_weights(folder, env, tmp_path):
+    whole = make(folder, env, tmp_path / "whole", steps=4, dev=STATES[:2])
+    whole.learn()
+    cut = make(folder, env, tmp_path / "cut", steps=4, dev=STATES[:2])
+
+    def stop(row):
+        if row["step"] == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut.learn(stop)
+    with (tmp_path / "cut" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 2, "score": 0.0}\n{"st')  # a row whose checkpoint a kill has cost
+    again = make(folder, env, tmp_path / "cut", steps=4, dev=STATES[:2], resume=True)
+    again.learn()
+    pairs = zip(whole.editor.model.parameters(), again.editor.model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    rows = [read(tmp_path / name / "metrics.jsonl") for name in ("whole", "cut")]
+    assert rows[0] == rows[1]
+    assert [row["step"] for row in rows[0]] == [0, 1, 2, 3]
+    assert "dev_improvement" in rows[0][0]
+
+
+def test_a_directory_is_not_overwritten(folder, env, tmp_path):
+    make(folder, env, tmp_path)
+    with pytest.raises(RunDirectoryError, match="this training already"):
+        make(folder, env, tmp_path)
+    with pytest.raises(RunDirectoryError, match="another training"):
+        make(folder, env, tmp_path, lr=1.0, resume=True)
+
+
+def test_training_stops_when_the_dev_states_do_not_improve(folder, env, tmp_path):
+    class Flat(Bandit):
+        def scores_after(self, states, answers):
+            return np.full(len(answers), 0.5)
+
+    learner = make(folder, env, tmp_path, Flat, dev=STATES[:1], steps=50, dev_every=1, patience=2)
+    learner.learn()
+    assert learner.step_number == 3
+
+
+def test_rewards_are_those_of_the_env(folder, env, tmp_path):
+    learner = make(folder, env, tmp_path, Learner)
+    single = gym.make("LSE/TextToSQL-v0", domain="library-0")
+    observation, info = single.reset(seed=0)
+    state = State("library-0", observation["context"], info["held_out_score"], observation["feedback"], 0.0)
+    rule = env.family.load("library-0").oracle_context.splitlines()[1]
+    answers = [f"<add>{rule}</add>", "no edit", "<prompt>Only count rows.</prompt>"]
+    found = learner.scores_after([state] * 3, answers)
+    assert np.isnan(found[1])
+    for answer, context in ((0, f"{observation['context']}\n{rule}"), (2, "Only count rows.")):
+        single.reset(options={"context": observation["context"]})
+        _, reward, *_ = single.step(context)
+        assert found[answer] - state.performance == pytest.approx(reward)
+
+
+def test_logprobs_are_those_of_one_row_at_a_time(folder, env, tmp_path):
+    learner = make(folder, env, tmp_path)
+    prompt, rows = [5, 6, 7, 8], [[9, 10, 11], [12], [13, 14]]
+    logprobs, mask = learner._logprobs(prompt, rows)
+    for row, found, kept in zip(rows, logprobs, mask, strict=True):
+        scores = learner.editor.model(torch.tensor([prompt + row])).logits[0].log_softmax(-1)
+        alone = [float(scores[len(prompt) - 1 + i, token].detach()) for i, token in enumerate(row)]
+        assert found[kept].tolist() == pytest.approx(alone, abs=1e-4)
+
+
+def test_the_loss_is_clipped_on_both_sides_and_once_more_for_bad_edits(folder, env, tmp_path):
+    learner = make(folder, env, tmp_path)
+    for advantage, ratio, expected in (
+        (1.0, 1.0, -1.0),
+        (1.0, 1.5, -1.2),
+        (1.0, 0.5, -0.5),
+        (-1.0, 1.1, 1.1),
+        (-1.0, 0.5, 0.8),
+        (-1.0, 5.0, 3.0),
+    ):
+        loss = learner._loss(torch.tensor([math.log(ratio)]), torch.zeros(1), torch.tensor([advantage]))
+        assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_every_state_is_seen_once_an_epoch(folder, env, tmp_path):
+    learner = make(folder, env, tmp_path)
+    seen = [state for step in range(5) for state in learner._batch(step)]
+    assert sorted(seen[:5]) == sorted(seen[5:]) == sorted(STATES)
+    assert seen[:5] != seen[5:]
+
+
+def test_wrong_settings_say_so(folder, env, tmp_path):
+    with pytest.raises(UnknownNameError, match="logit_delta"):
+        make(folder, env, tmp_path, advantage="gae")
+    with pytest.raises(ArgumentError, match="samples"):
+        make(folder, env, tmp_path, advantage="grpo", samples=1)
+    with pytest.raises(ArgumentError, match="lse-gym archive"):
+        Learner(HuggingFaceModel(folder), env, [], [], tmp_path)
+
+
+scores = st.floats(0, 1)
+
+
+@given(st.lists(st.tuples(scores, st.lists(st.one_of(scores, st.just(math.nan)), min_size=3, max_size=3)), min_size=1))
+def test_advantages_are_finite_and_ordered_like_the_scores(rows):
+    before, after = np.array([p for p, _ in rows]), np.array([group for _, group in rows])
+    for kind in ADVANTAGES:
+        found = advantages(kind, before, after)
+        assert np.isfinite(found).all()
+        for values, group in zip(found, after, strict=True):
+            valid = ~np.isnan(group)
+            order = np.argsort(group[valid], kind="stable")
+            assert (np.diff(values[valid][order]) >= -1e-9).all()
+    assert (advantages("delta", before, after)[np.isnan(after)] == -1).all()
+
+
+def test_advantages_by_hand():
+    before, after = np.array([0.5, 0.2]), np.array([[0.75, 0.5], [0.2, math.nan]])
+    assert advantages("delta", before, after) == pytest.approx(np.array([[0.25, 0.0], [0.0, -1.0]]))
+    found = advantages("logit_delta", before, after)
+    assert found == pytest.approx(np.array([[math.log(3), 0.0], [0.0, -1.0]]), abs=1e-4)
+    assert advantages("grpo", before, after) == pytest.approx(np.array([[1, -1], [1, -1]]), abs=1e-4)
