@@ -1,6 +1,9 @@
-"""Modules that need an extra are collected for their doctests only where it is installed."""
+"""For all tests: not the user's response cache, one thread a worker, doctests of an extra only where it is there."""
 
+import os
 from importlib.util import find_spec
 
 TORCH = [f"nano/{name}" for name in ("evaluate", "packed", "tokenizer", "train")] + ["generation", "shared_prefix"]
 collect_ignore = [] if find_spec("transformers") else [f"lse_gym/envs/models/{name}.py" for name in TORCH]
+os.environ["LSE_GYM_RESPONSE_CACHE"] = "off"
+os.environ.setdefault("OMP_NUM_THREADS", "1")

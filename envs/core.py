@@ -98,7 +98,7 @@ class ContextEnv(gym.Env[Observation, str]):
     ``domain``, ``batch``, ``edits``, ``held_out_score``, ``improvement``, ``context_chars``, ``evaluated`` (1.0 or 0.0)
     and ``problem`` (what was wrong with the action, or ""); what the task model used in this step as ``calls``,
     ``prompt_tokens``, ``completion_tokens``, their sum ``tokens``, ``cached_tokens`` (of the prompt) and ``usd``; and
-    the same with ``editor_`` before, for what an agent has paid from the env's budget since the last info.
+    the same with ``editor_`` before, for what an agent has paid from the env's budget since the last step.
 
     ## Arguments
     | name | type | default | unit | effect |
@@ -174,7 +174,7 @@ class ContextEnv(gym.Env[Observation, str]):
         self._next_batch = 0
         self._state: State | None = None
         self._last: Info = {}
-        self._editor = Usage()  # what others have paid from this budget, as last told
+        self._editor = Usage()  # what others than the task model had paid from the budget at the last step
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Start an episode; see *Starting State* and *Arguments* of the class.
@@ -228,6 +228,7 @@ class ContextEnv(gym.Env[Observation, str]):
         self._next_batch += 1
         reward = self._state.held_out_score - before.held_out_score
         info = self._tell(reward, problem, usage.plus(EDIT))
+        self._editor = self._editor_spent()
         return self._observation(), reward, self._state.edits >= self.max_edits, False, info
 
     @property
@@ -285,11 +286,13 @@ class ContextEnv(gym.Env[Observation, str]):
             "remaining_budget": self.budget.fractions(),
         }
 
+    def _editor_spent(self) -> Usage:
+        return self.budget.spent.minus(self.evaluator.metered.spent)
+
     def _tell(self, improvement: float, problem: str, usage: Usage | None) -> Info:
         assert self._state is not None
         domain, context, batch, edits, score, *_ = self._state
-        paid, editor = usage or Usage(), self.budget.spent.minus(self.evaluator.metered.spent)
-        edited, self._editor = editor.minus(self._editor), editor
+        paid, edited = usage or Usage(), self._editor_spent().minus(self._editor)
         self._last = {
             "domain": domain.name,
             "batch": float(batch),

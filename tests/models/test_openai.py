@@ -9,6 +9,7 @@ import gymnasium as gym
 import pytest
 
 import lse_gym  # noqa: F401 - registers the ids
+from lse_gym.agents.lse import LSEAgent
 from lse_gym.envs.errors import (
     ArgumentError,
     AuthenticationError,
@@ -201,9 +202,47 @@ def test_money_is_charged_by_the_price_table(monkeypatch, tmp_path):
     with serve() as server:
         model = client(server, monkeypatch, LSE_GYM_PRICES=prices)
         assert model.price(1_000_000, 100_000) == pytest.approx(3.0)
+        assert model.price(1_000_000, 100_000, 500_000) == pytest.approx(3.0)
+        prices.write_text(json.dumps({"reader": [2.0, 10.0, 0.2]}))
+        assert OpenAIModel("reader").price(1_000_000, 100_000, 500_000) == pytest.approx(1.0 + 1.0 + 0.1)
         prices.write_text(json.dumps({"other": [1, 1]}))
         with pytest.raises(DataError, match="reader"):
             OpenAIModel("reader")
+
+
+def test_cached_tokens_and_money_are_told_and_the_editor_apart(monkeypatch, tmp_path):
+    def cached(handler, number):
+        usage = {"prompt_tokens": 100, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 64}}
+        choice = {"message": {"content": "<add>- Be brief and exact.</add>"}}
+        return handler.reply(200, {"choices": [choice], "usage": usage})
+
+    prices = tmp_path / "prices.json"
+    prices.write_text(json.dumps({"reader": [1.0, 2.0, 0.5]}))
+    with serve(cached) as server:
+        client(server, monkeypatch, LSE_GYM_PRICES=prices)
+        env = gym.make("LSE/TextToSQL-v0", domain="library-0", task_model="openai:reader")
+        infos = []
+        LSEAgent(env, editor="openai:reader").learn(1, lambda agent, node, info: infos.append(info))
+    one = (36 * 1.0 + 7 * 2.0 + 64 * 0.5) / 1e6
+    for info, edits in zip(infos, (0, 1), strict=True):
+        expected = {"calls": 60, "prompt_tokens": 6000, "completion_tokens": 420, "cached_tokens": 3840, "tokens": 6420}
+        assert {name: info[name] for name in expected} == expected
+        assert info["usd"] == pytest.approx(60 * one)
+        assert {name: info[f"editor_{name}"] for name in expected} == {k: v / 60 * edits for k, v in expected.items()}
+        assert info["editor_usd"] == pytest.approx(one * edits)
+
+
+@pytest.mark.parametrize("details", [{"cached_tokens": -1}, {"cached_tokens": 101}, {"cached_tokens": "x"}, [1]])
+def test_impossible_cached_counts_are_no_answer(monkeypatch, details):
+    usage = {"prompt_tokens": 100, "completion_tokens": 7, "prompt_tokens_details": details}
+
+    def odd(handler, number):
+        return number == 0 and handler.reply(200, {"choices": [{"message": {"content": "x"}}], "usage": usage})
+
+    with serve(odd) as server:
+        (answer,) = client(server, monkeypatch).complete(questions(1))
+        assert len(server.payloads) == 2
+        assert answer.cached_tokens == 0
 
 
 def test_settings_are_checked_and_the_key_stays_out_of_sight(monkeypatch):

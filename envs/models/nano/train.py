@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import math
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from lse_gym.envs.models.nano.tokenizer import VOCABULARY, chat_parts, train_tok
 DEV = ("library-0", "shop-1", "transit-2", "farm-3", "studio-4")
 PROMPT_WEIGHT = 0.2  # of the loss on the prompt: names recur in it, so it teaches to copy them
 PEAK_ADAM, PEAK_MUON, WARM_UP, TURNS, WORLDS = 5e-3, 2e-2, 50, 10, 2
+RENAMED = 0.4  # share of the samples whose words are exchanged
 DEMONSTRATE_EVERY = 4  # one step in so many is on the editor's job
 COPY_STEPS, COPY_EVERY = 700, 25  # steps on repeated sequences alone, at first; then one in so many
 
@@ -62,10 +64,23 @@ def make_model(tokenizer: PreTrainedTokenizerFast, width: int = 128, layers: int
     return model
 
 
-def encode(sample: Sample, tokenizer: PreTrainedTokenizerFast) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids of the system message (1 by tokens), ids of the turns, and their targets (-100 where there is none)."""
+def renaming(tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator) -> np.ndarray:
+    """Other ids for the tokens that words are made of, so that every token is met in names and not the usual ones."""
+    mapping = np.arange(VOCABULARY)
+    for kind in ("[a-z]+", "[A-Z][a-z]*"):
+        ids = np.array(sorted(i for token, i in tokenizer.get_vocab().items() if re.fullmatch(kind, token)))
+        mapping[ids] = ids[rng.permutation(len(ids))]
+    return mapping
+
+
+def encode(
+    sample: Sample, tokenizer: PreTrainedTokenizerFast, mapping: np.ndarray | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Ids of what the turns share (1 by tokens), ids of the turns, and their targets (-100 where there is none)."""
     parts = [chat_parts(sample.system, user, answer) for user, answer in sample.turns]
     encoded = tokenizer([parts[0][0], *(text for _, user, answer in parts for text in (user, answer))]).input_ids
+    if mapping is not None:
+        encoded = [mapping[ids].tolist() for ids in encoded]
     system, asked, answered = encoded[0], encoded[1::2], encoded[2::2]
     longest = max(len(q) + len(a) for q, a in zip(asked, answered, strict=True))
     turns = torch.full((len(asked), longest), tokenizer.pad_token_id)
@@ -199,7 +214,8 @@ def train(out: Path, seed: int, steps: int, minutes: float, evaluate_every: int 
         else:
             for index in range(WORLDS):
                 sample = draw((seed, 1, step * WORLDS + index), step)
-                parts = encode(sample, tokenizer)
+                rng = np.random.default_rng((seed, 3, step * WORLDS + index))
+                parts = encode(sample, tokenizer, renaming(tokenizer, rng) if rng.random() < RENAMED else None)
                 answer, prompt = losses(model, *parts)
                 ((answer + PROMPT_WEIGHT * prompt) / WORLDS).backward()
                 tokens += parts[0].numel() + int((parts[1] != tokenizer.pad_token_id).sum())

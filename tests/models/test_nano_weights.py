@@ -1,0 +1,81 @@
+"""The shipped weights of `nano`: size, format, and what they can do. Needs the extra `hf`."""
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from lse_gym.agents.lse import LSEAgent  # noqa: E402
+from lse_gym.agents.run import Config  # noqa: E402
+from lse_gym.envs.evaluation import evaluate_context, wilson  # noqa: E402
+from lse_gym.envs.models import NANO, make_model  # noqa: E402
+from lse_gym.envs.models.base import Request  # noqa: E402
+from lse_gym.envs.models.huggingface import HuggingFaceModel  # noqa: E402
+from lse_gym.envs.sql.procedural.family import ProceduralFamily  # noqa: E402
+
+
+def score(names, context, questions):
+    family, right = ProceduralFamily(), []
+    model = make_model("nano")
+    for name in names:
+        domain = family.load(name)
+        asked = domain.splits["test"][:questions]
+        system = domain.system(getattr(domain, f"{context}_context"))
+        answers = model.complete([Request(system, domain.user(question)) for question in asked])
+        right += [outcome.score for outcome in domain.score(asked, [answer.text for answer in answers])]
+    return right
+
+
+def test_it_is_small_standard_and_whole():
+    files = [file for file in Path(NANO).iterdir() if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= 12e6
+    assert not {file.suffix for file in files} - {".json", ".jinja", ".safetensors"}
+    model = transformers.AutoModelForCausalLM.from_pretrained(NANO)
+    assert sum(parameter.numel() for parameter in model.parameters()) <= 6e6
+    assert type(model).__module__.startswith("transformers.models.")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(NANO)
+    text = "SELECT 'é', \"語\" 🙂\x00\n"
+    assert tokenizer.decode(tokenizer(text).input_ids) == text
+
+
+def test_its_batch_gives_the_tokens_of_plain_generate():
+    model, domain = HuggingFaceModel(NANO), ProceduralFamily().load("hotel-2")
+    requests = [Request(domain.system(domain.oracle_context), domain.user(q)) for q in domain.splits["test"][:12]]
+    for request, answer in zip(requests, model.complete(requests), strict=True):
+        ids = torch.tensor([model.prompt_ids(request)])
+        out = model.model.generate(ids, max_new_tokens=request.max_tokens, do_sample=False)
+        assert answer.text == model.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+    assert model._shares
+
+
+def test_it_knows_what_its_context_tells():
+    names = ["clinic-0", "hotel-0", "lab-0"]
+    assert sum(score(names, "seed", 10)) / 30 <= 0.5
+    assert sum(score(names, "oracle", 10)) / 30 >= 0.6
+
+
+def test_it_edits(tmp_path):
+    config = Config(domain="shop-1", task_model="reader", editor="nano")
+    agent = config.make_agent(config.make_env())
+    assert isinstance(agent, LSEAgent)
+    agent.learn(3)
+    assert len({node["context"] for node in agent.tree.nodes}) > 1
+
+
+@pytest.mark.long
+def test_it_solves_unseen_domains_with_their_oracle_and_not_with_the_seed_context():
+    names = ProceduralFamily.groups["test"]
+    low, high = (score(names, context, 60) for context in ("seed", "oracle"))
+    assert wilson(sum(low) / len(low), len(low))[1] <= 0.40
+    assert wilson(sum(high) / len(high), len(high))[0] >= 0.80
+
+
+@pytest.mark.long
+def test_evolving_improves_it():
+    config = Config(domain="clinic-2", task_model="nano", rounds=8)
+    env = config.make_env()
+    agent = config.make_agent(env).learn(config.rounds)
+    before, after = (evaluate_context(env, c).mean for c in (agent.tree.nodes[0]["context"], agent.best_context))
+    assert after > before + 0.2
