@@ -5,5 +5,6 @@ from importlib.util import find_spec
 
 TORCH = [f"nano/{name}" for name in ("evaluate", "packed", "tokenizer", "train")] + ["generation", "shared_prefix"]
 collect_ignore = [] if find_spec("transformers") else [f"lse_gym/envs/models/{name}.py" for name in TORCH]
+collect_ignore += [] if find_spec("trl") else ["lse_gym/agents/lse/trl.py"]
 os.environ["LSE_GYM_RESPONSE_CACHE"] = "off"
 os.environ.setdefault("OMP_NUM_THREADS", "1")

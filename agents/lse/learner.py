@@ -16,16 +16,14 @@ import numpy as np
 
 from lse_gym.agents.files import write_text
 from lse_gym.agents.lse.advantage import ADVANTAGES, advantages
+from lse_gym.agents.lse.reward import scores_after, state_prompt
 from lse_gym.agents.lse.settings import LearnerArgs
 from lse_gym.agents.lse.states import State
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
-from lse_gym.envs.evaluator import drive
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
-from lse_gym.envs.text import clean
 
 Metrics = dict[str, float]
 
@@ -131,28 +129,11 @@ class Learner:
 
     def request(self, state: State, sample: int, seed: int, temperature: float) -> Request:
         """The editor's prompt for a state."""
-        prompt = editor_prompt(state.context, state.feedback, self.env.max_chars)
-        return Request("", prompt, self.args.max_tokens, temperature, seed, sample)
+        return Request("", state_prompt(self.env, state), self.args.max_tokens, temperature, seed, sample)
 
     def scores_after(self, states: Sequence[State], answers: Sequence[str]) -> np.ndarray:
-        """Held-out scores after the edits in ``answers``, in one batch; NaN where there is no edit."""
-        edits = [parse_edit(answer, state.context) for state, answer in zip(states, answers, strict=True)]
-        wanted = {
-            (state.domain, clean(edit, self.env.max_chars)[0]): None
-            for state, edit in zip(states, edits, strict=True)
-            if edit is not None
-        }
-        tasks = []
-        for name, context in wanted:
-            domain = self.env.family.load(name)
-            tasks.append(self.env.evaluator.evaluate(domain, context, domain.splits["held_out"]))
-        found = {key: float(e.scores.mean()) for key, e in zip(wanted, drive(tasks, self.env.model), strict=True)}
-        return np.array(
-            [
-                np.nan if edit is None else found[state.domain, clean(edit, self.env.max_chars)[0]]
-                for state, edit in zip(states, edits, strict=True)
-            ]
-        )
+        """See :func:`lse_gym.agents.lse.reward.scores_after`."""
+        return scores_after(self.env, states, answers)
 
     def _update(self, batch: Sequence[State]) -> Metrics:
         import torch

@@ -1,0 +1,86 @@
+"""The path through TRL and verl's formats, end to end on a small model. Needs the extra `trl`."""
+
+import json
+
+import gymnasium as gym
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("trl")
+
+from lse_gym.agents.lse import trl as path  # noqa: E402
+from lse_gym.agents.lse.states import State, write_states  # noqa: E402
+from lse_gym.agents.lse.verl import compute_score, verl_rows, write_verl  # noqa: E402
+from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
+from lse_gym.envs.models.nano.tokenizer import train_tokenizer  # noqa: E402
+from lse_gym.envs.models.nano.train import make_model  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of the libraries underneath
+
+
+@pytest.fixture(scope="module")
+def env():
+    return gym.make("LSE/TextToSQL-v0", domain=None).unwrapped
+
+
+@pytest.fixture(scope="module")
+def states(env):
+    domain = env.family.load("library-0")
+    return [State("library-0", domain.seed_context, 0.34, f"report {i}", 0.5) for i in range(4)]
+
+
+@pytest.fixture(scope="module")
+def editor(tmp_path_factory):
+    samples = [draw_sample((3, i), 4) for i in range(30)]
+    tokenizer = train_tokenizer(text for s in samples for text in (s.system, *(t for turn in s.turns for t in turn)))
+    folder = tmp_path_factory.mktemp("editor")
+    torch.manual_seed(0)
+    make_model(tokenizer, width=32, layers=2).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("advantage", ["delta", "grpo"])
+def test_the_script_trains_end_to_end(editor, states, tmp_path, advantage):
+    write_states(tmp_path / "states.jsonl", states)
+    options = ("--editor", str(editor), "--advantage", advantage, "--cpu", "--steps", "2", "--out", str(tmp_path / "t"))
+    path.main([str(tmp_path / "states.jsonl"), *options])
+    assert (tmp_path / "t" / "best" / "model.safetensors").exists()
+
+
+def test_the_advantage_is_the_improvement_and_not_a_group_s(env, states, editor, tmp_path):
+    reward = path.EditReward(env)
+    changes = {"use_cpu": True, "bf16": False, "gradient_checkpointing": False, "max_completion_length": 8}
+    config = path.paper_config(tmp_path, num_generations=2, per_device_train_batch_size=2, **changes)
+    trainer = path.LSETrainer(
+        model=str(editor), reward_funcs=reward, args=config, train_dataset=path.state_dataset(env, states)
+    )
+    row = trainer.train_dataset[0]
+    output = trainer._generate_and_score_completions([row, row])
+    assert output["advantages"].tolist() == pytest.approx([-1.0, -1.0])  # no edit; a group's mean would make it zero
+
+
+def test_the_reward_is_that_of_the_env(env, states):
+    rule = env.family.load("library-0").oracle_context.splitlines()[1]
+    columns = {name: [getattr(state, name) for state in states[:2]] for name in State._fields}
+    answers = [[{"role": "assistant", "content": f"<add>{rule}</add>"}], "none"]
+    single = gym.make("LSE/TextToSQL-v0", domain="library-0")
+    observation, info = single.reset(seed=0)
+    _, reward, *_ = single.step(f"{observation['context']}\n{rule}")
+    found = path.EditReward(env)(completions=answers, **columns)
+    assert found == pytest.approx([info["held_out_score"] + reward - 0.34, -1.0])
+    assert path.EditReward(env, "grpo")(completions=answers, **columns)[1] == -1.0
+    (row, *_) = rows = verl_rows(env, states, env_id="LSE/TextToSQL-v0", task_model="reader")
+    told = {"ground_truth": row["reward_model"]["ground_truth"], "extra_info": row["extra_info"]}
+    assert compute_score(row["data_source"], f"<add>{rule}</add>", **told) == pytest.approx(found[0])
+    assert compute_score(row["data_source"], "none", **told) == -1.0
+    assert json.loads(json.dumps(rows)) == rows
+
+
+def test_verl_s_file_is_parquet(env, states, tmp_path):
+    from datasets import load_dataset
+
+    rows = verl_rows(env, states, env_id="LSE/TextToSQL-v0", task_model="reader")
+    write_verl(tmp_path / "train.parquet", rows)
+    read = load_dataset("parquet", data_files=str(tmp_path / "train.parquet"), cache_dir=str(tmp_path))["train"]
+    assert read.to_list() == rows
