@@ -24,7 +24,7 @@ from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import LSEGymError, ProviderError
 from lse_gym.envs.evaluation import core_env, evaluate_context
 from lse_gym.envs.extras import require
-from lse_gym.envs.models import BACKENDS, MODELS, NANO
+from lse_gym.envs.models import MODEL_NAMES, NANO
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 from lse_gym.envs.models.response_cache import cache_path, contents, prune
 from lse_gym.envs.registration import ENVS, describe
@@ -32,7 +32,7 @@ from lse_gym.envs.registration import ENVS, describe
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 out_console, err_console = Console(), Console(stderr=True)
 DEFAULT, TRAINING = Config(), LearnerArgs()
-MODEL_NAMES = ", ".join([*MODELS, *(f"{backend}:MODEL" for backend in BACKENDS)])
+NAMED = ", ".join(MODEL_NAMES)
 
 Env = Annotated[str, typer.Option("--env", help=f"Environment id: {', '.join(ENVS)}.", rich_help_panel="What")]
 Domain = Annotated[
@@ -47,7 +47,7 @@ DataDir = Annotated[
 Exclude = Annotated[
     Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")
 ]
-TaskModel = Annotated[str, typer.Option(help=f"Frozen model that answers: {MODEL_NAMES}.", rich_help_panel="Models")]
+TaskModel = Annotated[str, typer.Option(help=f"Frozen model that answers: {NAMED}.", rich_help_panel="Models")]
 SplitSeed = Annotated[int, typer.Option(help="Seed of the question splits.", rich_help_panel="What")]
 Scoring = Annotated[
     str, typer.Option(help="set: BIRD's official accuracy; strict: multisets, and order.", rich_help_panel="What")
@@ -60,7 +60,7 @@ def evolve_command(
     agent: Annotated[str, typer.Option(help=f"Agent: {', '.join(AGENTS)}.", rich_help_panel="Models")] = DEFAULT.agent,
     task_model: TaskModel = DEFAULT.task_model,
     editor: Annotated[
-        str, typer.Option(help=f"Model that writes the edits: {MODEL_NAMES}.", rich_help_panel="Models")
+        str, typer.Option(help=f"Model that writes the edits: {NAMED}.", rich_help_panel="Models")
     ] = DEFAULT.editor,
     domain: Domain = None,
     data_dir: DataDir = None,
@@ -196,7 +196,7 @@ def archive_command(
     env: Env = DEFAULT.env,
     task_model: TaskModel = DEFAULT.task_model,
     editor: Annotated[
-        str, typer.Option(help=f"Model that writes the edits: {MODEL_NAMES}.", rich_help_panel="Models")
+        str, typer.Option(help=f"Model that writes the edits: {NAMED}.", rich_help_panel="Models")
     ] = DEFAULT.editor,
     rounds: Annotated[int, typer.Option(min=0, help="Edits of each run.", rich_help_panel="Search")] = DEFAULT.rounds,
     workers: Annotated[int, typer.Option(min=1, help="Processes.", rich_help_panel="Search")] = 1,

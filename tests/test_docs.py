@@ -13,7 +13,7 @@ from lse_gym.__main__ import app
 from lse_gym.agents import AGENTS
 from lse_gym.agents.lse import Args
 from lse_gym.envs.budget import Usage
-from lse_gym.envs.models import BACKENDS, MODELS
+from lse_gym.envs.models import MODEL_NAMES
 from lse_gym.envs.options import RESET_OPTIONS
 from lse_gym.envs.registration import ENVS
 
@@ -29,8 +29,7 @@ FILES = "config.json trajectory.jsonl responses.jsonl edits.jsonl tree.json tree
     [
         *ENVS,
         *AGENTS,
-        *MODELS,
-        *(f"{name}:MODEL" for name in BACKENDS),
+        *MODEL_NAMES,
         *COMMANDS,
         *FILES.split(),
         *RESET_OPTIONS,

@@ -20,13 +20,14 @@ MODELS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         (NANO, "nano"),
     ),
 }
-# prefix -> module and class, made with what follows the colon
+# prefix -> module, class, and the name of what follows the colon
 BACKENDS = {
-    "hf": ("lse_gym.envs.models.huggingface", "HuggingFaceModel"),
-    "vllm": ("lse_gym.envs.models.vllm", "VLLMModel"),
-    "openai": ("lse_gym.envs.models.openai", "OpenAIModel"),
-    "replay": ("lse_gym.envs.models.replay", "ReplayModel"),
+    "hf": ("lse_gym.envs.models.huggingface", "HuggingFaceModel", "ID-or-path"),
+    "vllm": ("lse_gym.envs.models.vllm", "VLLMModel", "ID-or-path"),
+    "openai": ("lse_gym.envs.models.openai", "OpenAIModel", "MODEL"),
+    "replay": ("lse_gym.envs.models.replay", "ReplayModel", "FILE"),
 }
+MODEL_NAMES = [*MODELS, *(f"{backend}:{argument}" for backend, (_, _, argument) in BACKENDS.items())]
 UNCACHED = ("reader", "writer", "replay")  # as fast as the cache
 
 
@@ -51,11 +52,10 @@ def make_model(name: str, *, record: str | None = None) -> TaskModel:
 def _load(name: str) -> TaskModel:
     prefix, _, argument = name.partition(":")
     if argument and prefix in BACKENDS:
-        module, attribute, arguments = *BACKENDS[prefix], (argument,)
+        (module, attribute, _), arguments = BACKENDS[prefix], (argument,)
     elif name in MODELS:
         module, attribute, arguments = MODELS[name]
     else:
-        known = [*MODELS, *(f"{backend}:…" for backend in BACKENDS)]
-        raise unknown("model", name, known, 'Pass e.g. task_model="reader".')
+        raise unknown("model", name, MODEL_NAMES, 'Pass e.g. task_model="reader".')
     model, path = getattr(import_module(module), attribute)(*arguments), cache_path()
     return model if path is None or prefix in UNCACHED else CachedModel(model, path)
