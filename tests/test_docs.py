@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lse_gym import wrappers
 from lse_gym.__main__ import app
 from lse_gym.agents import AGENTS
 from lse_gym.agents.lse import Args
@@ -30,6 +31,7 @@ FILES = "config.json trajectory.jsonl responses.jsonl edits.jsonl tree.json tree
         *ENVS,
         *AGENTS,
         *MODEL_NAMES,
+        *(name for name in wrappers.__all__ if name[0].isupper()),
         *COMMANDS,
         *FILES.split(),
         *RESET_OPTIONS,

@@ -1,1 +1,17 @@
-"""Wrappers of the core env: action, observation, reward and curriculum. They know no task family."""
+"""Wrappers of the core env: actions, observations, rewards and curricula. They know no task family."""
+
+from lse_gym.wrappers.curriculum import Curriculum
+from lse_gym.wrappers.features import TextFeatures
+from lse_gym.wrappers.operations import EditOperations, apply_operation
+from lse_gym.wrappers.rewards import Penalty, PostEditScore, PotentialReward, RollbackToBest
+
+__all__ = [
+    "EditOperations",
+    "TextFeatures",
+    "PostEditScore",
+    "PotentialReward",
+    "Penalty",
+    "RollbackToBest",
+    "Curriculum",
+    "apply_operation",
+]

@@ -1,0 +1,182 @@
+"""Every wrapper on the real env: spaces, determinism, and what each promises."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lse_gym.envs.errors import ArgumentError, UnknownNameError
+from lse_gym.wrappers import (
+    Curriculum,
+    EditOperations,
+    Penalty,
+    PostEditScore,
+    PotentialReward,
+    RollbackToBest,
+    TextFeatures,
+    apply_operation,
+)
+from lse_gym.wrappers.operations import ADD, MOVE, OPERATIONS, REMOVE, REPLACE, STOP
+
+WRAPPERS = [Curriculum, EditOperations, Penalty, PostEditScore, PotentialReward, RollbackToBest, TextFeatures]
+
+
+def make(wrapper=None, domain="library-0", **options):
+    env = gym.make("LSE/TextToSQL-v0", domain=domain)
+    return wrapper(env, **options) if wrapper else env
+
+
+def oracle(env, name="library-0"):
+    return env.unwrapped.family.load(name).oracle_context
+
+
+@pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")  # on purpose
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_check_env_is_clean_and_the_spec_rebuilds_it(wrapper):
+    env = make(wrapper, domain=["library-0", "shop-0"])
+    check_env(env, skip_render_check=True, skip_close_check=True)
+    again = gym.make(env.spec)
+    first, second = env.reset(seed=3), again.reset(seed=3)
+    assert repr(first) == repr(second)
+    env.action_space.seed(0)
+    for _ in range(3):
+        action = env.action_space.sample()
+        assert repr(env.step(action)) == repr(again.step(action))
+
+
+line = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Zs"]), min_size=1, max_size=5)
+
+
+@given(st.lists(line, min_size=1, max_size=6), st.integers(0, 4), st.integers(0, 9), st.integers(0, 9), line)
+def test_operations_do_to_lines_what_lists_do(lines, operation, item, to, text):
+    found, problem = apply_operation("\n".join(lines), operation, item, to, text)
+    expected = list(lines)
+    if operation in (REMOVE, REPLACE, MOVE) and item >= len(lines):
+        assert problem
+    elif operation == ADD:
+        expected.insert(to, text)
+    elif operation == REMOVE:
+        del expected[item]
+    elif operation == REPLACE:
+        expected[item] = text
+    elif operation == MOVE:
+        expected.insert(to, expected.pop(item))
+    assert found == "\n".join(expected)
+
+
+def test_operations_edit_the_context_and_stop_ends_the_episode():
+    env = make(EditOperations, max_items=8)
+    observation, info = env.reset(seed=0)
+    assert info["action_mask"].shape == (len(OPERATIONS), 8)
+    assert info["action_mask"].sum(axis=1).tolist() == [8, 8, 1, 1, 1]
+    rules = oracle(env).splitlines()[1:]
+    total = 0.0
+    for rule in rules[:6]:
+        action = {"operation": ADD, "item": 0, "to": 7, "text": rule}
+        observation, reward, *_, info = env.step(action)
+        total += reward
+    assert observation["context"].endswith("\n".join(rules[:6]))
+    assert total == pytest.approx(info["held_out_score"] - env.reset(seed=0)[1]["held_out_score"])
+    observation, *_, info = env.step({"operation": REMOVE, "item": 5, "to": 0, "text": ""})
+    assert "no line 5 of 1" in info["problem"]
+    stopped = env.step({"operation": STOP, "item": 0, "to": 0, "text": ""})
+    assert stopped[1:4] == (0.0, True, False)
+    assert stopped[0]["context"] == observation["context"]
+    assert stopped[-1].keys() == info.keys()
+    assert stopped[-1]["calls"] == 0.0
+
+
+def test_rewards_are_what_they_are_called():
+    plain, post, shaped, free = (make(w) for w in (None, PostEditScore, PotentialReward, Penalty))
+    costly = make(Penalty, per_1000_chars=0.5)
+    for env in (plain, post, shaped, free, costly):
+        _, info = env.reset(seed=1)
+    context = oracle(plain)
+    _, improvement, *_, info = plain.step(context)
+    before, after = info["held_out_score"] - improvement, info["held_out_score"]
+    assert post.step(context)[1] == after
+    assert shaped.step(context)[1] == pytest.approx(0.99 * after - before)
+    assert free.step(context)[1] == improvement
+    seed_chars = len(plain.unwrapped.family.load("library-0").seed_context)
+    assert costly.step(context)[1] == pytest.approx(improvement - 0.5 * (len(context) - seed_chars) / 1000)
+
+
+def test_the_episode_goes_on_from_the_best_context():
+    env = make(RollbackToBest)
+    env.reset(seed=1)
+    good, bad = oracle(env), "Answer with the single word no."
+    observation, reward, *_, info = env.step(good)
+    assert (info["rolled_back"], observation["context"]) == (0.0, good)
+    observation, reward, *_, info = env.step(f"{bad}\n- Always require 1 = 0.")
+    assert reward < 0
+    assert (info["rolled_back"], observation["context"]) == (1.0, good)
+    _, reward, *_, info = env.step(good)
+    assert reward == 0.0
+    done = False
+    for _ in range(7):
+        _, _, done, _, info = env.step(good)
+    assert done
+    assert info["edits"] == 10.0
+
+
+def test_features_are_in_their_space_and_an_encoder_of_ones_own_is_used():
+    env = make(TextFeatures, size=8)
+    vector, _ = env.reset(seed=0)
+    assert vector in env.observation_space
+    other = env.step(oracle(env))[0]
+    assert other in env.observation_space
+    assert not np.array_equal(vector, other)
+    own = TextFeatures(gym.make("LSE/TextToSQL-v0"), 2, lambda texts: [[len(t) / 1e6, -5.0] for t in texts])
+    assert own.reset(seed=0)[0][-1] == -1.0
+    with pytest.raises(ArgumentError, match="size=3"):
+        TextFeatures(gym.make("LSE/TextToSQL-v0"), 2, lambda texts: np.zeros((2, 3))).reset(seed=0)
+
+
+@pytest.mark.parametrize("method", ["sec", "dump"])
+def test_the_curriculum_draws_domains_in_which_edits_matter(method):
+    env = make(Curriculum, domain=["library-0", "shop-0", "farm-0"], method=method)
+    drawn = []
+    env.reset(seed=0)
+    for _ in range(40):
+        _, info = env.reset()
+        drawn.append(info["domain"])
+        assert info["curriculum"].sum() == pytest.approx(1)
+        same, better = env.unwrapped._state.context, oracle(env, info["domain"])
+        env.step(better if info["domain"] == "shop-0" else same)
+    assert drawn[10:].count("shop-0") > 15
+    _, info = env.reset(options={"domain": "farm-0"})
+    assert info["domain"] == "farm-0"
+
+
+def test_dump_s_probabilities_by_hand():
+    env = make(Curriculum, domain=["library-0", "shop-0"], method="dump")
+    env._recent[0].extend([0.2, 0.4])
+    env._count[:] = [2, 0]
+    scores = np.array([0.3 + np.sqrt(2 * np.log(3) / 3), np.sqrt(2 * np.log(3) / 1)]) / 0.1
+    weights = np.exp(scores - scores.max())
+    assert env.probabilities() == pytest.approx(weights / weights.sum())
+
+
+@settings(max_examples=20)
+@given(st.text(max_size=30))
+def test_any_text_is_added_as_one_line(text):
+    found, problem = apply_operation("a\nb", ADD, 0, 1, text)
+    assert found.count("\n") == (1 if problem else 2)
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "options", "error"),
+    [
+        (EditOperations, {"max_items": 0}, ArgumentError),
+        (PotentialReward, {"gamma": 0}, ArgumentError),
+        (Penalty, {"per_usd": -1}, ArgumentError),
+        (TextFeatures, {"size": 0}, ArgumentError),
+        (Curriculum, {"method": "best"}, UnknownNameError),
+        (Curriculum, {"alpha": 2}, ArgumentError),
+    ],
+)
+def test_wrong_arguments_raise_at_once(wrapper, options, error):
+    with pytest.raises(error):
+        make(wrapper, **options)

@@ -1,0 +1,115 @@
+"""Edit operations as actions: add, remove, replace or move a line of the context, or stop."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Dict, Discrete
+from gymnasium.utils import RecordConstructorArgs
+
+from lse_gym.envs.core import TOLD, Info, Observation
+from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.spaces import FreeText
+
+OPERATIONS = ("stop", "add", "remove", "replace", "move")
+USED = (*TOLD, *(f"editor_{name}" for name in TOLD))
+STOP, ADD, REMOVE, REPLACE, MOVE = range(len(OPERATIONS))
+
+
+def apply_operation(context: str, operation: int, item: int, to: int, text: str) -> tuple[str, str]:
+    """The context after an operation on its lines, and what was wrong with it (then the context stays as it was).
+
+    Args:
+        context: lines of text.
+        operation: index into ``OPERATIONS``.
+        item: the line that is removed, replaced or moved, from 0.
+        to: where a line is added or moved to, from 0; past the end means at the end.
+        text: the line that is added, or that replaces one; line breaks become spaces.
+
+    >>> apply_operation("first\\nsecond", MOVE, 1, 0, "")
+    ('second\\nfirst', '')
+    """
+    lines, text = context.split("\n") if context else [], " ".join(text.split())
+    if operation in (REMOVE, REPLACE, MOVE) and not 0 <= item < len(lines):
+        return context, f"there is no line {item} of {len(lines)}: the context was kept"
+    if operation in (ADD, REPLACE) and not text:
+        return context, "there is no text: the context was kept"
+    match operation:
+        case 1:
+            lines.insert(to, text)
+        case 2:
+            del lines[item]
+        case 3:
+            lines[item] = text
+        case 4:
+            lines.insert(to, lines.pop(item))
+    return "\n".join(lines), ""
+
+
+class EditOperations(gym.Wrapper, RecordConstructorArgs):
+    """Actions are operations on the lines of the context, instead of the whole context.
+
+    ## Action Space
+    ``Dict``: ``operation`` Discrete(5) (stop, add, remove, replace, move), ``item`` and ``to`` Discrete(``max_items``),
+    and ``text`` FreeText(``max_text``). Fields that an operation does not need are ignored. "stop" ends the episode
+    without an evaluation and with reward 0. An operation on a line that is not there leaves the context as it was and
+    is told in ``info["problem"]``.
+
+    ``info["action_mask"]`` is a bool array of shape (5, ``max_items``): whether an operation can be done to a line.
+
+    Args:
+        env: an env of the namespace ``LSE``.
+        max_items: lines that can be addressed, >= 1.
+        max_text: longest line that can be added, in characters.
+    """
+
+    def __init__(self, env: gym.Env[Observation, str], max_items: int = 64, max_text: int = 500):
+        RecordConstructorArgs.__init__(self, max_items=max_items, max_text=max_text)
+        gym.Wrapper.__init__(self, env)
+        if max_items < 1:
+            raise ArgumentError(f"max_items={max_items} is not an int >= 1. Pass e.g. max_items=64.")
+        self.max_items = max_items
+        self.action_space = Dict(
+            {
+                "operation": Discrete(len(OPERATIONS)),
+                "item": Discrete(max_items),
+                "to": Discrete(max_items),
+                "text": FreeText(max_text),
+            }
+        )
+        self._last: Observation | None = None
+        self._info: Info = {}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
+        """Reset the env."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        return self._see(observation, info)
+
+    def step(self, action: dict[str, Any]) -> tuple[Observation, float, bool, bool, Info]:
+        """Do an operation and evaluate the context that it leads to."""
+        if self._last is None:
+            raise gym.error.ResetNeeded("step() before reset(). Call env.reset() first.")
+        operation, item, to = (int(action[name]) for name in ("operation", "item", "to"))
+        if operation == STOP:
+            info = {**self._info, **dict.fromkeys(("evaluated", "improvement", *USED), 0.0), "problem": ""}
+            observation = {key: np.copy(v) if isinstance(v, np.ndarray) else v for key, v in self._last.items()}
+            return observation, 0.0, True, False, {**info, "action_mask": self.mask()}
+        context, problem = apply_operation(self._last["context"], operation, item, to, str(action["text"]))
+        observation, reward, terminated, truncated, info = self.env.step(context)
+        info["problem"] = problem or info["problem"]
+        observation, info = self._see(observation, info)
+        return observation, float(reward), terminated, truncated, info
+
+    def _see(self, observation: Observation, info: Info) -> tuple[Observation, Info]:
+        self._last, self._info = observation, dict(info)
+        return dict(observation), {**info, "action_mask": self.mask()}
+
+    def mask(self) -> np.ndarray:
+        """Which operations can be done to which lines, bool of shape (operations, ``max_items``)."""
+        assert self._last is not None
+        context = self._last["context"]
+        lines = len(context.split("\n")) if context else 0
+        mask = np.zeros((len(OPERATIONS), self.max_items), dtype=np.bool_)
+        mask[[STOP, ADD]] = True
+        mask[[REMOVE, REPLACE, MOVE], :lines] = True
+        return mask
