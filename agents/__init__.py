@@ -8,6 +8,10 @@ from lse_gym.envs.errors import unknown
 # name -> module and class; each module is imported on first use
 AGENTS = {
     "lse": ("lse_gym.agents.lse", "LSEAgent"),
+    "self-evolve": ("lse_gym.agents.self_evolve", "SelfEvolveAgent"),
+    "opro": ("lse_gym.agents.opro", "OPROAgent"),
+    "textgrad": ("lse_gym.agents.textgrad_native", "TextGradAgent"),
+    "evoprompt": ("lse_gym.agents.evoprompt", "EvoPromptAgent"),
     "no-op": ("lse_gym.agents.noop", "NoOpAgent"),
     "random": ("lse_gym.agents.random_edit", "RandomEditAgent"),
     "hill-climb": ("lse_gym.agents.hill_climb", "HillClimbAgent"),

@@ -15,6 +15,7 @@ import gymnasium as gym
 
 import lse_gym
 from lse_gym.agents import agent_class
+from lse_gym.agents.editor_agent import EditorAgent
 from lse_gym.agents.files import write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
@@ -47,7 +48,7 @@ class Config:
     split_seed: int = 0
     budget_calls: float | None = None
     budget_tokens: float | None = None
-    selection: str = "ucb"
+    selection: str | None = None  # the agent's own
     ucb_c: float = UCB_C
     order: str = "paper"
     feedback: str = "gold"
@@ -71,7 +72,9 @@ class Config:
         """The agent of this run."""
         kind = agent_class(self.agent)
         given = asdict(self) | {"record": record}
-        return kind(env, **{name: given[name] for name in kind.Args.__dataclass_fields__ if name in given})
+        return kind(
+            env, **{name: given[name] for name in kind.Args.__dataclass_fields__ if given.get(name) is not None}
+        )
 
 
 class RunDirectory:
@@ -206,10 +209,14 @@ def _row(agent: SearchAgent, node: Node, info: Info) -> dict[str, Any]:
     return {key: node[key] for key in kept} | {"domain": info["domain"], "problem": info["problem"], "spent": spent}
 
 
+def _edits_with_model(config: Config) -> bool:
+    return issubclass(agent_class(config.agent), EditorAgent)
+
+
 def _facts(core: ContextEnv, config: Config) -> dict[str, Any]:
     domain = core.family.load(core.domain_name)
     facts = {"task_model_revision": core.model.revision, "data_sha256": domain.fingerprint()}
-    return facts | ({"editor_revision": make_model(config.editor).revision} if config.agent == "lse" else {})
+    return facts | ({"editor_revision": make_model(config.editor).revision} if _edits_with_model(config) else {})
 
 
 def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
@@ -223,7 +230,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "domain": core.domain_name,
         "agent": config.agent,
         "task_model": config.task_model,
-        "editor": config.editor if config.agent == "lse" else None,
+        "editor": config.editor if _edits_with_model(config) else None,
         "seed": config.seed,
         "rounds": len(nodes) - 1,
         "calls": spent.calls,

@@ -109,9 +109,13 @@ class SearchAgent(ABC):
                 break
         return self
 
+    def select(self) -> Node:
+        """The context to edit next, its visit counted."""
+        return self.tree.select()
+
     def _grow(self, env: gym.Env) -> tuple[Node, Observation, Info] | None:
         """Select, edit and evaluate; None when the budget could not pay."""
-        parent = self.tree.select()
+        parent = self.select()
         observation: Observation = {key: parent[key] for key in ("context", "feedback", "feedback_score")}
         if self.order == "paper" and parent["visits"] > 1:  # its stored batch has been edited from: take a new one
             observation, info = env.reset(options={"context": parent["context"]})

@@ -18,18 +18,20 @@ _ADD, _REMOVE = (re.compile(f"<{tag}>(.*?)</{tag}>", re.DOTALL) for tag in ("add
 _LIMIT = "Use at most "
 
 
-def editor_prompt(context: str, report: str, max_chars: int) -> str:
+def editor_prompt(context: str, report: str, max_chars: int, notes: str = "") -> str:
     """One user message: the current context, the report on a feedback batch, and what to write.
 
     Args:
         context: the context under revision.
         report: the observation's feedback text.
         max_chars: the longest context the env accepts, in characters.
+        notes: what else the editor is told, before the context.
     """
+    told = f"{notes.rstrip()}\n\n" if notes else ""
     return (
         "You improve the instructions that another language model follows. "
         "Its fixed prompt cannot be changed; its instructions can.\n\n"
-        f"{CONTEXT_HEADER}\n{context}\n\n"
+        f"{told}{CONTEXT_HEADER}\n{context}\n\n"
         f"{REPORT_HEADER}\n{report}\n\n"
         f"{TASK_HEADER}\n"
         "Work out what the model did not know. Then write the complete new instructions, which replace the current "

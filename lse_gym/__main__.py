@@ -68,7 +68,8 @@ def evolve_command(
     rounds: Annotated[int, typer.Option(min=0, help="Edits to make.", rich_help_panel="Search")] = DEFAULT.rounds,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search.", rich_help_panel="Search")] = DEFAULT.seed,
     selection: Annotated[
-        str, typer.Option(help="Which context is edited next: ucb, deepest, best.", rich_help_panel="Search")
+        str | None,
+        typer.Option(help="Context edited next: ucb, deepest, best; by default the agent's.", rich_help_panel="Search"),
     ] = DEFAULT.selection,
     order: Annotated[
         str,

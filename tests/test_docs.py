@@ -62,7 +62,7 @@ def test_two_commands_and_ci_agree():
 
 
 def test_every_agent_argument_is_explained():
-    source = (ROOT / "agents" / "lse" / "__init__.py").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "agents").rglob("*.py"))
     for name in Args.__dataclass_fields__:
         if name != "seed":
             assert re.search(rf'    {name}: .*\n    """.+"""', source), name

@@ -1,0 +1,89 @@
+"""What all agents share that let a language model write the edits."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+
+from lse_gym.agents.search import ORDERS, Order, SearchAgent, SearchArgs
+from lse_gym.agents.tree import UCB_C, Selection, Tree
+from lse_gym.envs.budget import Budget
+from lse_gym.envs.core import Observation
+from lse_gym.envs.editing import editor_prompt, parse_edit
+from lse_gym.envs.errors import unknown
+from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.evaluator import MeteredModel
+from lse_gym.envs.models import make_model
+from lse_gym.envs.models.base import Request
+
+MAX_EDIT_TOKENS = 16_384  # response length of the editor in the released code of LSE
+
+
+@dataclass(frozen=True)
+class EditorArgs(SearchArgs):
+    """Arguments of every agent with an editor."""
+
+    editor: str = "writer"
+    """the model that writes the edits"""
+    selection: Selection = "best"
+    """which context is edited next: "ucb", "deepest" (a chain) or "best" (greedy)"""
+    ucb_c: float = UCB_C
+    """weight of the exploration bonus of "ucb\""""
+    order: Order = "paper"
+    """"paper": every edit is made from a batch not used before; "code": from the selected node's stored report"""
+    temperature: float = 0.7
+    """sampling temperature of the editor (LSE's released code forces 0.7 where it was 0)"""
+    record: str | None = None
+    """file that keeps the editor's responses"""
+
+
+class EditorAgent(SearchAgent):
+    """An agent whose edits come from an editor, paid from the env's budget.
+
+    A subclass says what the editor is told besides the context and the report, in :meth:`notes`.
+
+    Args:
+        env: an env of the namespace ``LSE``.
+        args: fields of ``Args``.
+    """
+
+    Args = EditorArgs
+    args: Any
+
+    def __init__(self, env: gym.Env | None = None, **args: Any):
+        super().__init__(env, **args)
+        if self.args.order not in ORDERS:
+            raise unknown("order", self.args.order, ORDERS)
+        self.order = self.args.order
+        budget = core_env(env).budget if env is not None else Budget()
+        self.editor = MeteredModel(make_model(self.args.editor, record=self.args.record), budget)
+
+    def _new_tree(self) -> Tree:
+        return Tree(self.args.selection, self.args.ucb_c)
+
+    def edit(self, observation: Observation, step: int, deterministic: bool = False) -> str:
+        """Ask the editor; an answer without a usable edit leaves the context as it was."""
+        notes = self.notes(observation, step, deterministic)
+        prompt = editor_prompt(observation["context"], observation["feedback"], self._max_chars(), notes)
+        new = parse_edit(self.ask(prompt, step, deterministic), observation["context"])
+        return observation["context"] if new is None else new
+
+    def notes(self, observation: Observation, step: int, deterministic: bool) -> str:
+        """What the editor is told before the context; nothing by default."""
+        del observation, step, deterministic
+        return ""
+
+    def ask(self, prompt: str, step: int, deterministic: bool = False, call: int = 0) -> str:
+        """The editor's answer; ``call`` counts the calls of one edit.
+
+        Raises:
+            BudgetExhausted: the editor cannot be paid.
+        """
+        temperature = 0.0 if deterministic else self.args.temperature
+        request = Request("", prompt, MAX_EDIT_TOKENS, temperature, self.args.seed * 1_000_003 + step, call)
+        return self.editor.complete([request])[0].text
+
+
+def quoted(text: str) -> str:
+    """``text`` with a mark before every line, so that nothing in it reads as a heading of the prompt."""
+    return "\n".join(f"> {line}" for line in text.split("\n"))

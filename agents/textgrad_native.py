@@ -1,0 +1,40 @@
+"""Textual gradients (Yuksekgonul et al., arXiv 2406.07496): a critic says what is wrong, a rewrite follows it."""
+
+from dataclasses import dataclass
+
+from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
+from lse_gym.envs.core import Observation
+
+
+@dataclass(frozen=True)
+class Args(EditorArgs):
+    """Arguments of textual gradients."""
+
+    critique_chars: int = 8_192
+    """longest criticism that is passed on (the bound on instructions in LSE's released code)"""
+
+
+class TextGradAgent(EditorAgent):
+    """Two calls an edit: criticism of the context in view of the report, then a rewrite that follows it.
+
+    The next edit starts from the best context so far, so a rewrite that does not raise the held-out score is reverted,
+    as LSE's released code does with its TextGrad baseline.
+
+    Args:
+        env: an env of the namespace ``LSE``.
+        args: see :class:`Args`.
+    """
+
+    name = "textgrad"
+    Args = Args
+
+    def notes(self, observation: Observation, step: int, deterministic: bool) -> str:
+        """The criticism, from a call of its own."""
+        prompt = (
+            "You are the critic of instructions that a language model follows. Below are the instructions, and a "
+            "report on what the model made of them. Say what in the instructions caused the wrong answers: what is "
+            "missing, what is wrong, what is misleading. Name the passages. Do not write new instructions.\n\n"
+            f"The instructions:\n{quoted(observation['context'])}\n\nThe report:\n{quoted(observation['feedback'])}"
+        )
+        critique = self.ask(prompt, step, deterministic, call=1)[: self.args.critique_chars]
+        return f"A critic says about the current instructions:\n{quoted(critique)}"

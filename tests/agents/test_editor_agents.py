@@ -1,0 +1,90 @@
+"""The agents whose edits a language model writes: what they tell it, what they pay, and that they improve."""
+
+import gymnasium as gym
+import pytest
+
+from lse_gym.agents import agent_class
+from lse_gym.agents.evoprompt import EvoPromptAgent
+from lse_gym.agents.opro import OPROAgent
+from lse_gym.agents.self_evolve import SelfEvolveAgent
+from lse_gym.agents.textgrad_native import TextGradAgent
+from lse_gym.envs.editing import read_editor_prompt
+from lse_gym.envs.errors import UnknownNameError
+from lse_gym.envs.models.base import Response
+
+NAMES = ["self-evolve", "opro", "textgrad", "evoprompt"]
+
+
+def make(**options):
+    return gym.make("LSE/TextToSQL-v0", domain="lab-0", **options)
+
+
+def asked(kind, steps, monkeypatch, **args):
+    agent = kind(make(), seed=2, **args)
+    prompts = []
+
+    def complete(requests):
+        prompts.extend(request.user for request in requests)
+        return [Response(f"<add>- Rule {len(prompts)}.</add>", 10, 5) for _ in requests]
+
+    monkeypatch.setattr(agent.editor.model, "complete", complete)
+    return agent.learn(steps), prompts
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_improves_offline_within_its_budget(name):
+    env = make(budget={"calls": 700})
+    agent = agent_class(name)(env, seed=0).learn(20)
+    assert agent.tree.best["performance"] >= agent.tree.nodes[0]["performance"] + 0.3
+    assert env.unwrapped.budget.spent.calls <= 700
+
+
+def test_self_evolution_is_a_chain(monkeypatch):
+    agent, prompts = asked(SelfEvolveAgent, 4, monkeypatch)
+    assert [node["depth"] for node in agent.tree.nodes] == [0, 1, 2, 3, 4]
+    assert len(prompts) == 4
+
+
+def test_opro_shows_earlier_contexts_worst_first(monkeypatch):
+    agent, prompts = asked(OPROAgent, 5, monkeypatch, shown=3)
+    assert "Score:" not in prompts[0]
+    shown = [int(line.removeprefix("Score: ")) for line in prompts[-1].split("\n") if line.startswith("Score: ")]
+    assert 1 <= len(shown) <= 3
+    assert shown == sorted(shown)
+    task = read_editor_prompt(prompts[-1])
+    assert task is not None
+    assert task.context == max(agent.tree.nodes[:-1], key=lambda n: (n["performance"], n["depth"], n["id"]))["context"]
+
+
+def test_opro_leaves_out_the_worst_where_there_is_no_room(monkeypatch):
+    _, prompts = asked(OPROAgent, 4, monkeypatch, shown_chars=0)
+    assert all("Score:" not in prompt for prompt in prompts)
+
+
+def test_textgrad_asks_a_critic_first_and_pays_for_it(monkeypatch):
+    agent, prompts = asked(TextGradAgent, 3, monkeypatch)
+    assert len(prompts) == 6
+    for critic, rewrite in zip(prompts[::2], prompts[1::2], strict=True):
+        assert "You are the critic" in critic
+        assert "A critic says" in rewrite
+        assert "> <add>- Rule" in rewrite
+        assert read_editor_prompt(rewrite) is not None
+    assert agent.editor.spent.calls == 6
+
+
+@pytest.mark.parametrize("variant", ["ga", "de"])
+def test_evoprompt_crosses_contexts_of_its_population(monkeypatch, variant):
+    agent, prompts = asked(EvoPromptAgent, 8, monkeypatch, variant=variant, population=3)
+    told = "Cross the current" if variant == "ga" else "Find where A and B differ"
+    assert told not in prompts[0]
+    assert sum(told in prompt for prompt in prompts) >= 5
+    contexts = {node["context"] for node in agent.tree.nodes}
+    for prompt in prompts:
+        task = read_editor_prompt(prompt)
+        assert task is not None
+        assert task.context in contexts
+
+
+def test_an_unknown_variant_is_told(monkeypatch):
+    with pytest.raises(UnknownNameError, match="'ga'"):
+        EvoPromptAgent(make(), variant="pso")
