@@ -11,6 +11,7 @@ AGENTS = {
     "self-evolve": ("lse_gym.agents.self_evolve", "SelfEvolveAgent"),
     "opro": ("lse_gym.agents.opro", "OPROAgent"),
     "textgrad": ("lse_gym.agents.textgrad_native", "TextGradAgent"),
+    "gepa": ("lse_gym.agents.gepa", "GEPAAgent"),
     "evoprompt": ("lse_gym.agents.evoprompt", "EvoPromptAgent"),
     "no-op": ("lse_gym.agents.noop", "NoOpAgent"),
     "random": ("lse_gym.agents.random_edit", "RandomEditAgent"),

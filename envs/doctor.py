@@ -19,6 +19,7 @@ EXTRAS = {
     "vllm": ("vllm",),
     "rl": ("stable-baselines3", "sb3-contrib", "pettingzoo"),
     "data": ("datasets",),
+    "gepa": ("gepa",),
     "trl": ("trl", "peft", "accelerate"),
 }
 MIN_FREE_MB = 200

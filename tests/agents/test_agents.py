@@ -13,6 +13,7 @@ from lse_gym.agents.tree import Tree
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 
 ID = "LSE/TextToSQL-v0"
+OWN = [name for name in AGENTS if name != "gepa"]  # one edit is not one node there, see test_gepa.py
 
 
 def make(**kwargs):
@@ -26,7 +27,7 @@ def grown(tree, performances):
     return tree
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", OWN)
 def test_learn_predict_save_load(name, tmp_path):
     env = make()
     agent = agent_class(name)(env, seed=3).learn(2)
@@ -43,7 +44,7 @@ def test_learn_predict_save_load(name, tmp_path):
         agent_class("lse" if name != "lse" else "random").load(tmp_path / "agent.json")
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", OWN)
 def test_same_seed_same_tree(name):
     first, second = (agent_class(name)(make(), seed=5).learn(3).tree.to_json() for _ in range(2))
     assert first == second
@@ -60,7 +61,7 @@ def test_predict_takes_vector_observations():
 
 
 def test_lse_learns_and_oracle_is_the_ceiling():
-    scores = {name: agent_class(name)(make(), seed=0).learn(6).tree.best["performance"] for name in AGENTS}
+    scores = {name: agent_class(name)(make(), seed=0).learn(6).tree.best["performance"] for name in OWN}
     assert scores["no-op"] < 0.45
     assert scores["oracle"] >= 0.95
     assert scores["lse"] >= scores["no-op"] + 0.4
