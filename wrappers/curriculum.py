@@ -6,6 +6,7 @@ from typing import Any, Literal
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
+from gymnasium.utils.seeding import np_random
 
 from lse_gym.envs.core import Info, Observation
 from lse_gym.envs.errors import ArgumentError, unknown
@@ -47,6 +48,7 @@ class Curriculum(gym.Wrapper, RecordConstructorArgs):
         self._recent: list[deque[float]] = [deque(maxlen=WINDOW) for _ in self.domains]
         self._count = np.zeros(len(self.domains))
         self._at: int | None = None
+        self._rng: np.random.Generator | None = None
 
     def probabilities(self) -> np.ndarray:
         """The probability of every domain."""
@@ -61,13 +63,13 @@ class Curriculum(gym.Wrapper, RecordConstructorArgs):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Reset the env in a domain drawn from the curriculum."""
-        if seed is not None:
-            gym.Wrapper.reset(self, seed=seed)  # the wrapped env's generator draws, so a seed fixes the domains too
+        if seed is not None or self._rng is None:
+            self._rng, _ = np_random(seed)
         options = dict(options or {})
         chosen = self.probabilities()
         if not {"domain", "context"} & options.keys():
-            options["domain"] = self.domains[int(self.np_random.choice(len(self.domains), p=chosen))]
-        observation, info = self.env.reset(options=options)
+            options["domain"] = self.domains[int(self._rng.choice(len(self.domains), p=chosen))]
+        observation, info = self.env.reset(seed=seed, options=options)
         self._at = self.domains.index(info["domain"]) if info["domain"] in self.domains else None
         return observation, {**info, "curriculum": chosen}
 
