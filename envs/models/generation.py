@@ -14,6 +14,7 @@ import torch
 from lse_gym.envs.models.shared_prefix import share, sharing
 
 MAX_SPREAD = 48  # tokens by which prompts of one batch may differ in length: each is a step of the whole batch
+KEPT = 0.75  # share of unfinished rows at which the finished ones are dropped
 
 
 class Prompt(NamedTuple):
@@ -67,27 +68,28 @@ def _continue(
     """Read ``rows``, the first tokens of every prompt up to ``position`` that ``cache`` lacks, and go on from there."""
     device = model.device
     draws = [_uniforms(p) for p in prompts]
-    alive = list(range(len(prompts)))  # the prompt of each row
+    held = list(range(len(prompts)))  # the prompt of each row
     written: list[list[int]] = [[] for _ in prompts]
+    done: set[int] = set()
     while True:
         out = model(rows, past_key_values=cache, use_cache=True, logits_to_keep=1)
         cache, logits = out.past_key_values, out.logits[:, -1].float()
-        greedy, tokens, kept = logits.argmax(-1).tolist(), [], []
-        for row, i in enumerate(alive):
+        tokens = logits.argmax(-1).tolist()
+        for row, i in enumerate(held):
             prompt = prompts[i]
             if position < len(prompt.ids):
-                token = prompt.ids[position]
-            else:
-                token = greedy[row] if draws[i] is None else _sample(logits[row], prompt, draws[i][len(written[i])])
-                written[i].append(token)
-                if token in ends or len(written[i]) >= prompt.max_tokens:
-                    continue
-            tokens.append(token)
-            kept.append(row)
-        if not kept:
+                tokens[row] = prompt.ids[position]
+            elif i not in done:
+                if (uniforms := draws[i]) is not None:
+                    tokens[row] = _sample(logits[row], prompt, uniforms[len(written[i])])
+                written[i].append(tokens[row])
+                if tokens[row] in ends or len(written[i]) >= prompt.max_tokens:
+                    done.add(i)
+        if len(done) == len(prompts):
             return written
-        if len(kept) < len(alive):
-            alive = [alive[row] for row in kept]
+        kept = [row for row, i in enumerate(held) if i not in done]
+        if len(kept) <= KEPT * len(held):  # finished rows are carried along until dropping them pays
+            held, tokens = [held[row] for row in kept], [tokens[row] for row in kept]
             cache.reorder_cache(torch.tensor(kept, device=device))
         rows = torch.tensor(tokens, device=device)[:, None]
         position += 1

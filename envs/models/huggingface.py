@@ -101,15 +101,21 @@ class HuggingFaceModel(TaskModel):
 
     def prompt_ids(self, request: Request) -> list[int]:
         """The token ids of a request, as the model's chat template has it; plain text where it has none."""
+        return self._encode([request])[0]
+
+    def _encode(self, requests: Sequence[Request]) -> list[list[int]]:
+        texts = [self._prompt_text(request) for request in requests]
+        return self.tokenizer(texts, add_special_tokens=not self.tokenizer.chat_template).input_ids if texts else []
+
+    def _prompt_text(self, request: Request) -> str:
         if not self.tokenizer.chat_template:
-            return self.tokenizer("".join(f"{text}\n\n" for text in (request.system, request.user) if text)).input_ids
+            return "".join(f"{text}\n\n" for text in (request.system, request.user) if text)
         from jinja2 import TemplateError
 
         try:
-            text = self._render(request.messages)
+            return self._render(request.messages)
         except TemplateError:  # a template without a system role
-            text = self._render([{"role": "user", "content": f"{request.system}\n\n{request.user}"}])
-        return self.tokenizer(text, add_special_tokens=False).input_ids
+            return self._render([{"role": "user", "content": f"{request.system}\n\n{request.user}"}])
 
     def _render(self, messages: Sequence[Any]) -> str:
         return self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
@@ -123,7 +129,7 @@ class HuggingFaceModel(TaskModel):
         """
         import torch
 
-        prompts = [self._prompt(request) for request in requests]
+        prompts = self._prompts(requests)
         written: dict[int, list[int]] = {}
         failure: Exception | None = None
         try:
@@ -142,25 +148,27 @@ class HuggingFaceModel(TaskModel):
     def write(self, requests: Sequence[Request]) -> list[list[int]]:
         """The token ids of the answers, each with the end token where it came to one: what a learner needs."""
         written: dict[int, list[int]] = {}
-        self._write(requests, [self._prompt(request) for request in requests], written)
+        self._write(requests, self._prompts(requests), written)
         return [written[i] for i in range(len(requests))]
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of an answer's token ids, without its end."""
         return self.tokenizer.decode(ids[:-1] if ids and ids[-1] in self._ends else ids, skip_special_tokens=True)
 
-    def _prompt(self, request: Request) -> "Prompt":
+    def _prompts(self, requests: Sequence[Request]) -> list["Prompt"]:
         from lse_gym.envs.models.generation import Prompt
 
-        ids = self.prompt_ids(request)
-        room = self._window - len(ids)
-        if room < 1:
-            raise ContextLengthError(
-                f"a prompt has {len(ids)} tokens, the window of {self.name!r} {self._window:.0f}. "
-                "Lower max_chars or feedback_size."
-            )
-        seed = (abs(request.seed), request.sample, int(request.seed < 0))
-        return Prompt(ids, int(min(request.max_tokens, room)), request.temperature, seed)
+        prompts = []
+        for request, ids in zip(requests, self._encode(requests), strict=True):
+            room = self._window - len(ids)
+            if room < 1:
+                raise ContextLengthError(
+                    f"a prompt has {len(ids)} tokens, the window of {self.name!r} {self._window:.0f}. "
+                    "Lower max_chars or feedback_size."
+                )
+            seed = (abs(request.seed), request.sample, int(request.seed < 0))
+            prompts.append(Prompt(ids, int(min(request.max_tokens, room)), request.temperature, seed))
+        return prompts
 
     def _write(self, requests: Sequence[Request], prompts: Sequence["Prompt"], written: dict[int, list[int]]) -> None:
         from lse_gym.envs.models.generation import batches

@@ -49,7 +49,8 @@ class SharedPrefixLayer(DynamicLayer):
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Keep some rows."""
-        self.keys, self.values = self.keys[beam_idx], self.values[beam_idx]
+        used = slice(self.length + 64)  # room to grow without another copy at once
+        self.keys, self.values = self.keys[beam_idx, :, used], self.values[beam_idx, :, used]
 
 
 def _attend(
@@ -62,17 +63,18 @@ def _attend(
     rows, heads, tokens, width = query.shape
     own, common = key.shape[-2], prefix_keys.shape[-2]
     query = query * (scaling if scaling is not None else width**-0.5)
-    grouped = query.reshape(rows, len(prefix_keys), -1, width)  # rows, key heads, queries of a group by tokens, width
-    flat = grouped.transpose(0, 1).reshape(len(prefix_keys), -1, width)
-    to_prefix = (flat @ prefix_keys.transpose(1, 2)).view(len(prefix_keys), rows, -1, common).transpose(0, 1)
+    groups = len(prefix_keys)  # of queries that share a key, each of heads / groups * tokens queries a row
+    grouped = query.reshape(rows, groups, -1, width)
     to_own = grouped @ key.transpose(2, 3)
     if tokens > 1:
         later = torch.ones(tokens, own, dtype=torch.bool, device=query.device).triu(own - tokens + 1)
         to_own = to_own.view(rows, heads, tokens, own).masked_fill(later, float("-inf")).view_as(to_own)
-    weights = torch.cat([to_prefix, to_own], -1).softmax(-1, dtype=torch.float32).to(value.dtype)
-    flat = weights[..., :common].transpose(0, 1).reshape(len(prefix_keys), -1, common)
-    out = (flat @ prefix_values).view(len(prefix_keys), rows, -1, width).transpose(0, 1)
-    out = (out + weights[..., common:] @ value).reshape(rows, heads, tokens, width)
+    to_prefix = grouped.transpose(0, 1).reshape(groups, -1, width) @ prefix_keys.transpose(1, 2)
+    scores = torch.cat([to_prefix, to_own.transpose(0, 1).reshape(groups, -1, own)], -1)
+    weights = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
+    from_prefix = (weights[..., :common] @ prefix_values).view(groups, rows, -1, width).transpose(0, 1)
+    from_own = weights[..., common:].reshape(groups, rows, -1, own).transpose(0, 1) @ value
+    out = (from_prefix + from_own).reshape(rows, heads, tokens, width)
     return out.transpose(1, 2), None
 
 
