@@ -94,12 +94,6 @@ class ContextEnv(gym.Env[Observation, str]):
     then costs nothing, is not applied and earns 0, and ``info["evaluated"]`` is 0. An unpaid reset observes no
     feedback, and as nothing can be measured against it, the first step after it is truncated.
 
-    ## Info
-    ``domain``, ``batch``, ``edits``, ``held_out_score``, ``improvement``, ``context_chars``, ``evaluated`` (1.0 or 0.0)
-    and ``problem`` (what was wrong with the action, or ""); what the task model used in this step as ``calls``,
-    ``prompt_tokens``, ``completion_tokens``, their sum ``tokens``, ``cached_tokens`` (of the prompt) and ``usd``; and
-    the same with ``editor_`` before, for what an agent has paid from the env's budget since the last step.
-
     ## Arguments
     | name | type | default | unit | effect |
     |---|---|---|---|---|
@@ -122,6 +116,11 @@ class ContextEnv(gym.Env[Observation, str]):
 
     ## Cost
     Calls per reset and per step: ``(feedback_size + held-out questions) * samples``, less those already paid for.
+
+    ``domain``, ``batch``, ``edits``, ``held_out_score``, ``improvement``, ``context_chars``, ``evaluated`` (1.0 or 0.0)
+    and ``problem`` (what was wrong with the action, or ""); what the task model used in this step as ``calls``,
+    ``prompt_tokens``, ``completion_tokens``, their sum ``tokens``, ``cached_tokens`` (of the prompt) and ``usd``; and
+    the same with ``editor_`` before, for what an agent has paid from the env's budget since the last step.
 
     ## Version History
     v0: first version.
