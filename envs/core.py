@@ -118,9 +118,10 @@ class ContextEnv(gym.Env[Observation, str]):
     Calls per reset and per step: ``(feedback_size + held-out questions) * samples``, less those already paid for.
 
     ``info`` tells ``domain``, ``batch``, ``edits``, ``held_out_score``, ``improvement``, ``context_chars``,
-    ``evaluated`` (1.0 or 0.0) and ``problem`` (what was wrong with the action, or ""); what the task model used in this step as ``calls``,
-    ``prompt_tokens``, ``completion_tokens``, their sum ``tokens``, ``cached_tokens`` (of the prompt) and ``usd``; and
-    the same with ``editor_`` before, for what an agent has paid from the env's budget since the last step.
+    ``evaluated`` (1.0 or 0.0) and ``problem`` (what was wrong with the action, or ""); what the task model used in this
+    step as ``calls``, ``prompt_tokens``, ``completion_tokens``, their sum ``tokens``, ``cached_tokens`` (of the prompt)
+    and ``usd``; and the same with ``editor_`` before, for what an agent has paid from the env's budget since the last
+    step.
 
     ## Version History
     v0: first version.

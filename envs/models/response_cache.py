@@ -48,12 +48,15 @@ def open_cache(path: Path) -> "Database":
     path.parent.mkdir(parents=True, exist_ok=True)
     database = Database(sqlite3.connect(path, timeout=WAIT_S, isolation_level="IMMEDIATE"))
     deadline = time.monotonic() + WAIT_S
-    while TABLE not in database.table_names() or database.journal_mode != "wal":
+    while not _ready(database):
         try:
             database.enable_wal()
-            database.table(TABLE).create(
+            table = database.table(TABLE)
+            table.create(
                 COLUMNS, pk="key", not_null={"cached_tokens"}, defaults={"cached_tokens": 0}, if_not_exists=True
             )
+            if "cached_tokens" not in table.columns_dict:  # a file of an earlier version
+                database.execute(f"ALTER TABLE {TABLE} ADD COLUMN cached_tokens INTEGER NOT NULL DEFAULT 0")
         except sqlite3.OperationalError:  # another process is at it: SQLite does not wait where that could deadlock
             database.conn.rollback()
             if time.monotonic() > deadline:
@@ -61,6 +64,11 @@ def open_cache(path: Path) -> "Database":
                 raise
             time.sleep(0.01)
     return database
+
+
+def _ready(database: "Database") -> bool:
+    there = TABLE in database.table_names() and database.table(TABLE).columns_dict.keys() >= COLUMNS.keys()
+    return there and database.journal_mode == "wal"
 
 
 class CachedModel(StoredModel):

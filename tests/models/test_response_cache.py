@@ -1,8 +1,11 @@
 """The response cache: nothing is asked twice, by however many processes."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import gymnasium as gym
 import pytest
@@ -141,3 +144,17 @@ def test_the_command_shows_and_prunes(tmp_path):
     CachedModel(Counting(), tmp_path / "cache.sqlite").complete(requests(3))
     assert "counting" in command()
     assert command("--prune", "0", "--model", "counting").startswith("3 responses deleted.")
+
+
+def test_a_file_of_an_earlier_version_is_taken_over(tmp_path):
+    path = tmp_path / "cache.sqlite"
+    (answer,) = CachedModel(Counting(), path).complete(requests(1))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE responses DROP COLUMN cached_tokens")
+        connection.commit()
+    with ThreadPoolExecutor(4) as pool:
+        models = [Counting() for _ in range(8)]
+        again = list(pool.map(lambda model: CachedModel(model, path).complete(requests(1)), models))
+    assert again == [[answer]] * 8
+    assert not any(model.asked for model in models)
+    assert contents(path)[0]["responses"] == 1
