@@ -49,10 +49,7 @@ class EvoPromptAgent(EditorAgent):
 
     def select(self) -> Node:
         """The first parent."""
-        node = self._draw(self._population(), len(self.tree.nodes), 0)
-        node["visits"] += 1
-        self.tree.total_selections += 1
-        return node
+        return self.tree.visit(self._draw(self._population(), len(self.tree.nodes), 0))
 
     def _population(self) -> list[Node]:
         ranked = sorted(self.tree.nodes, key=lambda node: (-node["performance"], -node["id"]))

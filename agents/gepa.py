@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
+import gymnasium as gym
+
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs
-from lse_gym.agents.live import Live
 from lse_gym.agents.search import Callback
 from lse_gym.agents.tree import Node
 from lse_gym.envs.core import EDIT, ContextEnv, Observation
@@ -42,16 +43,12 @@ class GEPAAgent(EditorAgent):
     name = "gepa"
     Args = Args
 
-    def learn(self, total_timesteps: int, callback: Callback | None = None, progress_bar: bool = False) -> Self:
+    def _search(self, env: gym.Env, total_timesteps: int, callback: Callback | None) -> Self:
         """Run GEPA for ``total_timesteps`` proposals, or until the budget is used up.
 
         The package cannot go on where it stopped, so a second call runs both parts again, on responses that are paid.
         """
-        env = self.require_env()
         gepa = require("gepa", "gepa", "The agent 'gepa'")
-        if progress_bar:
-            with Live(total_timesteps, callback) as live:
-                return self.learn(total_timesteps, live.show)
         if not self.tree.nodes:
             observation, info = env.reset(seed=self.args.seed)
             if not info["evaluated"]:

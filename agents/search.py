@@ -95,7 +95,11 @@ class SearchAgent(ABC):
         env = self.require_env()
         if progress_bar:
             with Live(total_timesteps, callback) as live:
-                return self.learn(total_timesteps, live.show)
+                return self._search(env, total_timesteps, live.show)
+        return self._search(env, total_timesteps, callback)
+
+    def _search(self, env: gym.Env, total_timesteps: int, callback: Callback | None) -> Self:
+        """The loop of :meth:`learn`."""
         if not self.tree.nodes:
             observation, info = env.reset(seed=self.args.seed)
             if not self._keep(None, observation, info, callback):

@@ -80,6 +80,10 @@ class Tree:
             node = self.best
         else:
             node = max(self.nodes, key=self.ucb_score)
+        return self.visit(node)
+
+    def visit(self, node: Node) -> Node:
+        """Count a selection of ``node``, and return it."""
         node["visits"] += 1
         self.total_selections += 1
         return node

@@ -36,7 +36,7 @@ class Learner:
 
     Args:
         editor: the editor to train; its weights change.
-        env: the env whose task model, domains and limits hold; its budget is not touched.
+        env: the env whose task model, domains and limits hold; it pays for the evaluations.
         states: what to train on.
         dev_states: of other domains, to choose the checkpoint by; may be empty.
         out: the directory to write.
@@ -140,11 +140,8 @@ class Learner:
 
         seed = self.args.seed * 1_000_003 + self.step_number
         each = [state for state in batch for _ in range(self.args.samples)]
-        requests = [
-            self.request(state, sample, seed * len(batch) + index, self.args.temperature)
-            for index, state in enumerate(batch)
-            for sample in range(self.args.samples)
-        ]
+        first = [self.request(state, 0, seed * len(batch) + i, self.args.temperature) for i, state in enumerate(batch)]
+        requests = [request._replace(sample=sample) for request in first for sample in range(self.args.samples)]
         written = self.editor.write(requests)
         after = self.scores_after(each, [self.editor.text(ids) for ids in written]).reshape(len(batch), -1)
         before = np.array([state.performance for state in batch])
@@ -155,7 +152,7 @@ class Learner:
         for _ in range(self.args.updates):
             for index in range(len(batch)):
                 rows = written[index * self.args.samples : (index + 1) * self.args.samples]
-                prompt = self.editor.prompt_ids(requests[index * self.args.samples])
+                prompt = self.editor.prompt_ids(first[index])
                 logprobs, mask = self._logprobs(prompt, rows)
                 reference = old.setdefault(index, logprobs.detach())
                 advantage = torch.tensor(values[index], dtype=logprobs.dtype, device=logprobs.device)[:, None]

@@ -75,3 +75,8 @@ class TaskModel(ABC):
     def logprob(self, request: Request, completion: str) -> float:
         """Log-probability of ``completion`` after ``request`` in nats, where the backend can tell."""
         raise NotImplementedError(f"{self.name!r} has no log-probabilities.")
+
+
+def byte_bound(text: str) -> int:
+    """An upper bound on the tokens of a message by any tokenizer: its UTF-8 bytes, and a few that frame it."""
+    return len(text.encode("utf-8", "replace")) + 16

@@ -58,7 +58,7 @@ class HuggingFaceModel(TaskModel):
     def _load(self, kind: str, **options: Any) -> Any:
         import transformers
 
-        path, _, revision = self.path.partition("@") if not Path(self.path).is_dir() else (self.path, "", "")
+        path, revision = split_revision(self.path)
         options |= {"revision": revision} if revision else {}
         try:
             return getattr(transformers, kind).from_pretrained(path, **options)
@@ -218,6 +218,12 @@ class HuggingFaceModel(TaskModel):
             out = self.model(torch.tensor([prompt + ids], device=self.model.device), logits_to_keep=len(ids) + 1)
             scores = out.logits[0, :-1].float().log_softmax(-1)
         return float(scores.gather(1, torch.tensor(ids, device=scores.device)[:, None]).sum())
+
+
+def split_revision(path: str) -> tuple[str, str]:
+    """Id and revision of ``ID@REVISION``; the revision is "" where there is none, as for a folder."""
+    repository, _, revision = path.partition("@")
+    return (path, "") if Path(path).is_dir() else (repository, revision)
 
 
 def fingerprint(path: str) -> str:

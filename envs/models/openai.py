@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.errors import DataError, ProviderError
-from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.base import Request, Response, TaskModel, byte_bound
 from lse_gym.envs.models.chat_api import ChatAPI, Unsupported, environment_number
 
 DEFAULT_URL = "https://api.openai.com/v1"
@@ -93,7 +93,7 @@ class OpenAIModel(TaskModel):
 
     def count_tokens(self, text: str) -> int:
         """An upper bound: no tokenizer makes more tokens than there are UTF-8 bytes, and a few frame a message."""
-        return len(text.encode("utf-8", "replace")) + 16
+        return byte_bound(text)
 
     def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
         """US dollars by the price table."""

@@ -5,7 +5,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from lse_gym.envs.errors import DataError, ProviderError
-from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.base import Request, Response, TaskModel, byte_bound
 from lse_gym.envs.models.recorded import RecordedModel
 from lse_gym.envs.models.stored import request_key
 
@@ -50,4 +50,4 @@ class ReplayModel(TaskModel):
 
     def count_tokens(self, text: str) -> int:
         """An upper bound: no tokenizer makes more tokens than there are UTF-8 bytes, and a few frame a message."""
-        return len(text.encode("utf-8", "replace")) + 16
+        return byte_bound(text)

@@ -9,7 +9,7 @@ from lse_gym.envs.errors import ContextLengthError, UnknownModelError
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.chat_api import environment_number
-from lse_gym.envs.models.huggingface import fingerprint
+from lse_gym.envs.models.huggingface import fingerprint, split_revision
 
 
 class VLLMModel(TaskModel):
@@ -38,7 +38,7 @@ class VLLMModel(TaskModel):
     @cached_property
     def engine(self) -> Any:
         """The engine, started on first use."""
-        path, _, revision = self.path.partition("@") if not os.path.isdir(self.path) else (self.path, "", "")
+        path, revision = split_revision(self.path)
         options: dict[str, Any] = {"revision": revision} if revision else {}
         if os.environ.get("LSE_GYM_WINDOW"):
             options["max_model_len"] = int(environment_number("LSE_GYM_WINDOW", 1))
