@@ -33,6 +33,8 @@ class EditorArgs(SearchArgs):
     """"paper": every edit is made from a batch not used before; "code": from the selected node's stored report"""
     temperature: float = 0.7
     """sampling temperature of the editor (LSE's released code forces 0.7 where it was 0)"""
+    max_edit_tokens: int = MAX_EDIT_TOKENS
+    """longest answer of the editor, in tokens"""
     record: str | None = None
     """file that keeps the editor's responses"""
 
@@ -80,7 +82,7 @@ class EditorAgent(SearchAgent):
             BudgetExhausted: the editor cannot be paid.
         """
         temperature = 0.0 if deterministic else self.args.temperature
-        request = Request("", prompt, MAX_EDIT_TOKENS, temperature, self.args.seed * 1_000_003 + step, call)
+        request = Request("", prompt, self.args.max_edit_tokens, temperature, self.args.seed * 1_000_003 + step, call)
         return self.editor.complete([request])[0].text
 
 

@@ -7,7 +7,7 @@ paid for comes from the recorded files, and each round is checked against the jo
 import json
 import os
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -15,7 +15,7 @@ import gymnasium as gym
 
 import lse_gym
 from lse_gym.agents import agent_class
-from lse_gym.agents.editor_agent import EditorAgent
+from lse_gym.agents.editor_agent import MAX_EDIT_TOKENS, EditorAgent
 from lse_gym.agents.files import write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
@@ -55,6 +55,9 @@ class Config:
     feedback_size: int = 10
     scoring: str = "set"
     max_chars: int = 8000
+    max_tokens: int = 512
+    max_edit_tokens: int = MAX_EDIT_TOKENS
+    agent_args: dict[str, Any] = field(default_factory=dict)  # arguments that only this agent has
 
     def make_env(self, record: str | None = None) -> gym.Env:
         """The env of this run."""
@@ -62,7 +65,16 @@ class Config:
             raise unknown("environment", self.env, ENVS)
         budget = {"calls": self.budget_calls, "tokens": self.budget_tokens}
         data = {"data_dir": self.data_dir, "exclude": self.exclude}
-        shared = ("domain", "task_model", "split_seed", "feedback", "feedback_size", "scoring", "max_chars")
+        shared = (
+            "domain",
+            "task_model",
+            "split_seed",
+            "feedback",
+            "feedback_size",
+            "scoring",
+            "max_chars",
+            "max_tokens",
+        )
         options: dict[str, Any] = {name: getattr(self, name) for name in shared}
         options |= {name: value for name, value in data.items() if value is not None}
         options["budget"] = {name: cap for name, cap in budget.items() if cap is not None}
@@ -72,9 +84,8 @@ class Config:
         """The agent of this run."""
         kind = agent_class(self.agent)
         given = asdict(self) | {"record": record}
-        return kind(
-            env, **{name: given[name] for name in kind.Args.__dataclass_fields__ if given.get(name) is not None}
-        )
+        shared = {name: given[name] for name in kind.Args.__dataclass_fields__ if given.get(name) is not None}
+        return kind(env, **(shared | self.agent_args))
 
 
 class RunDirectory:
@@ -247,6 +258,8 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "test_n": after.n,
         "test_ci95": list(after.ci95),
         "test_improvement_ci95": list(paired_interval(before.scores, after.scores)),
+        "test_scores_seed": before.scores.tolist(),
+        "test_scores_best": after.scores.tolist(),
     }
 
 

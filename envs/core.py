@@ -105,6 +105,7 @@ class ContextEnv(gym.Env[Observation, str]):
     | task_model | str | "reader" | | the frozen model, see :func:`lse_gym.envs.models.make_model` |
     | samples | int | 1 | responses per question | a score is their mean |
     | temperature | float | 0.0 | | sampling temperature of the task model |
+    | max_tokens | int | 512 | tokens | longest response of the task model |
     | budget | dict or None | None | see ``Budget`` | hard caps for the life of the env, e.g. ``{"calls": 5000}`` |
     | feedback_size | int | 10 | questions | size of a feedback batch (paper: 10) |
     | max_chars | int | 8000 | characters | longest context |
@@ -140,6 +141,7 @@ class ContextEnv(gym.Env[Observation, str]):
         task_model: str = "reader",
         samples: int = 1,
         temperature: float = 0.0,
+        max_tokens: int = 512,
         budget: dict[str, float] | None = None,
         feedback_size: int = 10,
         max_chars: int = 8000,
@@ -151,6 +153,7 @@ class ContextEnv(gym.Env[Observation, str]):
             temperature,
             max_edits=max_edits,
             samples=samples,
+            max_tokens=max_tokens,
             feedback_size=feedback_size,
             max_chars=max_chars,
         )
@@ -161,7 +164,8 @@ class ContextEnv(gym.Env[Observation, str]):
         self.max_chars, self.render_mode = max_chars, render_mode
         self.model = make_model(task_model, record=record)
         self.budget = Budget(budget)
-        self.evaluator = Evaluator(MeteredModel(self.model, self.budget), samples=int(samples), temperature=temperature)
+        metered = MeteredModel(self.model, self.budget)
+        self.evaluator = Evaluator(metered, samples=int(samples), temperature=temperature, max_tokens=int(max_tokens))
         self.action_space = FreeText(max_chars)
         self.observation_space = Dict(
             {

@@ -20,6 +20,8 @@ EXTRAS = {
     "rl": ("stable-baselines3", "sb3-contrib", "pettingzoo"),
     "data": ("datasets",),
     "gepa": ("gepa",),
+    "report": ("matplotlib",),
+    "tensorboard": ("tensorboard",),
     "trl": ("trl", "peft", "accelerate"),
 }
 MIN_FREE_MB = 200

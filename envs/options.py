@@ -20,6 +20,7 @@ class CoreOptions(TypedDict, total=False):
     task_model: str
     samples: int
     temperature: float
+    max_tokens: int
     budget: dict[str, float] | None
     feedback_size: int
     max_chars: int

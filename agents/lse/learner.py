@@ -16,6 +16,7 @@ import numpy as np
 
 from lse_gym.agents.files import write_text
 from lse_gym.agents.lse.advantage import ADVANTAGES, advantages
+from lse_gym.agents.lse.loggers import make_logger
 from lse_gym.agents.lse.reward import scores_after, state_prompt
 from lse_gym.agents.lse.settings import LearnerArgs
 from lse_gym.agents.lse.states import State
@@ -42,6 +43,7 @@ class Learner:
         out: the directory to write.
         args: the settings.
         resume: continue the training that is there.
+        loggers: where the metrics go as well: "tensorboard", "wandb", "trackio".
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Learner:
         args: LearnerArgs | None = None,
         *,
         resume: bool = False,
+        loggers: Sequence[str] = (),
     ):
         torch = require("torch", "hf", "Training")
         self.editor, self.env, self.states, self.dev_states = editor, env, [*states], [*dev_states]
@@ -62,6 +65,8 @@ class Learner:
             raise unknown("advantage", self.args.advantage, ADVANTAGES)
         if self.args.advantage == "grpo" and self.args.samples < 2:
             raise ArgumentError("advantage='grpo' compares the edits of one state. Pass samples >= 2.")
+        if not self.args.temperature > 0:
+            raise ArgumentError(f"temperature={self.args.temperature!r}: sampled edits differ at temperatures > 0 only.")
         if not self.states:
             raise ArgumentError("there are no states to train on. Collect some with `lse-gym archive`.")
         editor.model.float()
@@ -70,6 +75,7 @@ class Learner:
         )
         self.step_number, self.best_dev, self.stale = 0, -np.inf, 0
         self._claim(resume)
+        self.loggers = [make_logger(name, self.out, asdict(self.args), self.step_number) for name in loggers]
 
     def _claim(self, resume: bool) -> None:
         import torch
@@ -112,9 +118,13 @@ class Learner:
                 file.write(json.dumps(row) + "\n")
             self.step_number += 1
             self._save()
+            for logger in self.loggers:
+                logger.log({name: value for name, value in row.items() if name != "step"}, int(row["step"]))
             if on_step:
                 on_step(row)
         self._measure_dev()
+        for logger in self.loggers:
+            logger.close()
         return self.out / "best"
 
     def _batch(self, step: int) -> list[State]:
@@ -129,7 +139,7 @@ class Learner:
 
     def request(self, state: State, sample: int, seed: int, temperature: float) -> Request:
         """The editor's prompt for a state."""
-        return Request("", state_prompt(self.env, state), self.args.max_tokens, temperature, seed, sample)
+        return Request("", state_prompt(self.env, state), self.args.max_edit_tokens, temperature, seed, sample)
 
     def scores_after(self, states: Sequence[State], answers: Sequence[str]) -> np.ndarray:
         """See :func:`lse_gym.agents.lse.reward.scores_after`."""
@@ -170,7 +180,10 @@ class Learner:
         }
 
     def _logprobs(self, prompt: list[int], rows: Sequence[list[int]]) -> tuple[Any, Any]:
-        """Log-probabilities of the rows' tokens after the prompt, (rows, tokens), and which of them are real."""
+        """Log-probabilities of the rows' tokens after the prompt, (rows, tokens), and which of them are real.
+
+        They are those of the policy that is sampled: at its temperature.
+        """
         import torch
 
         longest, device = max(map(len, rows)), self.editor.model.device
@@ -181,7 +194,7 @@ class Learner:
             mask[i, : len(row)] = True
         logits = self.editor.model(ids.to(device), logits_to_keep=longest + 1).logits[:, :-1].float()
         chosen = ids[:, len(prompt) :].to(device)[..., None]
-        return logits.log_softmax(-1).gather(-1, chosen)[..., 0], mask.to(device)
+        return (logits / self.args.temperature).log_softmax(-1).gather(-1, chosen)[..., 0], mask.to(device)
 
     def _loss(self, logprobs: Any, old: Any, advantage: Any) -> Any:
         """The clipped policy loss of every token, with the dual clip of bad edits."""

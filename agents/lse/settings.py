@@ -31,7 +31,7 @@ class LearnerArgs:
     """bound on the loss of a bad edit that became likelier (released code)"""
     temperature: float = 1.0
     """sampling temperature of the editor in training (released code)"""
-    max_tokens: int = 1024
+    max_edit_tokens: int = 1024
     """longest answer of the editor, in tokens (released code: 16,384)"""
     dev_every: int = 10
     """steps between two measurements on the dev states"""

@@ -6,18 +6,17 @@ A file of states is an archive as well: envs start from it with ``start=``.
 import json
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from math import isfinite
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from lse_gym.agents.files import write_text
+from lse_gym.agents.parallel import side_by_side
 from lse_gym.agents.run import Config, evolve
-from lse_gym.envs.errors import ArgumentError, DataError, unknown
+from lse_gym.envs.errors import DataError, unknown
 
 StateOrder = Literal["potential", "random", "reverse_potential"]
 STATE_ORDERS: tuple[StateOrder, ...] = ("potential", "random", "reverse_potential")
@@ -97,40 +96,24 @@ def collect(
         workers: processes, >= 1.
         on_run: called with the configuration and the summary of every run as it ends.
     """
-    if workers < 1:
-        raise ArgumentError(f"workers={workers} is not an int >= 1. Pass e.g. workers=2.")
     out = Path(out)
     configs = [replace(config, domain=domain, seed=seed) for domain in domains for seed in seeds]
-    folders = [out / "runs" / f"{one.domain}-{one.seed}" for one in configs]
+    jobs = [(one, out / "runs" / f"{one.domain}-{one.seed}") for one in configs]
     for one in configs[:1]:
         one.make_agent(one.make_env())  # a wrong argument is told once, and here
-    if workers == 1:
-        for one, folder in zip(configs, folders, strict=True):
-            summary = evolve(one, folder, resume=True)
-            if on_run:
-                on_run(one, summary)
-    else:
-        threads = str(max(1, (os.cpu_count() or 1) // workers))
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), _limit_threads, (threads,))
-        with pool:
-            jobs = {
-                pool.submit(evolve, one, folder, resume=True): one for one, folder in zip(configs, folders, strict=True)
-            }
-            try:
-                for job in as_completed(jobs):
-                    summary = job.result()
-                    if on_run:
-                        on_run(jobs[job], summary)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    states = [state for folder in folders for state in states_of(folder)]
+    for (one, _), summary, error in side_by_side(_evolve, jobs, workers):
+        if error is not None:
+            raise error
+        if on_run:
+            on_run(one, summary)
+    states = [state for _, folder in jobs for state in states_of(folder)]
     write_states(out / "states.jsonl", states)
     return states
 
 
-def _limit_threads(threads: str) -> None:
-    os.environ["OMP_NUM_THREADS"] = threads  # read when torch is imported
+def _evolve(job: tuple[Config, Path]) -> dict[str, Any]:
+    config, folder = job
+    return evolve(config, folder, resume=True)
 
 
 def write_states(path: str | os.PathLike[str], states: Sequence[State]) -> None:

@@ -168,7 +168,7 @@ def test_archive_and_train_say_what_is_missing(tmp_path):
 @pytest.mark.skipif(find_spec("transformers") is None, reason="needs the extra hf")
 def test_an_editor_is_trained_and_evolves(tmp_path):
     run("archive", "--domains", "library-0,shop-0", "--seeds", 1, "--rounds", 1, "--out", "a", cwd=tmp_path)
-    options = ("--dev", "shop-0", "--states-per-step", 1, "--samples", 2, "--max-tokens", 120, "--out", "t")
+    options = ("--dev", "shop-0", "--states-per-step", 1, "--samples", 2, "--max-edit-tokens", 120, "--out", "t")
     done = run("train", "a/states.jsonl", "--steps", 1, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "--editor hf:t/best" in done.stdout

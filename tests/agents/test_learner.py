@@ -24,7 +24,7 @@ from lse_gym.envs.models.nano.tokenizer import train_tokenizer  # noqa: E402
 from lse_gym.envs.models.nano.train import make_model  # noqa: E402
 
 STATES = [State("library-0", f"Context {i}.", 0.2, f"report {i}", 0.3) for i in range(5)]
-SMALL = {"steps": 3, "states_per_step": 2, "samples": 3, "max_tokens": 6, "lr": 1e-2, "dev_every": 2}
+SMALL = {"steps": 3, "states_per_step": 2, "samples": 3, "max_edit_tokens": 6, "lr": 1e-2, "dev_every": 2}
 
 
 @pytest.fixture(scope="module")

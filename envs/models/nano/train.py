@@ -148,15 +148,15 @@ class Optimizer:
             part.load_state_dict(kept)
 
 
-def draw(stream: tuple[int, ...], step: int) -> Sample:
-    """A sample of either job."""
-    return draw_demonstration(stream) if step % DEMONSTRATE_EVERY == 0 else draw_sample(stream, TURNS)
+def draw(stream: tuple[int, ...], step: int, edits: bool = True) -> Sample:
+    """A sample of either job, or of the answers alone."""
+    return draw_demonstration(stream) if edits and step % DEMONSTRATE_EVERY == 0 else draw_sample(stream, TURNS)
 
 
-def texts(seed: int, number: int = 3000) -> Iterator[str]:
+def texts(seed: int, edits: bool, number: int = 3000) -> Iterator[str]:
     """Text to learn the tokenizer from."""
     for index in range(number):
-        sample = draw((seed, 0, index), index)
+        sample = draw((seed, 0, index), index, edits)
         yield sample.system
         for turn in sample.turns:
             yield from turn
@@ -168,12 +168,33 @@ def save(model: Lfm2ForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) 
     tokenizer.save_pretrained(out)
 
 
-def train(out: Path, seed: int, steps: int, minutes: float, evaluate_every: int = 1000) -> None:
-    """Train, keeping in ``out`` the weights that did best on the dev domains, and a log."""
+def train(
+    out: Path,
+    seed: int,
+    steps: int,
+    minutes: float,
+    evaluate_every: int = 1000,
+    *,
+    width: int = 128,
+    layers: int = 6,
+    edits: bool = True,
+) -> None:
+    """Train, keeping in ``out`` the weights that did best on the dev domains, and a log.
+
+    Args:
+        out: the directory to write, and to continue in.
+        seed: of weights and data.
+        steps: updates to make.
+        minutes: training time after which it ends before that.
+        evaluate_every: steps between two measurements on the dev domains.
+        width: of the hidden states, a multiple of 32.
+        layers: an even number, half of them with attention.
+        edits: teach the editor's job as well.
+    """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    tokenizer = train_tokenizer(texts(seed))
-    model = make_model(tokenizer).to(torch.bfloat16)
+    tokenizer = train_tokenizer(texts(seed, edits))
+    model = make_model(tokenizer, width, layers).to(torch.bfloat16)
     optimizer, checkpoint = Optimizer(model), out / "checkpoint.pt"
     start, tokens, best, before = 0, 0, -1.0, 0.0
     if checkpoint.exists():
@@ -213,7 +234,7 @@ def train(out: Path, seed: int, steps: int, minutes: float, evaluate_every: int 
             tokens += ids.numel()
         else:
             for index in range(WORLDS):
-                sample = draw((seed, 1, step * WORLDS + index), step)
+                sample = draw((seed, 1, step * WORLDS + index), step, edits)
                 rng = np.random.default_rng((seed, 3, step * WORLDS + index))
                 parts = encode(sample, tokenizer, renaming(tokenizer, rng) if rng.random() < RENAMED else None)
                 answer, prompt = losses(model, *parts)
@@ -230,7 +251,7 @@ def train(out: Path, seed: int, steps: int, minutes: float, evaluate_every: int 
                 seconds=int(seconds),
             )
     hours = round((before + time.monotonic() - began) / 3600, 3)
-    samples = repr([draw((seed, 1, step), step) for step in range(100)])
+    samples = repr([draw((seed, 1, step), step, edits) for step in range(100)])
     data = hashlib.sha256(samples.encode()).hexdigest()[:16]
     note(seed=seed, data_of_100_samples=data, hours=hours, tokens=tokens, best=best)
 
@@ -243,9 +264,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--minutes", type=float, default=600.0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--answers-only", action="store_true", help="do not teach the editor's job")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    train(arguments.out, arguments.seed, arguments.steps, arguments.minutes)
+    shape = {"width": arguments.width, "layers": arguments.layers, "edits": not arguments.answers_only}
+    train(arguments.out, arguments.seed, arguments.steps, arguments.minutes, **shape)
 
 
 if __name__ == "__main__":

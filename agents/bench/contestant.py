@@ -1,0 +1,62 @@
+"""Who takes part in a comparison: an agent with its settings, written as one string."""
+
+import json
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
+
+from lse_gym.agents import agent_class
+from lse_gym.agents.run import Config
+from lse_gym.envs.errors import ArgumentError, unknown
+
+GRID = ("env", "domain", "seed", "rounds", "budget_calls", "budget_tokens", "data_dir", "exclude")  # the same for all
+
+
+class Contestant(NamedTuple):
+    """An agent under a label; ``settings`` are fields of :class:`lse_gym.agents.run.Config`."""
+
+    label: str
+    settings: dict[str, Any]
+
+    def config(self, shared: Config) -> Config:
+        """``shared`` with the contestant's own settings."""
+        return replace(shared, **self.settings)
+
+
+def parse_contestant(text: str) -> Contestant:
+    """Read ``AGENT``, ``AGENT,key=value,…`` or ``LABEL: AGENT,key=value,…``.
+
+    A key is an argument of the agent or a setting of the run, such as ``editor`` or ``task_model``; what makes the
+    comparison fair (env, domain, seed, budget) cannot be set. An agent of one's own is ``package.module:Class``.
+
+    >>> parse_contestant("chain: lse,selection=deepest")
+    Contestant(label='chain', settings={'agent': 'lse', 'selection': 'deepest'})
+
+    Raises:
+        ArgumentError: a part is no ``key=value``, or sets what is the same for all.
+        UnknownNameError: there is no such agent, or no such argument.
+    """
+    label, found, rest = text.partition(": ")
+    name, *pairs = (part.strip() for part in (rest if found else text).split(","))
+    own = agent_class(name).Args.__dataclass_fields__
+    shared = {field.name: field for field in fields(Config) if field.name not in (*GRID, "agent", "agent_args")}
+    settings: dict[str, Any] = {"agent": name}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or key in GRID:
+            why = "is the same for all contestants" if equals else "is no key=value"
+            raise ArgumentError(f"{pair!r} in {text!r} {why}. Pass e.g. 'lse,selection=deepest'.")
+        if key in shared:
+            settings[key] = _read(value)
+        elif key in own:
+            settings.setdefault("agent_args", {})[key] = _read(value)
+        else:
+            raise unknown(f"argument of agent {name!r}", key, {*shared, *own} - {"seed", "record"})
+    return Contestant(label.strip() if found else text.strip(), settings)
+
+
+def _read(value: str) -> Any:
+    """A number, true, false or null as such; anything else as text."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

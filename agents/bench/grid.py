@@ -1,0 +1,117 @@
+"""Run every contestant on every domain and seed under one budget, side by side, resumable, and keep the results."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from lse_gym.agents.bench.contestant import Contestant
+from lse_gym.agents.bench.result import Result, measure, read_results, write_results
+from lse_gym.agents.parallel import side_by_side
+from lse_gym.agents.run import Config, evolve
+from lse_gym.envs.errors import ArgumentError, UnknownNameError
+from lse_gym.envs.evaluation import core_env
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is compared on what.
+
+    ``shared`` holds what is the same for all: task model, editor, rounds and budget, where a contestant does not
+    set its own. ``domains`` are (env id, domain name).
+    """
+
+    contestants: Sequence[Contestant]
+    domains: Sequence[tuple[str, str]]
+    seeds: Sequence[int]
+    shared: Config
+    others: Sequence[str] = ()
+    """task models that score the contexts found as well"""
+
+
+class Job(NamedTuple):
+    """One run."""
+
+    contestant: Contestant
+    config: Config
+    folder: Path
+    others: Sequence[str]
+
+
+OnResult = Callable[[Job, Result | None, Exception | None], None]
+
+
+def run_grid(
+    grid: Grid, out: str | os.PathLike[str], *, workers: int = 1, on_result: OnResult | None = None
+) -> list[Result]:
+    """Run what is missing, and write ``out/results.jsonl``; returns the results in the order of the grid.
+
+    Every run keeps its directory under ``out/runs``; the same call goes on where it stopped. A run that fails is told
+    to ``on_result`` and left out; calling again tries it again.
+
+    Args:
+        grid: what to run.
+        out: the directory to write.
+        workers: processes, >= 1.
+        on_result: called with the job and its result, or the exception that ended it.
+
+    Raises:
+        ArgumentError: two contestants have one label, or an argument is wrong; told before anything runs.
+    """
+    labels = [contestant.label for contestant in grid.contestants]
+    if len(set(labels)) < len(labels):
+        raise ArgumentError(f"two contestants have the same label: {labels}. Write 'LABEL: AGENT,…'.")
+    out = Path(out)
+    jobs = [
+        Job(one, config, out / "runs" / _folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}", grid.others)
+        for one in grid.contestants
+        for env, domain in grid.domains
+        for seed in grid.seeds
+        for config in [one.config(replace(grid.shared, env=env, domain=domain, seed=seed))]
+    ]
+    for contestant in grid.contestants:  # a wrong argument is told at once, not in the middle of the night
+        first = next(job for job in jobs if job.contestant is contestant)
+        first.config.make_agent(first.config.make_env())
+    results: dict[Path, Result] = {}
+    for job, result, error in side_by_side(_run, jobs, workers):
+        if result is not None:
+            results[job.folder] = result
+            write_results(out / "results.jsonl", [results[j.folder] for j in jobs if j.folder in results])
+        if on_result:
+            on_result(job, result, error)
+    return [results[job.folder] for job in jobs if job.folder in results]
+
+
+def _run(job: Job) -> Result:
+    kept = job.folder / "result.jsonl"
+    if kept.exists() and _same(job):
+        (result,) = read_results(kept)
+        if set(result.transfer) >= set(job.others):
+            return result
+    evolve(job.config, job.folder, resume=True)  # refuses the directory of another configuration
+    result = measure(job.contestant, job.config, job.folder, job.others)
+    write_results(kept, [result])
+    return result
+
+
+def _same(job: Job) -> bool:
+    there = json.loads((job.folder / "config.json").read_text(encoding="utf-8"))
+    return all(there.get(key) == value for key, value in asdict(job.config).items())
+
+
+def _folder_name(label: str) -> str:
+    return re.sub(r"[^\w=.,-]+", "_", label)
+
+
+def default_domains(env: str, shared: Config, wanted: str | Sequence[str] | None = None) -> list[tuple[str, str]]:
+    """The domains of an env to compare on: those wanted, or the group "test" where there is one, or all."""
+    family = core_env(replace(shared, env=env, domain=None).make_env()).family
+    if wanted is None:
+        try:
+            return [(env, name) for name in family.select("test")]
+        except UnknownNameError:
+            return [(env, name) for name in family.select(None)]
+    return [(env, name) for name in family.select(wanted)]

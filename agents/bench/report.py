@@ -1,0 +1,104 @@
+"""The tables of a comparison, in Markdown, made from results alone."""
+
+from collections.abc import Sequence
+
+from lse_gym.agents.bench.result import Result
+from lse_gym.agents.bench.statistics import Estimate, estimate, paired
+from lse_gym.envs.errors import unknown
+
+
+def by_label(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """The results of each contestant, in the order of their first appearance."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.label, []).append(result)
+    return groups
+
+
+def score_table(results: Sequence[Result], reference: str | None = None) -> str:
+    """Scores on the sealed test questions, each row compared with ``reference`` (by default the best row) in pairs.
+
+    "≈" marks a difference whose interval contains zero.
+
+    Raises:
+        UnknownNameError: there is no such contestant.
+    """
+    groups = by_label(results)
+    gains = {label: estimate(group, lambda r: r.gain) for label, group in groups.items()}
+    if reference is not None and reference not in groups:
+        raise unknown("contestant", reference, groups)
+    measured = reference or max(gains, key=lambda label: gains[label].mean)
+    head = ["contestant", "runs", "test, seed context", "test, best context", "gain", f"gain less that of {measured}"]
+    rows = []
+    for label, group in groups.items():
+        difference = "" if label == measured else _marked(paired(group, groups[measured]))
+        scores = (estimate(group, lambda r: r.start), estimate(group, lambda r: r.best), gains[label])
+        rows.append([label, str(len(group)), *map(str, scores), difference])
+    return markdown(head, rows)
+
+
+def context_table(results: Sequence[Result]) -> str:
+    """What the contexts found are like, and what they cost: signs of reward hacking would show here."""
+    head = [
+        "contestant",
+        "context tokens",
+        "words taken from feedback questions",
+        "whole questions copied",
+        "held-out less test",
+        "most calls of a run",
+        "tokens of a run",
+    ]
+    rows = []
+    for label, group in by_label(results).items():
+        gap = estimate(group, lambda r: (r.held_out_best - r.held_out_seed) - r.gain)
+        rows.append(
+            [
+                label,
+                f"{estimate(group, lambda r: float(r.context_tokens)).mean:.0f}",
+                f"{estimate(group, lambda r: r.overlap).mean:.1%}",
+                f"{estimate(group, lambda r: r.copied).mean:.1%}",
+                _marked(gap),
+                f"{max(r.calls for r in group):.0f}",
+                f"{estimate(group, lambda r: r.tokens).mean:,.0f}",
+            ]
+        )
+    return markdown(head, rows)
+
+
+def transfer_table(results: Sequence[Result]) -> str:
+    """The contexts found, scored with task models that they were not evolved for; "" where none were."""
+    models = list(dict.fromkeys(name for result in results for name in result.transfer))
+    rows = []
+    for label, group in by_label(results).items():
+        for name in models:
+            scored = [result for result in group if name in result.transfer]
+            if scored:
+                first = estimate(scored, lambda r, name=name: r.transfer[name][0])
+                last = estimate(scored, lambda r, name=name: r.transfer[name][1])
+                gain = estimate(scored, lambda r, name=name: r.transfer[name][1] - r.transfer[name][0])
+                rows.append([label, name, str(len(scored)), str(first), str(last), _marked(gain)])
+    head = ["contestant", "scored with", "runs", "test, seed context", "test, best context", "gain"]
+    return markdown(head, rows) if rows else ""
+
+
+def report(results: Sequence[Result], reference: str | None = None) -> str:
+    """All tables, one after the other."""
+    n = estimate(results, lambda r: r.gain)
+    budgets = sorted({str(r.budget_calls) for r in results})
+    told = (
+        f"{n.domains} domains, {n.runs} runs; budget of a run: {', '.join(budgets)} calls. Means over domains with "
+        "Student's 95 % intervals; differences in pairs of the same domain and seed; ≈: the interval contains zero."
+    )
+    parts = [told, score_table(results, reference), context_table(results), transfer_table(results)]
+    return "\n".join(f"{part}\n" for part in parts if part)
+
+
+def _marked(value: Estimate) -> str:
+    return f"{value}{' ≈' if value.is_zero else ''}"
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; what would break it is taken out of the cells."""
+    lines = [head, ["---"] * len(head), *rows]
+    cells = [[cell.replace("|", "/").replace("\n", " ") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)

@@ -1,0 +1,152 @@
+"""The result of one run as one line of data: everything that tables, figures and statistics are made from."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lse_gym.agents.bench.contestant import Contestant
+from lse_gym.agents.files import write_text
+from lse_gym.agents.run import Config
+from lse_gym.envs.errors import DataError
+from lse_gym.envs.evaluation import core_env, evaluate_context
+
+OVERLAP_WORDS = 5  # words in a row that count as taken over from a question
+
+
+class Result(NamedTuple):
+    """One run of one contestant.
+
+    Scores are means in [0, 1]; ``test_scores_*`` one a sealed test question, of the seed context and of the context
+    that did best on the held-out questions. ``curve`` has ``(calls spent, best held-out score so far)`` a round.
+    ``copied`` is the share of the feedback questions that stand word for word in the best context, ``overlap`` the
+    share of its runs of five words that also stand in one of them. ``transfer`` has the mean test scores of seed and
+    best context with other task models.
+    """
+
+    label: str
+    env: str
+    domain: str
+    seed: int
+    agent: str
+    task_model: str
+    editor: str | None
+    budget_calls: float | None
+    rounds: int
+    calls: float
+    tokens: float
+    usd: float
+    held_out_seed: float
+    held_out_best: float
+    test_scores_seed: list[float]
+    test_scores_best: list[float]
+    curve: list[tuple[float, float]]
+    context: str
+    context_tokens: int
+    copied: float
+    overlap: float
+    transfer: dict[str, tuple[float, float]]
+
+    @property
+    def gain(self) -> float:
+        """Mean test score of the best context minus that of the seed context."""
+        return self.best - self.start
+
+    @property
+    def start(self) -> float:
+        """Mean test score of the seed context."""
+        return sum(self.test_scores_seed) / len(self.test_scores_seed)
+
+    @property
+    def best(self) -> float:
+        """Mean test score of the best context."""
+        return sum(self.test_scores_best) / len(self.test_scores_best)
+
+
+def measure(contestant: Contestant, config: Config, folder: Path, others: Sequence[str] = ()) -> Result:
+    """The result of a finished run; ``others`` are task models to score its contexts with as well."""
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    rows = [json.loads(line) for line in (folder / "trajectory.jsonl").read_text(encoding="utf-8").splitlines()]
+    core = core_env(config.make_env())
+    domain = core.family.load(core.domain_name)
+    curve, best = [], 0.0
+    for row in rows:
+        best = max(best, row["performance"])
+        curve.append((row["spent"]["calls"], best))
+    seed_context, context = rows[0]["context"], (folder / "best_context.txt").read_text(encoding="utf-8")
+    copied, overlap = overlaps(context, [question.text for question in domain.splits["feedback"]])
+    transfer = {}
+    for name in others:
+        env = Config(**{**config.__dict__, "task_model": name}).make_env()
+        first, last = (evaluate_context(env, text).mean for text in (seed_context, context))
+        transfer[name] = (first, last)
+    return Result(
+        label=contestant.label,
+        env=config.env,
+        domain=core.domain_name,
+        seed=config.seed,
+        agent=config.agent,
+        task_model=config.task_model,
+        editor=summary["editor"],
+        budget_calls=config.budget_calls,
+        rounds=summary["rounds"],
+        calls=summary["calls"],
+        tokens=summary["tokens"],
+        usd=summary["usd"],
+        held_out_seed=summary["seed_score"],
+        held_out_best=summary["best_held_out_score"],
+        test_scores_seed=summary["test_scores_seed"],
+        test_scores_best=summary["test_scores_best"],
+        curve=curve,
+        context=context,
+        context_tokens=core.model.count_tokens(context),
+        copied=copied,
+        overlap=overlap,
+        transfer=transfer,
+    )
+
+
+def overlaps(context: str, questions: Sequence[str]) -> tuple[float, float]:
+    """How much of the questions stands in a context: share of whole questions, share of the context's word runs."""
+    words = [_words(question) for question in questions]
+    text = _words(context)
+    runs = {run for question in words for run in _runs(question)}
+    own = [*_runs(text)]
+    joined = f" {' '.join(text)} "
+    whole = sum(f" {' '.join(question)} " in joined for question in words)
+    return whole / max(1, len(questions)), sum(run in runs for run in own) / max(1, len(own))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _runs(words: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    return zip(*(words[i:] for i in range(OVERLAP_WORDS)), strict=False)
+
+
+def write_results(path: str | os.PathLike[str], results: Iterable[Result]) -> None:
+    """Write results as JSON lines, atomically."""
+    write_text(path, "".join(json.dumps(result._asdict(), ensure_ascii=False) + "\n" for result in results))
+
+
+def read_results(path: str | os.PathLike[str]) -> list[Result]:
+    """Read what :func:`write_results` wrote.
+
+    Raises:
+        DataError: the file cannot be read, or a line is no result.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
+        results = [Result(**json.loads(line)) for line in lines if line.strip()]
+        if any(not r.test_scores_best or len(r.test_scores_best) != len(r.test_scores_seed) for r in results):
+            raise ValueError("scores of seed and best context that are not of the same questions")
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(
+            f"{os.fspath(path)!r} is no file of results: {error}. `lse-gym bench` writes results.jsonl."
+        ) from None
+    if not results:
+        raise DataError(f"{os.fspath(path)!r} holds no results.")
+    return results

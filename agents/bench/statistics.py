@@ -1,0 +1,86 @@
+"""Means and intervals over domains: the domain is what a result must carry over to, so it is the unit."""
+
+from collections.abc import Callable, Sequence
+from math import sqrt, tan
+from typing import NamedTuple
+
+import numpy as np
+
+from lse_gym.agents.bench.result import Result
+from lse_gym.envs.errors import DataError
+from lse_gym.envs.evaluation import Z95
+
+Domain = tuple[str, str]  # env id and name
+
+
+class Estimate(NamedTuple):
+    """A mean over domains with its 95 % interval, and of how many domains and runs."""
+
+    mean: float
+    low: float
+    high: float
+    domains: int
+    runs: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the interval contains zero: not distinguishable from no difference."""
+        return self.low <= 0.0 <= self.high
+
+
+def estimate(results: Sequence[Result], value: Callable[[Result], float]) -> Estimate:
+    """The mean of ``value``: over the seeds of a domain first, then over domains, with Student's 95 % interval."""
+    groups: dict[Domain, list[float]] = {}
+    for result in results:
+        groups.setdefault((result.env, result.domain), []).append(value(result))
+    return _over_domains([float(np.mean(group)) for group in groups.values()], len(results))
+
+
+def paired(
+    results: Sequence[Result], reference: Sequence[Result], value: Callable[[Result], float] | None = None
+) -> Estimate:
+    """The mean difference to ``reference`` on the domains and seeds that both have; of the gain by default.
+
+    Raises:
+        DataError: they have no run in common, or the test questions of a common one are not the same.
+    """
+    value = value or (lambda result: result.gain)
+    others = {(r.env, r.domain, r.seed): r for r in reference}
+    pairs = [(r, others[r.env, r.domain, r.seed]) for r in results if (r.env, r.domain, r.seed) in others]
+    if not pairs:
+        raise DataError("the results have no domain and seed in common. Run both with the same grid.")
+    groups: dict[Domain, list[float]] = {}
+    for one, other in pairs:
+        if len(one.test_scores_best) != len(other.test_scores_best):
+            raise DataError(f"{one.domain!r} was scored on other test questions by {one.label!r} and {other.label!r}.")
+        groups.setdefault((one.env, one.domain), []).append(value(one) - value(other))
+    return _over_domains([float(np.mean(group)) for group in groups.values()], len(pairs))
+
+
+def _over_domains(means: Sequence[float], runs: int) -> Estimate:
+    n, mean = len(means), float(np.mean(means))
+    half = student95(n - 1) * float(np.std(means, ddof=1)) / sqrt(n) if n > 1 else float("inf")
+    return Estimate(mean, mean - half, mean + half, n, runs)
+
+
+def student95(degrees: int) -> float:
+    """97.5 % quantile of Student's t (Abramowitz & Stegun 26.7.5; exact for 1 and 2 degrees of freedom).
+
+    >>> [round(student95(n), 2) for n in (1, 2, 9, 14)]
+    [12.71, 4.3, 2.26, 2.14]
+    """
+    if degrees == 1:
+        return tan(np.pi * 0.475)
+    if degrees == 2:
+        return 0.95 * sqrt(2 / (1 - 0.95**2))
+    z, n = Z95, degrees
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + sum(term / n ** (i + 1) for i, term in enumerate(terms))

@@ -1,0 +1,190 @@
+"""``lse-gym bench`` and ``lse-gym report``: optimizers under one budget, and the tables and figures of it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from lse_gym.agents import AGENTS
+from lse_gym.agents.bench.contestant import parse_contestant
+from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
+from lse_gym.agents.bench.grid import Grid, Job, default_domains, run_grid
+from lse_gym.agents.bench.report import report
+from lse_gym.agents.bench.result import Result, read_results
+from lse_gym.agents.bench.statistics import estimate
+from lse_gym.agents.files import write_text
+from lse_gym.agents.run import Config
+from lse_gym.cli.common import (
+    DEFAULT,
+    NAMED,
+    DataDir,
+    Exclude,
+    MaxEditTokens,
+    MaxTokens,
+    TaskModel,
+    app,
+    err_console,
+    out_console,
+)
+from lse_gym.envs.errors import MissingExtraError
+from lse_gym.envs.registration import ENVS
+
+BUDGET_CALLS = 1300  # pays for about 20 edits
+QUICK = {"domains": 3, "seeds": 1, "rounds": 8, "budget_calls": 600.0}
+
+
+@app.command("bench")
+def bench_command(
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Who takes part, repeatable: AGENT, or 'LABEL: AGENT,key=value,…'; your own is package.module:Class. "
+            "By default every agent.",
+            rich_help_panel="What",
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Environment ids, repeatable: {', '.join(ENVS)}.", rich_help_panel="What"),
+    ] = None,
+    domains: Annotated[
+        str | None,
+        typer.Option(help="Domains, comma-separated, or a group; by default test domains.", rich_help_panel="What"),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each domain.", rich_help_panel="What")] = 3,
+    data_dir: DataDir = None,
+    exclude: Exclude = None,
+    task_model: TaskModel = DEFAULT.task_model,
+    editor: Annotated[
+        str, typer.Option(help=f"Model that writes the edits: {NAMED}.", rich_help_panel="Models")
+    ] = DEFAULT.editor,
+    max_tokens: MaxTokens = DEFAULT.max_tokens,
+    max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
+    score_with: Annotated[
+        list[str] | None,
+        typer.Option(help="Task models that score the contexts found as well, repeatable.", rich_help_panel="Models"),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=0, help="Edits of a run, at most.", rich_help_panel="Budget")
+    ] = DEFAULT.rounds,
+    budget_calls: Annotated[
+        float,
+        typer.Option(min=0, help="Hard cap on the calls of a run, task model and editor.", rich_help_panel="Budget"),
+    ] = BUDGET_CALLS,
+    budget_tokens: Annotated[
+        float | None, typer.Option(min=0, help="Hard cap on tokens.", rich_help_panel="Budget")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="3 domains, 1 seed, 8 edits, 600 calls.", rich_help_panel="Budget")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.", rich_help_panel="Output")] = 2,
+    reference: Annotated[
+        str | None, typer.Option(help="Contestant to compare with; by default the best.", rich_help_panel="Output")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Directory to write; what is there is not run again.", rich_help_panel="Output")
+    ] = Path("bench"),
+) -> None:
+    """Run optimizers on the same domains under the same hard budget, and print the table of a paper."""
+    if quick:
+        seeds, rounds, budget_calls = QUICK["seeds"], QUICK["rounds"], QUICK["budget_calls"]
+    shared = Config(
+        task_model=task_model,
+        editor=editor,
+        max_tokens=max_tokens,
+        max_edit_tokens=max_edit_tokens,
+        rounds=rounds,
+        budget_calls=budget_calls,
+        budget_tokens=budget_tokens,
+        data_dir=str(data_dir) if data_dir else None,
+        exclude=str(exclude) if exclude else None,
+    )
+    wanted: Any = [name.strip() for name in domains.split(",")] if domains and "," in domains else domains
+    places = [place for one in env or [DEFAULT.env] for place in default_domains(one, shared, wanted)]
+    contestants = [parse_contestant(text) for text in agent or AGENTS]
+    grid = Grid(contestants, places[: QUICK["domains"]] if quick else places, range(seeds), shared, score_with or ())
+    board = _Board(grid)
+    with Live(board.render(), console=err_console, refresh_per_second=4, transient=True) as live:
+
+        def tell(job: Job, result: Result | None, error: Exception | None) -> None:
+            board.add(job, result, error)
+            live.update(board.render())
+
+        try:
+            results = run_grid(grid, out, workers=workers, on_result=tell)
+        except KeyboardInterrupt:
+            err_console.print("Interrupted. Every finished round is kept; the same command goes on.", highlight=False)
+            raise typer.Exit(130) from None
+    if results:
+        _write_report(results, out, reference)
+    for line in board.failures:
+        err_console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if board.failures:
+        err_console.print(f"{len(board.failures)} runs failed; the same command tries them again.", highlight=False)
+        raise typer.Exit(1)
+
+
+@app.command("report")
+def report_command(
+    results: Annotated[list[Path], typer.Argument(help="Files of results, as `lse-gym bench` writes them.")],
+    training: Annotated[
+        list[Path] | None, typer.Option(help="Directories of `lse-gym train`, for the learning curve; repeatable.")
+    ] = None,
+    reference: Annotated[str | None, typer.Option(help="Contestant to compare with; by default the best.")] = None,
+    out: Annotated[Path, typer.Option(help="Directory to write.")] = Path("report"),
+) -> None:
+    """Make every table and figure from recorded results."""
+    read = [result for path in results for result in read_results(path)]
+    out.mkdir(parents=True, exist_ok=True)
+    _write_report(read, out, reference)
+    if training:
+        training_figure(training, out / "training.svg")
+
+
+def _write_report(results: list[Result], out: Path, reference: str | None) -> None:
+    text = report(results, reference)
+    write_text(out / "report.md", text)
+    out_console.print(text, markup=False, highlight=False, soft_wrap=True)
+    try:
+        budget_figure(results, out / "budget.svg")
+        length_figure(results, out / "length.svg")
+    except MissingExtraError as error:
+        err_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+    out_console.print(f"{out / 'report.md'} and figures beside it", soft_wrap=True, highlight=False)
+
+
+class _Board:
+    """The live table: what is done, and how it looks so far."""
+
+    def __init__(self, grid: Grid):
+        self.labels = [contestant.label for contestant in grid.contestants]
+        self.each = len(grid.domains) * len(grid.seeds)
+        self.found: dict[str, list[Result]] = {label: [] for label in self.labels}
+        self.failures: list[str] = []
+        columns = (TextColumn("running"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self.progress = Progress(*columns, console=err_console)
+        self.bar = self.progress.add_task("", total=self.each * len(self.labels))
+
+    def add(self, job: Job, result: Result | None, error: Exception | None) -> None:
+        """Take in the end of a run."""
+        self.progress.advance(self.bar)
+        if result is not None:
+            self.found[job.contestant.label].append(result)
+        else:
+            where = f"{job.contestant.label}, {job.config.domain}, seed {job.config.seed}"
+            self.failures.append(f"failed: {where}: {type(error).__name__}: {error}")
+
+    def render(self) -> Group:
+        """The table as it stands."""
+        table = Table()
+        for column in ("contestant", "runs", "test, best context", "gain"):
+            table.add_column(column, justify="left" if column == "contestant" else "right")
+        for label, group in self.found.items():
+            told = (lambda r: r.best, lambda r: r.gain) if group else ()
+            values = [f"{estimate(group, value).mean:.3f}" for value in told]
+            table.add_row(label, f"{len(group)}/{self.each}", *values)
+        return Group(table, self.progress)

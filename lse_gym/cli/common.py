@@ -1,0 +1,41 @@
+"""What all commands share: the app, the consoles, and the options that mean the same everywhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lse_gym.agents.run import Config
+from lse_gym.envs.models import MODEL_NAMES
+from lse_gym.envs.registration import ENVS
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+out_console, err_console = Console(), Console(stderr=True)
+DEFAULT = Config()
+NAMED = ", ".join(MODEL_NAMES)
+
+Env = Annotated[str, typer.Option("--env", help=f"Environment id: {', '.join(ENVS)}.", rich_help_panel="What")]
+Domain = Annotated[
+    str | None,
+    typer.Option(
+        help="Domain, e.g. clinic-0; for data of your own a db_id. `lse-gym envs` lists them.", rich_help_panel="What"
+    ),
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Directory in BIRD's or Spider's layout, for LSE/BIRD-v0.", rich_help_panel="What")
+]
+Exclude = Annotated[
+    Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")
+]
+MaxTokens = Annotated[
+    int, typer.Option(min=1, help="Longest answer of the task model, in tokens.", rich_help_panel="Models")
+]
+TaskModel = Annotated[str, typer.Option(help=f"Frozen model that answers: {NAMED}.", rich_help_panel="Models")]
+MaxEditTokens = Annotated[
+    int, typer.Option(min=1, help="Longest answer of the editor, in tokens.", rich_help_panel="Models")
+]
+SplitSeed = Annotated[int, typer.Option(help="Seed of the question splits.", rich_help_panel="What")]
+Scoring = Annotated[
+    str, typer.Option(help="set: BIRD's official accuracy; strict: multisets, and order.", rich_help_panel="What")
+]

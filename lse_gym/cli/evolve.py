@@ -1,0 +1,171 @@
+"""``lse-gym evolve`` and ``lse-gym evaluate``."""
+
+import json
+import sys
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from lse_gym.agents import AGENTS
+from lse_gym.agents.live import Live
+from lse_gym.agents.run import Config, evolve
+from lse_gym.cli.common import (
+    DEFAULT,
+    NAMED,
+    DataDir,
+    Domain,
+    Env,
+    Exclude,
+    MaxEditTokens,
+    MaxTokens,
+    Scoring,
+    SplitSeed,
+    TaskModel,
+    app,
+    err_console,
+    out_console,
+)
+from lse_gym.envs.domain import SPLITS
+from lse_gym.envs.errors import LSEGymError, ProviderError
+from lse_gym.envs.evaluation import core_env, evaluate_context
+
+
+@app.command("evolve")
+def evolve_command(
+    env: Env = DEFAULT.env,
+    agent: Annotated[str, typer.Option(help=f"Agent: {', '.join(AGENTS)}.", rich_help_panel="Models")] = DEFAULT.agent,
+    task_model: TaskModel = DEFAULT.task_model,
+    editor: Annotated[
+        str, typer.Option(help=f"Model that writes the edits: {NAMED}.", rich_help_panel="Models")
+    ] = DEFAULT.editor,
+    domain: Domain = None,
+    data_dir: DataDir = None,
+    exclude: Exclude = None,
+    rounds: Annotated[int, typer.Option(min=0, help="Edits to make.", rich_help_panel="Search")] = DEFAULT.rounds,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.", rich_help_panel="Search")] = DEFAULT.seed,
+    selection: Annotated[
+        str | None,
+        typer.Option(help="Context edited next: ucb, deepest, best; by default the agent's.", rich_help_panel="Search"),
+    ] = DEFAULT.selection,
+    order: Annotated[
+        str,
+        typer.Option(help="paper: each edit from a new batch; code: from the stored report.", rich_help_panel="Search"),
+    ] = DEFAULT.order,
+    budget_calls: Annotated[
+        float | None,
+        typer.Option(min=0, help="Hard cap on model calls, task model and editor.", rich_help_panel="Budget"),
+    ] = None,
+    budget_tokens: Annotated[
+        float | None, typer.Option(min=0, help="Hard cap on tokens.", rich_help_panel="Budget")
+    ] = None,
+    feedback: Annotated[
+        str, typer.Option(help="What the editor is shown: gold, error, score.", rich_help_panel="What")
+    ] = DEFAULT.feedback,
+    max_tokens: MaxTokens = DEFAULT.max_tokens,
+    max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
+    max_chars: Annotated[int, typer.Option(min=1, help="Longest context.", rich_help_panel="What")] = DEFAULT.max_chars,
+    split_seed: SplitSeed = DEFAULT.split_seed,
+    scoring: Scoring = DEFAULT.scoring,
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory; by default a new one under runs/.", rich_help_panel="Output")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue the run in --out, to the identical result.", rich_help_panel="Output"),
+    ] = False,
+) -> None:
+    """Evolve a context: edit it round after round, watch the held-out score, report the sealed test score."""
+    given = dict(locals())
+    values: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    values["domain"] = domain or _default_domain(env, values["data_dir"], values["exclude"])
+    config = Config(**{name: value for name, value in values.items() if name in Config.__dataclass_fields__})
+    folder = out or _new_folder(config)
+    with Live(config.rounds, console=err_console) as live:
+        try:
+            summary = evolve(config, folder, resume=resume, on_node=live.show)
+        except (KeyboardInterrupt, OSError, ProviderError) as error:
+            again = " ".join(
+                [*sys.argv[1:], *([] if out else ["--out", str(folder)]), *([] if resume else ["--resume"])]
+            )
+            reason = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{str(error).rstrip('.')}."
+            err_console.print(f"{reason} Every finished round is kept; go on with: lse-gym {again}", highlight=False)
+            raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
+    _print_summary(summary, folder)
+
+
+def _default_domain(env: str, data_dir: str | None, exclude: str | None) -> str:
+    if env == DEFAULT.env and DEFAULT.domain:
+        return DEFAULT.domain
+    core = core_env(Config(env=env, domain=None, data_dir=data_dir, exclude=exclude).make_env())
+    if len(core.domains) > 1:
+        err_console.print(f"{len(core.domains)} domains; taking the first, {core.domains[0]!r}. Choose with --domain.")
+    return core.domains[0]
+
+
+def _new_folder(config: Config) -> Path:
+    name = f"{config.env.split('/')[-1]}-{config.domain}-{config.agent}-{config.seed}"
+    candidates = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in count(1))
+    return next(path for path in candidates if not path.exists())
+
+
+def _print_summary(summary: dict[str, Any], folder: Path) -> None:
+    low, high = summary["test_ci95"]
+    table = Table(title=f"{summary['env_id']} · {summary['domain']} · {summary['agent']}", title_justify="left")
+    for column in ("", "seed context", "best context"):
+        table.add_column(column, justify="right" if column else "left")
+    table.add_row("held-out score", f"{summary['seed_score']:.3f}", f"{summary['best_held_out_score']:.3f}")
+    best = f"[bold green]{summary['test_score_best']:.3f}[/]"
+    table.add_row(f"sealed test score, n = {summary['test_n']}", f"{summary['test_score_seed']:.3f}", best)
+    table.add_row("95 % interval", "", f"{low:.3f} to {high:.3f}")
+    out_console.print(table)
+    out_console.print(
+        f"{summary['rounds']} edits, {summary['calls']:.0f} calls, {summary['tokens']:.0f} tokens. Best context: "
+        f"{folder / 'best_context.txt'}; picture of the tree: {folder / 'tree.html'}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+@app.command("evaluate")
+def evaluate_command(
+    context_file: Annotated[Path, typer.Argument(help="Text file with the context; - for standard input.")],
+    env: Env = DEFAULT.env,
+    domain: Domain = None,
+    split: Annotated[str, typer.Option(help=f"Split: {', '.join(SPLITS)}.", rich_help_panel="What")] = "test",
+    task_model: TaskModel = DEFAULT.task_model,
+    data_dir: DataDir = None,
+    exclude: Exclude = None,
+    split_seed: SplitSeed = DEFAULT.split_seed,
+    scoring: Scoring = DEFAULT.scoring,
+    max_tokens: MaxTokens = DEFAULT.max_tokens,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")] = False,
+) -> None:
+    """Score a context file on a split, with a 95 % confidence interval."""
+    try:
+        context = sys.stdin.read() if str(context_file) == "-" else context_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LSEGymError(f"{str(context_file)!r} cannot be read: {error}. Pass a text file with a context.") from None
+    directory, excluded = (str(path) if path else None for path in (data_dir, exclude))
+    domain = domain or _default_domain(env, directory, excluded)
+    config = Config(
+        env=env,
+        domain=domain,
+        task_model=task_model,
+        data_dir=directory,
+        exclude=excluded,
+        split_seed=split_seed,
+        scoring=scoring,
+        max_tokens=max_tokens,
+    )
+    score = evaluate_context(config.make_env(), context, split)
+    low, high = score.ci95
+    if as_json:
+        facts = {"env_id": env, "domain": domain, "split": split, "task_model": task_model}
+        print(json.dumps(facts | {"score": score.mean, "n": score.n, "ci95": score.ci95}))  # noqa: T201
+    else:
+        out_console.print(
+            f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n}, split {split}, {domain})"
+        )

@@ -1,0 +1,58 @@
+"""``lse-gym envs``, ``cache`` and ``doctor``: what there is."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from lse_gym.cli.common import app, out_console
+from lse_gym.envs.doctor import checks
+from lse_gym.envs.models.response_cache import cache_path, contents, prune
+from lse_gym.envs.registration import ENVS, describe
+
+
+@app.command("envs")
+def envs_command() -> None:
+    """List the environments, their domains and what they need."""
+    table = Table(show_lines=True)
+    for column in ("id", "what is edited and rewarded", "domains"):
+        table.add_column(column, no_wrap=column == "id")
+    for name in ENVS:
+        table.add_row(name, *describe(name))
+    out_console.print(table)
+
+
+@app.command("cache")
+def cache_command(
+    prune_days: Annotated[
+        float | None, typer.Option("--prune", min=0, help="Delete responses older than this many days; 0 for all.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Prune this model's only, e.g. openai:gpt-5.")] = None,
+) -> None:
+    """Show the response cache, or prune it."""
+    path = cache_path()
+    if path is None or not path.exists():
+        off = "off (LSE_GYM_RESPONSE_CACHE)" if path is None else f"empty: {path}"
+        out_console.print(f"The response cache is {off}.", soft_wrap=True, highlight=False)
+        return
+    if prune_days is not None:
+        out_console.print(f"{prune(path, model=model, older_than_days=prune_days)} responses deleted.", highlight=False)
+    table = Table(title=f"{path}, {path.stat().st_size / 1e6:.1f} MB", title_justify="left")
+    for column in ("model", "revision", "responses", "prompt tokens", "completion tokens"):
+        table.add_column(column, justify="left" if column in ("model", "revision") else "right")
+    for row in contents(path):
+        columns = ("model", "revision", "responses", "prompt_tokens", "completion_tokens")
+        table.add_row(*(escape(str(row[column])) for column in columns))
+    out_console.print(table)
+
+
+@app.command("doctor")
+def doctor_command() -> None:
+    """Tell what is installed, what is missing and what would work."""
+    failed = False
+    for check in checks():
+        mark = {True: "[green]ok[/]", False: "[red]broken[/]", None: "[yellow]absent[/]"}[check.ok]
+        failed = failed or check.ok is False
+        out_console.print(f"{mark:<22} {check.name:<16} {escape(check.detail)}", soft_wrap=True, highlight=False)
+    raise typer.Exit(1 if failed else 0)

@@ -1,0 +1,144 @@
+"""``lse-gym archive`` and ``lse-gym train``."""
+
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lse_gym.agents.lse.advantage import ADVANTAGES
+from lse_gym.agents.lse.loggers import LOGGERS
+from lse_gym.agents.lse.settings import LearnerArgs
+from lse_gym.agents.lse.states import collect, read_states, select_states
+from lse_gym.agents.run import Config
+from lse_gym.cli.common import (
+    DEFAULT,
+    NAMED,
+    Env,
+    MaxEditTokens,
+    MaxTokens,
+    TaskModel,
+    app,
+    err_console,
+    out_console,
+)
+from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.extras import require
+from lse_gym.envs.models import NANO
+from lse_gym.envs.models.huggingface import HuggingFaceModel
+
+TRAINING = LearnerArgs()
+
+
+@app.command("archive")
+def archive_command(
+    domains: Annotated[
+        str, typer.Option(help="Domains, comma-separated, or a group.", rich_help_panel="What")
+    ] = "train",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each domain.", rich_help_panel="What")] = 3,
+    env: Env = DEFAULT.env,
+    task_model: TaskModel = DEFAULT.task_model,
+    editor: Annotated[
+        str, typer.Option(help=f"Model that writes the edits: {NAMED}.", rich_help_panel="Models")
+    ] = DEFAULT.editor,
+    max_tokens: MaxTokens = DEFAULT.max_tokens,
+    max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
+    rounds: Annotated[int, typer.Option(min=0, help="Edits of each run.", rich_help_panel="Search")] = DEFAULT.rounds,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.", rich_help_panel="Search")] = 1,
+    out: Annotated[Path, typer.Option(help="Directory to write.", rich_help_panel="Output")] = Path("archive"),
+) -> None:
+    """Collect evolution trees over many domains: the states that an editor is trained on. Going on is free."""
+    given = {name: value for name, value in locals().items() if name in Config.__dataclass_fields__}
+    config = Config(domain=None, **given)
+    wanted: Any = domains if "," not in domains else [name.strip() for name in domains.split(",")]
+    names = core_env(config.make_env()).family.select(wanted)
+    total, done = len(names) * seeds, count(1)
+
+    def tell(one: Config, summary: dict[str, Any]) -> None:
+        scores = f"held-out {summary['seed_score']:.3f} to {summary['best_held_out_score']:.3f}"
+        out_console.print(f"{next(done)}/{total}  {one.domain}, seed {one.seed}: {scores}", highlight=False)
+
+    try:
+        states = collect(config, names, range(seeds), out, workers=workers, on_run=tell)
+    except KeyboardInterrupt:
+        err_console.print("Interrupted. Every finished round is kept; the same command goes on.", highlight=False)
+        raise typer.Exit(130) from None
+    out_console.print(f"{len(states)} states in {out / 'states.jsonl'}", soft_wrap=True, highlight=False)
+
+
+@app.command("train")
+def train_command(
+    states: Annotated[Path, typer.Argument(help="File of states, as `lse-gym archive` writes it.")],
+    editor: Annotated[
+        str, typer.Option(help="Editor to train: nano or hf:ID-or-path.", rich_help_panel="Models")
+    ] = "nano",
+    task_model: TaskModel = DEFAULT.task_model,
+    env: Env = DEFAULT.env,
+    dev: Annotated[
+        str, typer.Option(help="Domains of the states to choose weights by, comma-separated.", rich_help_panel="What")
+    ] = "",
+    dev_size: Annotated[int, typer.Option(min=1, help="Dev states, at most.", rich_help_panel="What")] = 32,
+    min_potential: Annotated[
+        float, typer.Option(min=0, help="Least room for improvement of a state.", rich_help_panel="What")
+    ] = 0.0,
+    advantage: Annotated[
+        str, typer.Option(help=f"Advantage: {', '.join(ADVANTAGES)}.", rich_help_panel="Training")
+    ] = TRAINING.advantage,
+    steps: Annotated[int, typer.Option(min=1, help="Updates.", rich_help_panel="Training")] = TRAINING.steps,
+    states_per_step: Annotated[
+        int, typer.Option(min=1, help="States a step.", rich_help_panel="Training")
+    ] = TRAINING.states_per_step,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Edits of each state.", rich_help_panel="Training")
+    ] = TRAINING.samples,
+    lr: Annotated[float, typer.Option(min=0, help="Learning rate.", rich_help_panel="Training")] = TRAINING.lr,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Sampling temperature of the editor.", rich_help_panel="Training")
+    ] = TRAINING.temperature,
+    max_tokens: MaxTokens = DEFAULT.max_tokens,
+    max_edit_tokens: Annotated[
+        int, typer.Option(min=1, help="Longest answer of the editor, in tokens.", rich_help_panel="Training")
+    ] = TRAINING.max_edit_tokens,
+    dev_every: Annotated[
+        int, typer.Option(min=1, help="Steps between two measurements.", rich_help_panel="Training")
+    ] = TRAINING.dev_every,
+    patience: Annotated[
+        int, typer.Option(min=1, help="Measurements without improvement before the end.", rich_help_panel="Training")
+    ] = TRAINING.patience,
+    seed: Annotated[int, typer.Option(min=0, help="Seed.", rich_help_panel="Training")] = TRAINING.seed,
+    log_to: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Log the metrics there too, repeatable: {', '.join(LOGGERS)}.", rich_help_panel="Output"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Directory to write.", rich_help_panel="Output")] = Path("training"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the training in --out.", rich_help_panel="Output")
+    ] = False,
+) -> None:
+    """Train an editor: the reward of an edit is the improvement that it causes (LSE)."""
+    given = {name: value for name, value in locals().items() if name in LearnerArgs.__dataclass_fields__}
+    held_back = [name.strip() for name in dev.split(",") if name.strip()]
+    everything = read_states(states)
+    dev_states = select_states([s for s in everything if s.domain in held_back], order="random", seed=seed)[:dev_size]
+    chosen = select_states([s for s in everything if s.domain not in held_back], min_potential=min_potential)
+    core = core_env(Config(env=env, task_model=task_model, max_tokens=max_tokens, domain=None).make_env())
+    require("torch", "hf", "Training")
+    from lse_gym.agents.lse.learner import Learner
+
+    model = HuggingFaceModel(NANO, "nano") if editor == "nano" else HuggingFaceModel(editor.removeprefix("hf:"))
+    learner = Learner(model, core, chosen, dev_states, out, LearnerArgs(**given), resume=resume, loggers=log_to or ())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err_console) as progress:
+        task = progress.add_task("training", total=steps, completed=learner.step_number)
+
+        def tell(row: dict[str, float]) -> None:
+            told = "  ".join(f"{name} {row[name]:.3f}" for name in ("improvement", "dev_improvement") if name in row)
+            progress.update(task, completed=int(row["step"]) + 1, description=told)
+
+        try:
+            best = learner.learn(tell)
+        except KeyboardInterrupt:
+            err_console.print("Interrupted. Go on with the same command and --resume.", highlight=False)
+            raise typer.Exit(130) from None
+    out_console.print(f"The editor is in {best}: --editor hf:{best}", soft_wrap=True, highlight=False)
