@@ -1,4 +1,4 @@
-"""For all tests: not the user's response cache, one thread a worker, doctests of an extra only where it is there."""
+"""For all tests: not the user's cache, one editor, one thread a worker, doctests of an extra only where it is there."""
 
 import os
 from importlib.util import find_spec
@@ -7,4 +7,5 @@ TORCH = [f"nano/{name}" for name in ("evaluate", "packed", "tokenizer", "train")
 collect_ignore = [] if find_spec("transformers") else [f"lse_gym/envs/models/{name}.py" for name in TORCH]
 collect_ignore += [] if find_spec("trl") else ["lse_gym/agents/lse/trl.py"]
 os.environ["LSE_GYM_RESPONSE_CACHE"] = "off"
+os.environ["LSE_GYM_EDITOR"] = "writer"
 os.environ.setdefault("OMP_NUM_THREADS", "1")

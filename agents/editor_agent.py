@@ -1,6 +1,7 @@
 """What all agents share that let a language model write the edits."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium as gym
@@ -13,18 +14,30 @@ from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.evaluator import MeteredModel
+from lse_gym.envs.extras import available
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request
 
+LSE_TRAINED_ON = ("LSE/TextToSQL-v0",)  # envs of the shipped LSE editor
 MAX_EDIT_TOKENS = 16_384  # response length of the editor in the released code of LSE
+
+
+def default_editor(env_id: str) -> str:
+    """The editor where none is named: ``LSE_GYM_EDITOR`` if set, else the best that runs offline.
+
+    That is ``nano-lse`` on the envs it was trained for, where Transformers is installed, and ``writer`` elsewhere.
+    """
+    chosen = os.environ.get("LSE_GYM_EDITOR")
+    trained = env_id in LSE_TRAINED_ON and available("torch", "transformers")
+    return chosen or ("nano-lse" if trained else "writer")
 
 
 @dataclass(frozen=True)
 class EditorArgs(SearchArgs):
     """Arguments of every agent with an editor."""
 
-    editor: str = "writer"
-    """the model that writes the edits"""
+    editor: str | None = None
+    """the model that writes the edits; None is :func:`default_editor`"""
     selection: Selection = "best"
     """which context is edited next: "ucb", "deepest" (a chain) or "best" (greedy)"""
     ucb_c: float = UCB_C
@@ -58,6 +71,9 @@ class EditorAgent(SearchAgent):
             raise unknown("order", self.args.order, ORDERS)
         self.order = self.args.order
         budget = core_env(env).budget if env is not None else Budget()
+        if self.args.editor is None:  # what is saved names it, so that it is loaded with the same
+            spec = env.unwrapped.spec if env is not None else None
+            self.args = replace(self.args, editor=default_editor(spec.id if spec else ""))
         self.editor = MeteredModel(make_model(self.args.editor, record=self.args.record), budget)
 
     def _new_tree(self) -> Tree:

@@ -15,7 +15,7 @@ import gymnasium as gym
 
 import lse_gym
 from lse_gym.agents import agent_class
-from lse_gym.agents.editor_agent import MAX_EDIT_TOKENS, EditorAgent
+from lse_gym.agents.editor_agent import MAX_EDIT_TOKENS, EditorAgent, default_editor
 from lse_gym.agents.files import write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
@@ -39,7 +39,7 @@ class Config:
     env: str = "LSE/TextToSQL-v0"
     agent: str = "lse"
     task_model: str = "reader"
-    editor: str = "writer"
+    editor: str | None = None  # the default of the env
     domain: str | None = "clinic-0"
     data_dir: str | None = None
     exclude: str | None = None
@@ -58,6 +58,10 @@ class Config:
     max_tokens: int = 512
     max_edit_tokens: int = MAX_EDIT_TOKENS
     agent_args: dict[str, Any] = field(default_factory=dict)  # arguments that only this agent has
+
+    def settings(self) -> dict[str, Any]:
+        """All of it, the editor by its name."""
+        return asdict(self) | {"editor": self.editor or default_editor(self.env)}
 
     def make_env(self, record: str | None = None) -> gym.Env:
         """The env of this run."""
@@ -83,7 +87,7 @@ class Config:
     def make_agent(self, env: gym.Env, record: str | None = None) -> SearchAgent:
         """The agent of this run."""
         kind = agent_class(self.agent)
-        given = asdict(self) | {"record": record}
+        given = self.settings() | {"record": record}
         shared = {name: given[name] for name in kind.Args.__dataclass_fields__ if given.get(name) is not None}
         return kind(env, **(shared | self.agent_args))
 
@@ -192,7 +196,7 @@ def evolve(
         raise ArgumentError(f"rounds={config.rounds} is negative. Pass how many edits to make, e.g. 20.")
     env = config.make_env()  # every argument is checked before anything is written
     config.make_agent(env)
-    facts = {"lse_gym": lse_gym.__version__, **asdict(config), **_facts(core_env(env), config)}
+    facts = {"lse_gym": lse_gym.__version__, **config.settings(), **_facts(core_env(env), config)}
     with RunDirectory(out, facts, resume) as run:
         env = config.make_env(record=run.file("responses.jsonl"))
         agent = config.make_agent(env, record=run.file("edits.jsonl"))
@@ -220,14 +224,14 @@ def _row(agent: SearchAgent, node: Node, info: Info) -> dict[str, Any]:
     return {key: node[key] for key in kept} | {"domain": info["domain"], "problem": info["problem"], "spent": spent}
 
 
-def _edits_with_model(config: Config) -> bool:
-    return issubclass(agent_class(config.agent), EditorAgent)
+def _editor(config: Config) -> str | None:
+    return config.settings()["editor"] if issubclass(agent_class(config.agent), EditorAgent) else None
 
 
 def _facts(core: ContextEnv, config: Config) -> dict[str, Any]:
-    domain = core.family.load(core.domain_name)
+    domain, editor = core.family.load(core.domain_name), _editor(config)
     facts = {"task_model_revision": core.model.revision, "data_sha256": domain.fingerprint()}
-    return facts | ({"editor_revision": make_model(config.editor).revision} if _edits_with_model(config) else {})
+    return facts | ({"editor_revision": make_model(editor).revision} if editor else {})
 
 
 def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
@@ -241,7 +245,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "domain": core.domain_name,
         "agent": config.agent,
         "task_model": config.task_model,
-        "editor": config.editor if _edits_with_model(config) else None,
+        "editor": _editor(config),
         "seed": config.seed,
         "rounds": len(nodes) - 1,
         "calls": spent.calls,

@@ -1,9 +1,15 @@
 """Optional dependencies, imported where they are first used."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 from lse_gym.envs.errors import MissingExtraError
+
+
+def available(*modules: str) -> bool:
+    """Whether modules are installed; nothing is imported."""
+    return all(find_spec(module) is not None for module in modules)
 
 
 def require(module: str, extra: str, purpose: str) -> ModuleType:

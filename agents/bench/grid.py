@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,7 +99,7 @@ def _run(job: Job) -> Result:
 
 def _same(job: Job) -> bool:
     there = json.loads((job.folder / "config.json").read_text(encoding="utf-8"))
-    return all(there.get(key) == value for key, value in asdict(job.config).items())
+    return all(there.get(key) == value for key, value in job.config.settings().items())
 
 
 def _folder_name(label: str) -> str:

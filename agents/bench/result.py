@@ -42,12 +42,12 @@ class Result(NamedTuple):
     held_out_best: float
     test_scores_seed: list[float]
     test_scores_best: list[float]
-    curve: list[tuple[float, float]]
+    curve: list[list[float]]
     context: str
     context_tokens: int
     copied: float
     overlap: float
-    transfer: dict[str, tuple[float, float]]
+    transfer: dict[str, list[float]]
 
     @property
     def gain(self) -> float:
@@ -74,14 +74,14 @@ def measure(contestant: Contestant, config: Config, folder: Path, others: Sequen
     curve, best = [], 0.0
     for row in rows:
         best = max(best, row["performance"])
-        curve.append((row["spent"]["calls"], best))
+        curve.append([row["spent"]["calls"], best])
     seed_context, context = rows[0]["context"], (folder / "best_context.txt").read_text(encoding="utf-8")
     copied, overlap = overlaps(context, [question.text for question in domain.splits["feedback"]])
     transfer = {}
     for name in others:
         env = Config(**{**config.__dict__, "task_model": name}).make_env()
         first, last = (evaluate_context(env, text).mean for text in (seed_context, context))
-        transfer[name] = (first, last)
+        transfer[name] = [first, last]
     return Result(
         label=contestant.label,
         env=config.env,

@@ -66,7 +66,7 @@ class Learner:
         if self.args.advantage == "grpo" and self.args.samples < 2:
             raise ArgumentError("advantage='grpo' compares the edits of one state. Pass samples >= 2.")
         if not self.args.temperature > 0:
-            raise ArgumentError(f"temperature={self.args.temperature!r}: sampled edits differ at temperatures > 0 only.")
+            raise ArgumentError(f"temperature={self.args.temperature!r} is not > 0: all samples would be alike.")
         if not self.states:
             raise ArgumentError("there are no states to train on. Collect some with `lse-gym archive`.")
         editor.model.float()
@@ -186,15 +186,28 @@ class Learner:
         """
         import torch
 
-        longest, device = max(map(len, rows)), self.editor.model.device
-        ids = torch.zeros(len(rows), len(prompt) + longest, dtype=torch.long)
+        from lse_gym.envs.models.shared_prefix import share, sharing
+
+        longest, model = max(map(len, rows)), self.editor.model
+        ids = torch.zeros(len(rows), 1 + longest, dtype=torch.long)
         mask = torch.zeros(len(rows), longest, dtype=torch.bool)
         for i, row in enumerate(rows):
-            ids[i, : len(prompt) + len(row)] = torch.tensor(prompt + row)
+            ids[i, : 1 + len(row)] = torch.tensor(prompt[-1:] + row)
             mask[i, : len(row)] = True
-        logits = self.editor.model(ids.to(device), logits_to_keep=longest + 1).logits[:, :-1].float()
-        chosen = ids[:, len(prompt) :].to(device)[..., None]
-        return (logits / self.args.temperature).log_softmax(-1).gather(-1, chosen)[..., 0], mask.to(device)
+        ids, mask, before = (
+            ids.to(model.device),
+            mask.to(model.device),
+            torch.tensor([prompt[:-1]], device=model.device),
+        )
+        if self.editor.shares:  # the prompt, by far the longest part, is computed once for all its edits
+            cache = model(before, use_cache=True, logits_to_keep=1).past_key_values
+            share(cache, len(rows))
+            with sharing(model, cache):
+                logits = model(ids, past_key_values=cache, use_cache=True).logits
+        else:
+            logits = model(torch.cat([before.expand(len(rows), -1), ids], 1), logits_to_keep=longest + 1).logits
+        logits = logits[:, :-1].float() / self.args.temperature
+        return logits.log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0], mask
 
     def _loss(self, logprobs: Any, old: Any, advantage: Any) -> Any:
         """The clipped policy loss of every token, with the dual clip of bad edits."""

@@ -10,15 +10,14 @@ from lse_gym.envs.models.recorded import RecordedModel
 from lse_gym.envs.models.response_cache import CachedModel, cache_path
 
 NANO = str(Path(__file__).parent / "nano" / "weights")
+# transformers that come with the package: the untrained editor and task model, the editor after LSE training, and a
+# smaller task model of another seed
+SHIPPED = {"nano": NANO, "nano-lse": str(Path(NANO).with_name("lse")), "pico": str(Path(NANO).with_name("pico"))}
 # name -> module, class and arguments; each module is imported on first use
 MODELS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "reader": ("lse_gym.envs.models.reader", "Reader", ()),
     "writer": ("lse_gym.envs.models.writer", "Writer", ()),
-    "nano": (
-        "lse_gym.envs.models.huggingface",
-        "HuggingFaceModel",
-        (NANO, "nano"),
-    ),
+    **{name: ("lse_gym.envs.models.huggingface", "HuggingFaceModel", (path, name)) for name, path in SHIPPED.items()},
 }
 # prefix -> module, class, and the name of what follows the colon
 BACKENDS = {
@@ -36,6 +35,7 @@ def make_model(name: str, *, record: str | None = None) -> TaskModel:
 
     Args:
         name: ``reader`` (offline task model), ``writer`` (offline editor), ``nano`` (a small transformer, both),
+            ``nano-lse`` (it as an editor, after LSE training), ``pico`` (a smaller task model),
             ``hf:ID-or-path`` (Transformers), ``vllm:ID-or-path`` (vLLM), ``openai:MODEL`` (a server) or
             ``replay:FILE`` (a record). Transformers, vLLM and servers are behind the response cache.
         record: file that every response is kept in and taken from; None keeps them in memory only.

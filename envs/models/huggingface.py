@@ -89,7 +89,8 @@ class HuggingFaceModel(TaskModel):
         return frozenset(end for end in (*listed, self.tokenizer.eos_token_id) if end is not None)
 
     @cached_property
-    def _shares(self) -> bool:
+    def shares(self) -> bool:
+        """Whether rows can attend to one copy of the prefix that they share."""
         from lse_gym.envs.models.shared_prefix import works
 
         return works(self.model)
@@ -188,7 +189,7 @@ class HuggingFaceModel(TaskModel):
         from lse_gym.envs.models.generation import generate
 
         try:
-            rows = generate(self.model, [prompts[i] for i in indices], self._ends, self._shares)
+            rows = generate(self.model, [prompts[i] for i in indices], self._ends, self.shares)
             written |= dict(zip(indices, rows, strict=True))
         except torch.OutOfMemoryError:
             torch.cuda.empty_cache()

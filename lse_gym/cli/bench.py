@@ -20,8 +20,8 @@ from lse_gym.agents.files import write_text
 from lse_gym.agents.run import Config
 from lse_gym.cli.common import (
     DEFAULT,
-    NAMED,
     DataDir,
+    Editor,
     Exclude,
     MaxEditTokens,
     MaxTokens,
@@ -59,9 +59,7 @@ def bench_command(
     data_dir: DataDir = None,
     exclude: Exclude = None,
     task_model: TaskModel = DEFAULT.task_model,
-    editor: Annotated[
-        str, typer.Option(help=f"Model that writes the edits: {NAMED}.", rich_help_panel="Models")
-    ] = DEFAULT.editor,
+    editor: Editor = None,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
     max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
     score_with: Annotated[

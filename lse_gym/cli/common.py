@@ -32,6 +32,13 @@ MaxTokens = Annotated[
     int, typer.Option(min=1, help="Longest answer of the task model, in tokens.", rich_help_panel="Models")
 ]
 TaskModel = Annotated[str, typer.Option(help=f"Frozen model that answers: {NAMED}.", rich_help_panel="Models")]
+Editor = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Model that writes the edits: {NAMED}; by default the shipped LSE editor where it can run, else writer.",
+        rich_help_panel="Models",
+    ),
+]
 MaxEditTokens = Annotated[
     int, typer.Option(min=1, help="Longest answer of the editor, in tokens.", rich_help_panel="Models")
 ]

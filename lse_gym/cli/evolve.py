@@ -14,9 +14,9 @@ from lse_gym.agents.live import Live
 from lse_gym.agents.run import Config, evolve
 from lse_gym.cli.common import (
     DEFAULT,
-    NAMED,
     DataDir,
     Domain,
+    Editor,
     Env,
     Exclude,
     MaxEditTokens,
@@ -38,9 +38,7 @@ def evolve_command(
     env: Env = DEFAULT.env,
     agent: Annotated[str, typer.Option(help=f"Agent: {', '.join(AGENTS)}.", rich_help_panel="Models")] = DEFAULT.agent,
     task_model: TaskModel = DEFAULT.task_model,
-    editor: Annotated[
-        str, typer.Option(help=f"Model that writes the edits: {NAMED}.", rich_help_panel="Models")
-    ] = DEFAULT.editor,
+    editor: Editor = None,
     domain: Domain = None,
     data_dir: DataDir = None,
     exclude: Exclude = None,

@@ -14,7 +14,7 @@ from lse_gym.agents.lse.states import collect, read_states, select_states
 from lse_gym.agents.run import Config
 from lse_gym.cli.common import (
     DEFAULT,
-    NAMED,
+    Editor,
     Env,
     MaxEditTokens,
     MaxTokens,
@@ -25,7 +25,7 @@ from lse_gym.cli.common import (
 )
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require
-from lse_gym.envs.models import NANO
+from lse_gym.envs.models import SHIPPED
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 
 TRAINING = LearnerArgs()
@@ -39,9 +39,7 @@ def archive_command(
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each domain.", rich_help_panel="What")] = 3,
     env: Env = DEFAULT.env,
     task_model: TaskModel = DEFAULT.task_model,
-    editor: Annotated[
-        str, typer.Option(help=f"Model that writes the edits: {NAMED}.", rich_help_panel="Models")
-    ] = DEFAULT.editor,
+    editor: Editor = None,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
     max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
     rounds: Annotated[int, typer.Option(min=0, help="Edits of each run.", rich_help_panel="Search")] = DEFAULT.rounds,
@@ -126,7 +124,7 @@ def train_command(
     require("torch", "hf", "Training")
     from lse_gym.agents.lse.learner import Learner
 
-    model = HuggingFaceModel(NANO, "nano") if editor == "nano" else HuggingFaceModel(editor.removeprefix("hf:"))
+    model = HuggingFaceModel(SHIPPED.get(editor, editor.removeprefix("hf:")), editor)
     learner = Learner(model, core, chosen, dev_states, out, LearnerArgs(**given), resume=resume, loggers=log_to or ())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err_console) as progress:

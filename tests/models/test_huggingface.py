@@ -110,7 +110,7 @@ def test_a_batch_gives_the_tokens_of_plain_generate(folders, architecture, share
     expected = [plain(model, request) for request in requests]
     assert len(set(expected)) > 4
     assert [answer.text for answer in model.complete(requests)] == expected
-    assert model._shares is shares
+    assert model.shares is shares
 
 
 def test_counts_are_those_of_the_tokenizer(model):

@@ -23,8 +23,8 @@ from lse_gym.envs.sql.procedural.world import draw_world
 from lse_gym.envs.sql.prompt import frozen_part, render_report
 
 MAX_PROBLEMS = 10
-CARELESS = 0.5  # share of demonstrations that overlook and mistake rules
-OVERLOOKED, MISTAKEN = 0.5, 0.15
+CARELESS = 0.75  # share of demonstrations that overlook and mistake rules
+OVERLOOKED, MISTAKEN = 0.6, 0.2
 SPOILT = 0.3  # share of contexts in which some rules are wrong
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from transformers import GenerationConfig, Lfm2Config, Lfm2ForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, GenerationConfig, Lfm2Config, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
 from lse_gym.envs.models.nano.data import Sample, draw_sample
 from lse_gym.envs.models.nano.demonstrations import draw_demonstration
@@ -32,7 +32,6 @@ DEV = ("library-0", "shop-1", "transit-2", "farm-3", "studio-4")
 PROMPT_WEIGHT = 0.2  # of the loss on the prompt: names recur in it, so it teaches to copy them
 PEAK_ADAM, PEAK_MUON, WARM_UP, TURNS, WORLDS = 5e-3, 2e-2, 50, 10, 2
 RENAMED = 0.4  # share of the samples whose words are exchanged
-DEMONSTRATE_EVERY = 4  # one step in so many is on the editor's job
 COPY_STEPS, COPY_EVERY = 700, 25  # steps on repeated sequences alone, at first; then one in so many
 
 
@@ -148,12 +147,13 @@ class Optimizer:
             part.load_state_dict(kept)
 
 
-def draw(stream: tuple[int, ...], step: int, edits: bool = True) -> Sample:
-    """A sample of either job, or of the answers alone."""
-    return draw_demonstration(stream) if edits and step % DEMONSTRATE_EVERY == 0 else draw_sample(stream, TURNS)
+def draw(stream: tuple[int, ...], step: int, edits: float) -> Sample:
+    """A sample of either job; a share ``edits`` of the steps is on the editor's."""
+    is_edit = math.floor((step + 1) * edits) > math.floor(step * edits)
+    return draw_demonstration(stream) if is_edit else draw_sample(stream, TURNS)
 
 
-def texts(seed: int, edits: bool, number: int = 3000) -> Iterator[str]:
+def texts(seed: int, edits: float, number: int = 3000) -> Iterator[str]:
     """Text to learn the tokenizer from."""
     for index in range(number):
         sample = draw((seed, 0, index), index, edits)
@@ -177,7 +177,9 @@ def train(
     *,
     width: int = 128,
     layers: int = 6,
-    edits: bool = True,
+    edits: float = 0.25,
+    start: Path | None = None,
+    peak: float = 1.0,
 ) -> None:
     """Train, keeping in ``out`` the weights that did best on the dev domains, and a log.
 
@@ -189,18 +191,24 @@ def train(
         evaluate_every: steps between two measurements on the dev domains.
         width: of the hidden states, a multiple of 32.
         layers: an even number, half of them with attention.
-        edits: teach the editor's job as well.
+        edits: share of the steps that are on the editor's job.
+        start: folder of a model to go on from, which can copy already; its shape is kept.
+        peak: scales the learning rates.
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    tokenizer = train_tokenizer(texts(seed, edits))
-    model = make_model(tokenizer, width, layers).to(torch.bfloat16)
+    if start:
+        tokenizer, model = AutoTokenizer.from_pretrained(start), Lfm2ForCausalLM.from_pretrained(start)
+    else:
+        tokenizer = train_tokenizer(texts(seed, edits))
+        model = make_model(tokenizer, width, layers)
+    model.to(torch.bfloat16)
     optimizer, checkpoint = Optimizer(model), out / "checkpoint.pt"
-    start, tokens, best, before = 0, 0, -1.0, 0.0
+    first, tokens, best, before = 0, 0, -1.0, 0.0
     if checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
         optimizer.restore(kept["optimizer"])
-        start, tokens, best, before = (kept[name] for name in ("step", "tokens", "best", "seconds"))
+        first, tokens, best, before = (kept[name] for name in ("step", "tokens", "best", "seconds"))
     began, log, running = time.monotonic(), out / "training_log.jsonl", 0.0
 
     def note(**values: object) -> None:
@@ -210,11 +218,11 @@ def train(
         with log.open("a") as file:
             file.write(line + "\n")
 
-    for step in range(start, steps + 1):
+    for step in range(first, steps + 1):
         seconds = before + time.monotonic() - began
         progress = max(step / steps, seconds / (60 * minutes))
         last = progress >= 1
-        if step and (last or step % evaluate_every == 0):
+        if step > first and (last or step % evaluate_every == 0):
             score = {kind: accuracy(model, tokenizer, DEV, "held_out", kind, 16) for kind in ("seed", "oracle")}
             values = {f"dev_{kind}": round(right / n, 3) for kind, (right, n) in score.items()}
             note(step=step, tokens=tokens, loss=round(running, 4), seconds=round(seconds), **values)
@@ -226,7 +234,7 @@ def train(
         if last:
             break
         total = 0.0
-        if step < COPY_STEPS or step % COPY_EVERY == 0:
+        if (step < COPY_STEPS and not start) or step % COPY_EVERY == 0:
             ids = repeated(np.random.default_rng((seed, 2, step)))
             logits = model.lm_head(run(model, ids)[0][:, :-1]).float()
             copied = cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
@@ -242,7 +250,7 @@ def train(
                 tokens += parts[0].numel() + int((parts[1] != tokenizer.pad_token_id).sum())
                 total += float(answer.detach()) / WORLDS
             running = total if not running else 0.9 * running + 0.1 * total
-        optimizer.step(min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * progress)))
+        optimizer.step(peak * min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * progress)))
         if step % 50 == 0:
             note(
                 step=step,
@@ -266,11 +274,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--answers-only", action="store_true", help="do not teach the editor's job")
+    parser.add_argument("--edits", type=float, default=0.25, help="share of the steps on the editor's job")
+    parser.add_argument("--from", dest="start", type=Path, help="folder of a model to go on from")
+    parser.add_argument("--peak", type=float, default=1.0, help="scales the learning rates")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    shape = {"width": arguments.width, "layers": arguments.layers, "edits": not arguments.answers_only}
-    train(arguments.out, arguments.seed, arguments.steps, arguments.minutes, **shape)
+    names = ("width", "layers", "edits", "start", "peak")
+    options = {name: getattr(arguments, name) for name in names}
+    train(arguments.out, arguments.seed, arguments.steps, arguments.minutes, **options)
 
 
 if __name__ == "__main__":

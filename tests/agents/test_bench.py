@@ -1,0 +1,232 @@
+"""The comparison: contestants, results, statistics, tables, figures; it resumes, and who fails stops nobody."""
+
+import json
+import math
+import sys
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lse_gym.agents.bench.contestant import parse_contestant
+from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
+from lse_gym.agents.bench.grid import Grid, default_domains, run_grid
+from lse_gym.agents.bench.report import by_label, markdown, report, score_table
+from lse_gym.agents.bench.result import Result, overlaps, read_results, write_results
+from lse_gym.agents.bench.statistics import estimate, paired, student95
+from lse_gym.agents.run import Config
+from lse_gym.envs.errors import ArgumentError, DataError, MissingExtraError, UnknownNameError
+
+ENV = "LSE/TextToSQL-v0"
+OWN = """
+from lse_gym.agents.search import SearchAgent
+
+
+class Shouting(SearchAgent):
+    name = "shouting"
+
+    def edit(self, observation, step, deterministic=False):
+        if step == 1 and self.args.seed == 1:
+            raise RuntimeError("no more ideas")
+        return observation["context"] + "!"
+"""
+
+
+def result(label="a", domain="d", seed=0, best=0.5, start=0.25, n=4, **fields):
+    first, last = ([1.0] * round(score * n) + [0.0] * (n - round(score * n)) for score in (start, best))
+    values = {
+        "label": label, "env": ENV, "domain": domain, "seed": seed, "agent": "lse", "task_model": "reader",
+        "editor": "writer", "budget_calls": 100.0, "rounds": 2, "calls": 90.0, "tokens": 1000.0, "usd": 0.0,
+        "held_out_seed": start, "held_out_best": best, "test_scores_seed": first, "test_scores_best": last,
+        "curve": [[30.0, start], [90.0, best]], "context": "c", "context_tokens": 5, "copied": 0.0, "overlap": 0.0,
+        "transfer": {},
+    }  # fmt: skip
+    return Result(**(values | fields))
+
+
+@pytest.fixture
+def grid():
+    shared = Config(rounds=3, budget_calls=250)
+    contestants = [parse_contestant(text) for text in ("chain: lse,selection=deepest", "no-op")]
+    return Grid(contestants, [(ENV, "clinic-0"), (ENV, "lab-0")], (0, 1), shared, ("reader",))
+
+
+def test_a_grid_runs_once_and_is_the_same_again(grid, tmp_path):
+    told = []
+    found = run_grid(grid, tmp_path, on_result=lambda job, result, error: told.append(error))
+    assert [(r.label, r.domain, r.seed) for r in found] == [
+        (label, domain, seed) for label in ("chain", "no-op") for domain in ("clinic-0", "lab-0") for seed in (0, 1)
+    ]
+    assert told == [None] * 8
+    assert all(r.calls <= 250 and r.curve[-1][0] <= 250 for r in found)
+    assert all(r.gain == 0 and r.start == r.transfer["reader"][0] == r.transfer["reader"][1] for r in found[4:])
+    assert all(r.gain > 0 for r in found[:4])
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("trajectory.jsonl")}
+    assert run_grid(grid, tmp_path) == found == read_results(tmp_path / "results.jsonl")
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("trajectory.jsonl")}
+    text = report(found)
+    assert "| no-op | 4 |" in text
+    assert "scored with" in text
+
+
+def test_processes_give_the_same_results(grid, tmp_path):
+    few = replace(grid, seeds=(0,), others=())
+    assert run_grid(few, tmp_path / "two", workers=2) == run_grid(few, tmp_path / "one")
+
+
+def test_another_budget_is_not_mixed_in(grid, tmp_path):
+    few = replace(grid, contestants=grid.contestants[1:], seeds=(0,), others=())
+    run_grid(few, tmp_path)
+    errors = []
+    other = replace(few, shared=replace(few.shared, budget_calls=300))
+    assert run_grid(other, tmp_path, on_result=lambda job, result, error: errors.append(str(error))) == []
+    assert all("another configuration" in error for error in errors)
+
+
+def test_an_agent_of_ones_own_joins_and_its_failure_stops_nobody(grid, tmp_path, monkeypatch):
+    (tmp_path / "my_agents.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    own = replace(grid, contestants=[parse_contestant("my_agents:Shouting"), grid.contestants[1]], others=())
+    errors = []
+    found = run_grid(own, "out", workers=2, on_result=lambda job, result, error: errors.append(error))
+    assert [(r.label, r.seed) for r in found if r.domain == "lab-0"] == [
+        ("my_agents:Shouting", 0), ("no-op", 0), ("no-op", 1)
+    ]  # fmt: skip
+    assert sorted(str(error) for error in errors if error) == ["no more ideas"] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "says"),
+    [
+        ("lse,domain=lab-0", ArgumentError, "the same for all"),
+        ("lse,budget_calls=9", ArgumentError, "the same for all"),
+        ("lse,selection", ArgumentError, "no key=value"),
+        ("lse,selektion=ucb", UnknownNameError, "Did you mean 'selection'"),
+        ("lsee", UnknownNameError, "Did you mean 'lse'"),
+        ("nowhere:Agent", ArgumentError, "cannot be imported"),
+        ("json:JSONDecoder", ArgumentError, "no subclass"),
+    ],
+)
+def test_a_wrong_contestant_is_told(text, error, says):
+    with pytest.raises(error, match=says):
+        parse_contestant(text)
+
+
+def test_an_agents_own_argument_reaches_it(tmp_path):
+    contestant = parse_contestant("evoprompt,variant=de")
+    assert contestant.settings == {"agent": "evoprompt", "agent_args": {"variant": "de"}}
+    config = contestant.config(Config(rounds=1))
+    assert config.make_agent(config.make_env()).args.variant == "de"
+
+
+def test_labels_must_differ(grid, tmp_path):
+    with pytest.raises(ArgumentError, match="same label"):
+        run_grid(replace(grid, contestants=[grid.contestants[0]] * 2), tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_default_domains():
+    assert len(default_domains(ENV, Config())) == 15
+    assert default_domains(ENV, Config(), ["lab-3"]) == [(ENV, "lab-3")]
+
+
+def test_overlaps():
+    questions = ["How many gold members joined in 2020?", "List the loans."]
+    assert overlaps("Return SQL.", questions) == (0.0, 0.0)
+    copied, overlap = overlaps("Q: how many GOLD members joined in 2020", questions)
+    assert copied == 0.5
+    assert overlap == 0.75
+    assert overlaps("", []) == (0.0, 0.0)
+
+
+def test_student_quantiles():
+    # W. S. Gosset's table, as in every textbook
+    known = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 14: 2.145, 29: 2.045, 1000: 1.962}
+    for degrees, value in known.items():
+        assert student95(degrees) == pytest.approx(value, abs=4e-3)
+
+
+def test_the_domain_is_the_unit():
+    results = [result(domain=d, seed=s, best=b) for d, b in (("x", 0.5), ("y", 0.75)) for s in (0, 1, 2)]
+    found = estimate(results, lambda r: r.gain)
+    assert (found.mean, found.domains, found.runs) == (0.375, 2, 6)
+    half = student95(1) * np.std([0.25, 0.5], ddof=1) / math.sqrt(2)
+    assert found.high - found.mean == pytest.approx(half)
+    assert math.isinf(estimate(results[:3], lambda r: r.gain).high)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=8))
+def test_a_paired_difference_is_that_of_the_pairs(scores):
+    ours = [result(domain=str(i), best=a / 4) for i, (a, _) in enumerate(scores)]
+    theirs = [result("b", domain=str(i), best=b / 4) for i, (_, b) in enumerate(scores)]
+    found, back = paired(ours, theirs[::-1]), paired(theirs, ours)
+    assert found.mean == pytest.approx(np.mean([(a - b) / 4 for a, b in scores]))
+    assert (found.mean, found.low) == pytest.approx((-back.mean, -back.high))
+
+
+def test_pairs_need_the_same_questions():
+    with pytest.raises(DataError, match="other test questions"):
+        paired([result(n=4)], [result("b", n=8)])
+    with pytest.raises(DataError, match="no domain and seed in common"):
+        paired([result(seed=0)], [result("b", seed=1)])
+
+
+def test_a_table_marks_what_cannot_be_told_apart():
+    better = [result("good", domain=str(i), best=b) for i, b in enumerate((0.75, 0.75, 1.0))]
+    worse = [result("bad", domain=str(i), best=b) for i, b in enumerate((0.25, 0.25, 0.5))]
+    alike = [result("alike", domain=str(i), best=b) for i, b in enumerate((1.0, 0.75, 0.75))]
+    rows = {line.split(" | ")[0][2:]: line for line in score_table([*better, *worse, *alike], "good").splitlines()}
+    assert rows["alike"].endswith("≈ |")
+    assert not rows["bad"].endswith("≈ |")
+    assert rows["good"].endswith("|  |")
+    with pytest.raises(UnknownNameError, match="Did you mean 'good'"):
+        score_table(better, "goood")
+
+
+def test_hostile_labels_break_no_table():
+    table = markdown(["a"], [["x | y\n| z"]])
+    assert table.count("\n") == 3
+
+
+def test_results_come_back(tmp_path):
+    results = [result(curve=[[1.0, 0.1]], context="ünï", transfer={"nano": [0.1, 0.2]})]
+    write_results(tmp_path / "r.jsonl", results)
+    (back,) = read_results(tmp_path / "r.jsonl")
+    assert back == results[0]
+    assert by_label([back]) == {"a": [back]}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"label": "x"}', "\ufeff{}"])
+def test_what_is_no_file_of_results_says_so(tmp_path, text):
+    (tmp_path / "r.jsonl").write_text(text)
+    with pytest.raises(DataError, match="results"):
+        read_results(tmp_path / "r.jsonl")
+
+
+def test_figures_are_the_same_bytes_and_show_every_contestant(tmp_path):
+    pytest.importorskip("matplotlib")
+    results = [result(label, domain=str(i), best=0.5) for label in ("one", "<two>") for i in range(3)]
+    (tmp_path / "train").mkdir()
+    rows = [{"step": i, "improvement": 0.01 * i} | ({"dev_improvement": 0.1} if i % 2 else {}) for i in range(5)]
+    (tmp_path / "train" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for draw in (budget_figure, length_figure):
+        draw(results, tmp_path / "1.svg")
+        draw(results, tmp_path / "2.svg")
+        assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()
+        text = "".join(ElementTree.parse(tmp_path / "1.svg").getroot().itertext())
+        assert "one" in text
+        assert "<two>" in text
+    training_figure([tmp_path / "train"], tmp_path / "3.svg")
+    assert "dev domains" in (tmp_path / "3.svg").read_text()
+    with pytest.raises(DataError, match="not the directory of a training"):
+        training_figure([tmp_path], tmp_path / "4.svg")
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"lse-gym\[report\]"):
+        length_figure([result()], tmp_path / "x.svg")
