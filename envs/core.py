@@ -122,7 +122,7 @@ class ContextEnv(gym.Env[Observation, str]):
     ``evaluated`` (1.0 or 0.0) and ``problem`` (what was wrong with the action, or ""); what the task model used in this
     step as ``calls``, ``prompt_tokens``, ``completion_tokens``, their sum ``tokens``, ``cached_tokens`` (of the prompt)
     and ``usd``; and the same with ``editor_`` before, for what an agent has paid from the env's budget since the last
-    step.
+    step or reset with a seed.
 
     ## Version History
     v0: first version.
@@ -207,6 +207,7 @@ class ContextEnv(gym.Env[Observation, str]):
         domain, context, problem = self._draw_start(options)
         if seed is not None:
             self.evaluator.metered.memory = {}
+            self._editor = self._editor_spent()
             self._next_batch = int(self.np_random.integers(-(-len(domain.splits["feedback"]) // self.feedback_size)))
         batch = options.get("batch", self._next_batch)
         state, usage = yield from self._visit(State(domain, context, batch, 0, np.nan, "", 0.0))
@@ -239,6 +240,11 @@ class ContextEnv(gym.Env[Observation, str]):
     def domain_name(self) -> str:
         """The domain of the running episode, or the first of the env's domains before any."""
         return self._state.domain.name if self._state else self.domains[0]
+
+    @property
+    def context(self) -> str:
+        """The context of the running episode; "" before any."""
+        return self._state.context if self._state else ""
 
     def render(self) -> str | None:
         """The last step in a few lines of text (``render_mode="ansi"``)."""

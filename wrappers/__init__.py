@@ -2,16 +2,21 @@
 
 from lse_gym.wrappers.curriculum import Curriculum
 from lse_gym.wrappers.features import TextFeatures
+from lse_gym.wrappers.menu import EditMenu, Menu
 from lse_gym.wrappers.operations import EditOperations, apply_operation
+from lse_gym.wrappers.recording import RecordTrajectory
 from lse_gym.wrappers.rewards import Penalty, PostEditScore, PotentialReward, RollbackToBest
 
 __all__ = [
     "EditOperations",
+    "EditMenu",
+    "Menu",
     "TextFeatures",
     "PostEditScore",
     "PotentialReward",
     "Penalty",
     "RollbackToBest",
     "Curriculum",
+    "RecordTrajectory",
     "apply_operation",
 ]

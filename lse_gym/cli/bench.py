@@ -33,6 +33,7 @@ from lse_gym.cli.common import (
 from lse_gym.envs.errors import MissingExtraError
 from lse_gym.envs.registration import ENVS
 
+TRAINED = ("sb3",)  # agents that need a file of their own
 BUDGET_CALLS = 1300  # pays for about 20 edits
 QUICK = {"domains": 3, "seeds": 1, "rounds": 8, "budget_calls": 600.0}
 
@@ -43,7 +44,7 @@ def bench_command(
         list[str] | None,
         typer.Option(
             help="Who takes part, repeatable: AGENT, or 'LABEL: AGENT,key=value,…'; your own is package.module:Class. "
-            "By default every agent.",
+            "By default every agent that needs no training.",
             rich_help_panel="What",
         ),
     ] = None,
@@ -103,7 +104,7 @@ def bench_command(
     )
     wanted: Any = [name.strip() for name in domains.split(",")] if domains and "," in domains else domains
     places = [place for one in env or [DEFAULT.env] for place in default_domains(one, shared, wanted)]
-    contestants = [parse_contestant(text) for text in agent or AGENTS]
+    contestants = [parse_contestant(text) for text in agent or [name for name in AGENTS if name not in TRAINED]]
     grid = Grid(contestants, places[: QUICK["domains"]] if quick else places, range(seeds), shared, score_with or ())
     board = _Board(grid)
     with Live(board.render(), console=err_console, refresh_per_second=4, transient=True) as live:

@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 
 import pytest
@@ -163,6 +164,26 @@ def test_archive_and_train_say_what_is_missing(tmp_path):
     done = run("train", "a/runs", cwd=tmp_path)
     assert done.returncode == 2
     assert "`lse-gym archive` writes one" in done.stderr
+
+
+@pytest.mark.skipif(find_spec("transformers") is None, reason="needs the extra hf")
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
+    run("archive", "--domains", "library-0,shop-0", "--seeds", 1, "--rounds", 1, "--out", "a", cwd=tmp_path)
+    options = ("--steps", 3, "--states-per-step", 1, "--samples", 2, "--max-edit-tokens", 24, "--lr", 1e-3)
+    command = [sys.executable, "-m", "lse_gym", "train", "a/states.jsonl", *map(str, options)]
+    assert subprocess.run([*command, "--out", "whole"], cwd=tmp_path, capture_output=True).returncode == 0
+    killed = subprocess.Popen([*command, "--out", "cut"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "cut" / "checkpoint.pt").exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    done = subprocess.run([*command, "--out", "cut", "--resume"], cwd=tmp_path, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    whole, cut = (tmp_path / name / "best" / "model.safetensors" for name in ("whole", "cut"))
+    assert whole.read_bytes() == cut.read_bytes()
+    steps = [json.loads(line)["step"] for line in (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [0, 1, 2]
 
 
 @pytest.mark.skipif(find_spec("transformers") is None, reason="needs the extra hf")

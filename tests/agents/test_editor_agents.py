@@ -1,9 +1,14 @@
 """The agents whose edits a language model writes: what they tell it, what they pay, and that they improve."""
 
+from itertools import pairwise
+
 import gymnasium as gym
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lse_gym.agents import agent_class
+from lse_gym.agents.ace import ACEAgent, read_marks
 from lse_gym.agents.evoprompt import EvoPromptAgent
 from lse_gym.agents.opro import OPROAgent
 from lse_gym.agents.self_evolve import SelfEvolveAgent
@@ -12,7 +17,7 @@ from lse_gym.envs.editing import read_editor_prompt
 from lse_gym.envs.errors import UnknownNameError
 from lse_gym.envs.models.base import Response
 
-NAMES = ["self-evolve", "opro", "textgrad", "evoprompt"]
+NAMES = ["self-evolve", "opro", "textgrad", "evoprompt", "ace"]
 
 
 def make(**options):
@@ -88,3 +93,24 @@ def test_evoprompt_crosses_contexts_of_its_population(monkeypatch, variant):
 def test_an_unknown_variant_is_told(monkeypatch):
     with pytest.raises(UnknownNameError, match="'ga'"):
         EvoPromptAgent(make(), variant="pso")
+
+
+def test_ace_never_loses_a_bullet_that_does_no_harm(monkeypatch):
+    agent, prompts = asked(ACEAgent, 4, monkeypatch)
+    contexts = [node["context"].split("\n") for node in agent.tree.nodes]
+    assert all(later[: len(earlier)] == earlier for earlier, later in pairwise(contexts))
+    assert len(contexts[-1]) == 5
+    assert len(prompts) == 7  # the first edit has no bullets to reflect on
+
+
+def test_ace_drops_what_was_marked_harmful_twice(monkeypatch):
+    agent = ACEAgent(make(), seed=0)
+    calls = iter(["<add>- A.</add>", "[1] harmful", "<add>- B.</add>", "[1] harmful [2] helpful", "<add>- C.</add>"])
+    monkeypatch.setattr(agent.editor.model, "complete", lambda requests: [Response(next(calls), 1, 1)])
+    agent.learn(3)
+    assert agent.tree.nodes[-1]["context"].split("\n")[1:] == ["- B.", "- C."]
+
+
+@given(st.text(), st.lists(st.text(max_size=5), max_size=4))
+def test_marks_are_read_from_any_text(answer, bullets):
+    assert all(bullet in bullets and mark in (1, -1) for bullet, mark in read_marks(answer, bullets))

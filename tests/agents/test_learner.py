@@ -2,6 +2,8 @@
 
 import json
 import math
+import sys
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
@@ -15,6 +17,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from lse_gym.agents.lse.learner import Learner  # noqa: E402
+from lse_gym.agents.lse.loggers import make_logger  # noqa: E402
 from lse_gym.agents.lse.settings import LearnerArgs  # noqa: E402
 from lse_gym.agents.lse.states import State  # noqa: E402
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, UnknownNameError  # noqa: E402
@@ -135,6 +138,61 @@ def test_logprobs_are_those_of_one_row_at_a_time(folder, env, tmp_path):
         assert found[kept].tolist() == pytest.approx(alone, abs=1e-4)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_a_prompt_computed_once_gives_the_gradient_of_whole_rows(folder, env, tmp_path, monkeypatch, temperature):
+    learner = make(folder, env, tmp_path, temperature=temperature)
+    prompt, rows, found = [*range(5, 45)], [[9, 10, 11], [12], [13, 14]], {}
+    assert learner.editor.shares
+    for shares in (True, False):
+        monkeypatch.setitem(learner.editor.__dict__, "shares", shares)
+        learner.editor.model.zero_grad()
+        logprobs, mask = learner._logprobs(prompt, rows)
+        logprobs[mask].sum().backward()
+        found[shares] = [logprobs[mask].detach(), *(p.grad.clone() for p in learner.editor.model.parameters())]
+    for one, other in zip(found[True], found[False], strict=True):
+        assert torch.allclose(one, other, atol=1e-4 * float(other.abs().max()))
+    scores = learner.editor.model(torch.tensor([prompt + rows[1]])).logits[0, -2] / temperature
+    assert float(found[True][0][3]) == pytest.approx(float(scores.log_softmax(-1)[12].detach()), abs=1e-4)
+
+
+def test_metrics_go_to_tensorboard_once_a_step(folder, env, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    for steps in (2, 3):  # stopped after two steps, then continued
+        editor, settings = HuggingFaceModel(folder), LearnerArgs(**SMALL | {"steps": 3})
+        learner = Bandit(editor, env, STATES, (), tmp_path, settings, resume=steps == 3, loggers=["tensorboard"])
+        rows = []
+        if steps == 2:
+            with pytest.raises(KeyboardInterrupt):
+                learner.learn(lambda row, rows=rows: rows.append(row) or (_ for _ in ()).throw(KeyboardInterrupt))
+        else:
+            learner.learn()
+        for logger in learner.loggers:
+            logger.close()
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    told = {event.step: event.value for event in events.Scalars("score")}
+    assert told == {row["step"]: pytest.approx(row["score"]) for row in read(tmp_path / "metrics.jsonl")}
+    assert [event.step for event in events.Scalars("score")] == [0, 1, 2]
+
+
+def test_other_loggers_get_settings_and_rows(tmp_path, monkeypatch):
+    calls = []
+    module = SimpleNamespace(
+        init=lambda **given: calls.append(given),
+        log=lambda row, step: calls.append((row, step)),
+        finish=lambda: calls.append("finish"),
+    )
+    monkeypatch.setitem(sys.modules, "trackio", module)
+    logger = make_logger("trackio", tmp_path / "mine", {"lr": 0.1})
+    logger.log({"score": 1.0}, 4)
+    logger.close()
+    assert calls == [{"project": "lse-gym", "name": "mine", "config": {"lr": 0.1}}, ({"score": 1.0}, 4), "finish"]
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(ArgumentError, match="pip install wandb"):
+        make_logger("wandb", tmp_path, {})
+    with pytest.raises(UnknownNameError, match="Did you mean 'tensorboard'"):
+        make_logger("tensorbord", tmp_path, {})
+
+
 def test_the_loss_is_clipped_on_both_sides_and_once_more_for_bad_edits(folder, env, tmp_path):
     learner = make(folder, env, tmp_path)
     for advantage, ratio, expected in (
@@ -159,6 +217,8 @@ def test_every_state_is_seen_once_an_epoch(folder, env, tmp_path):
 def test_wrong_settings_say_so(folder, env, tmp_path):
     with pytest.raises(UnknownNameError, match="logit_delta"):
         make(folder, env, tmp_path, advantage="gae")
+    with pytest.raises(ArgumentError, match="temperature"):
+        make(folder, env, tmp_path, temperature=0.0)
     with pytest.raises(ArgumentError, match="samples"):
         make(folder, env, tmp_path, advantage="grpo", samples=1)
     with pytest.raises(ArgumentError, match="lse-gym archive"):

@@ -1,5 +1,7 @@
 """Every wrapper on the real env: spaces, determinism, and what each promises."""
 
+import json
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -10,17 +12,20 @@ from hypothesis import strategies as st
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.wrappers import (
     Curriculum,
+    EditMenu,
     EditOperations,
+    Menu,
     Penalty,
     PostEditScore,
     PotentialReward,
+    RecordTrajectory,
     RollbackToBest,
     TextFeatures,
     apply_operation,
 )
 from lse_gym.wrappers.operations import ADD, MOVE, OPERATIONS, REMOVE, REPLACE, STOP
 
-WRAPPERS = [Curriculum, EditOperations, Penalty, PostEditScore, PotentialReward, RollbackToBest, TextFeatures]
+WRAPPERS = [Curriculum, EditMenu, EditOperations, Penalty, PostEditScore, PotentialReward, RollbackToBest, TextFeatures]
 
 
 def make(wrapper=None, domain="library-0", **options):
@@ -180,3 +185,75 @@ def test_any_text_is_added_as_one_line(text):
 def test_wrong_arguments_raise_at_once(wrapper, options, error):
     with pytest.raises(error):
         make(wrapper, **options)
+
+
+def test_a_menu_offers_what_changes_something_once():
+    env = make(EditMenu, problems=4, lines=3)
+    _, info = env.reset(seed=0)
+    contexts = env._candidates.contexts
+    assert len(contexts) == env.action_space.n == 8
+    offered = [text for text, shown in zip(contexts, info["action_mask"], strict=True) if shown]
+    assert len(set(offered)) == len(offered) >= 2
+    assert set(offered) == set(contexts)
+    assert not info["action_mask"][5:].any()  # the seed context has one line, which is not dropped
+    action = int(np.flatnonzero(info["action_mask"])[1])
+    _, reward, _, _, info = env.step(action)
+    assert reward > 0
+    lines = env.unwrapped.context.split("\n")
+    newest = env._candidates.contexts[5]
+    assert info["action_mask"][5]
+    assert newest == "\n".join(lines[:-1])
+
+
+def test_what_is_not_offered_keeps_the_context():
+    env = make(EditMenu)
+    env.reset(seed=0)
+    before = env.unwrapped.context
+    _, reward, *_, info = env.step(15)
+    assert (reward, env.unwrapped.context) == (0.0, before)
+    assert info["editor_calls"] == 10
+
+
+def test_proposals_are_paid_and_end_with_the_budget():
+    env = EditMenu(gym.make("LSE/TextToSQL-v0", domain="library-0", budget={"calls": 75}))
+    _, info = env.reset(seed=0)
+    assert env.unwrapped.budget.spent.calls == 70
+    _, _, _, truncated, info = env.step(0)
+    assert truncated
+    assert not info["evaluated"]
+    assert not info["action_mask"][1:].any()
+    assert env.unwrapped.budget.spent.calls <= 75
+
+
+@given(st.lists(line, max_size=30), st.lists(st.lists(line, max_size=12), max_size=12))
+def test_menu_features_stay_in_their_box(lines, proposed):
+    menu = Menu(problems=12, lines=4)
+    observation = {
+        "context": "\n".join(lines),
+        "feedback": "",
+        "feedback_score": np.array(0.5),
+        "remaining_budget": np.ones(4),
+    }
+    candidates = menu._candidates(observation, ["\n".join(p) for p in proposed])
+    assert candidates.offered[0]
+    assert menu.features(observation, candidates, 1000) in menu.observation_space
+
+
+@pytest.mark.parametrize("options", [{"problems": -1}, {"lines": -1}])
+def test_a_menu_of_less_than_nothing_is_refused(options):
+    with pytest.raises(ArgumentError, match="must be ints >= 0"):
+        make(EditMenu, **options)
+
+
+def test_a_recorded_trajectory_is_an_archive(tmp_path):
+    path = tmp_path / "steps.jsonl"
+    env = make(RecordTrajectory, path=path)
+    env.reset(seed=0)
+    env.step(oracle(env))
+    env.reset()
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    assert [row["episode"] for row in rows] == [0, 0, 1]
+    assert rows[1]["reward"] == rows[1]["improvement"] > 0
+    assert rows[1]["context"] == oracle(env)
+    other = gym.make("LSE/TextToSQL-v0", domain="library-0", start=str(path))
+    assert {other.reset(seed=seed)[0]["context"] for seed in range(8)} == {oracle(env), rows[0]["context"]}

@@ -22,9 +22,10 @@ from lse_gym.envs.sql.procedural.forms import compile_form, draw_form, say, true
 from lse_gym.envs.sql.procedural.world import draw_world
 from lse_gym.envs.sql.prompt import frozen_part, render_report
 
-MAX_PROBLEMS = 10
-CARELESS = 0.75  # share of demonstrations that overlook and mistake rules
-OVERLOOKED, MISTAKEN = 0.6, 0.2
+MAX_PROBLEMS, FEW_PROBLEMS = 10, 3
+FEW = 0.6  # share of reports with few problems: the same skill, learnt from a third of the text
+CARELESS = 0.4  # share of demonstrations that overlook and mistake rules
+OVERLOOKED, MISTAKEN = 0.5, 0.15
 SPOILT = 0.3  # share of contexts in which some rules are wrong
 
 
@@ -42,7 +43,7 @@ def draw_demonstration(stream: tuple[int, ...]) -> Sample:
                 context = context.replace(line, spoilt)
     reading = mixed_reading(world, frozenset(known) - frozenset(wrong))
     careless = rng.random() < CARELESS
-    number = int(rng.integers(1, MAX_PROBLEMS + 1))
+    number = int(rng.integers(1, (FEW_PROBLEMS if rng.random() < FEW else MAX_PROBLEMS) + 1))
     problems: list[tuple[Question, Outcome]] = []
     edits, told = [], set(known) - set(wrong)
     for index in range(1, number + 1):

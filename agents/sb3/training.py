@@ -1,0 +1,90 @@
+"""Train a policy of Stable-Baselines3 to choose edits from a menu."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lse_gym.agents.files import write_text
+from lse_gym.agents.sb3.settings import ALGORITHMS
+from lse_gym.envs.errors import unknown
+from lse_gym.envs.extras import require
+
+
+def algorithm_class(name: str) -> Any:
+    """The class of an algorithm.
+
+    Raises:
+        UnknownNameError: there is no such algorithm.
+        MissingExtraError: its package is not installed.
+    """
+    if name not in ALGORITHMS:
+        raise unknown("algorithm", name, ALGORITHMS)
+    algorithm = ALGORITHMS[name]
+    require(algorithm.module, "rl", f"The algorithm {name!r}")
+    return getattr(import_module(algorithm.module), algorithm.name)
+
+
+def train_policy(
+    algorithm: str,
+    out: str | os.PathLike[str],
+    *,
+    env: str = "LSE/TextToSQL-v0",
+    total_timesteps: int = 10_000,
+    num_envs: int = 8,
+    seed: int = 0,
+    editor: str = "writer",
+    on_progress: Callable[[int, float], None] | None = None,
+    **options: Any,
+) -> Any:
+    """Train on the batched vector env and write ``out/policy.zip`` and ``out/curve.jsonl``; returns the model.
+
+    Args:
+        algorithm: "ppo", "maskable-ppo" or "dqn", with the settings of :data:`ALGORITHMS`.
+        out: the directory to write.
+        env: id of the env; its default domains are the training domains.
+        total_timesteps: edits to make, over all sub-envs.
+        num_envs: sub-envs; their evaluations are one model batch a step.
+        seed: of the policy and of the envs.
+        editor: the model that proposes the edits.
+        on_progress: called with the edits so far and the mean improvement of the last 20 episodes.
+        options: further arguments of the env.
+    """
+    kind = algorithm_class(algorithm)
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.vec_env import VecMonitor
+
+    from lse_gym.agents.sb3.vec_env import MenuVecEnv
+    from lse_gym.wrappers import Menu
+
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    envs = VecMonitor(MenuVecEnv(env, num_envs, Menu(editor), **options))
+    model = kind("MlpPolicy", envs, seed=seed, device="cpu", verbose=0, **ALGORITHMS[algorithm].settings)
+    rows: list[dict[str, float]] = []
+    began = time.monotonic()
+
+    class Curve(BaseCallback):
+        def _on_step(self) -> bool:
+            for info in self.locals["infos"]:
+                if "episode" in info:
+                    rows.append(
+                        {
+                            "timesteps": self.num_timesteps,
+                            "improvement": float(info["episode"]["r"]),
+                            "seconds": round(time.monotonic() - began, 1),
+                        }
+                    )
+                    if on_progress:
+                        on_progress(self.num_timesteps, float(np.mean([row["improvement"] for row in rows[-20:]])))
+            return True
+
+    model.learn(total_timesteps, callback=Curve())
+    model.save(out / "policy.zip")
+    write_text(out / "curve.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    return model

@@ -1,0 +1,162 @@
+"""A menu of candidate edits, so that choosing an edit is a Discrete action and its consequences are numbers."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+from gymnasium.utils import RecordConstructorArgs
+
+from lse_gym.envs.core import ContextEnv, Info, Observation
+from lse_gym.envs.domain import RULER
+from lse_gym.envs.editing import editor_prompt, parse_edit
+from lse_gym.envs.errors import ArgumentError, BudgetExhausted
+from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.evaluator import MeteredModel, Task, drive
+from lse_gym.envs.models import make_model
+from lse_gym.envs.models.base import Request
+
+STATE, EACH = 7, 5  # numbers that describe the state, and each candidate
+MAX_EDIT_TOKENS = 1024  # of a proposal, which concerns a single problem
+
+
+class Candidates(NamedTuple):
+    """The contexts that the actions lead to, and which of them are offered, bool of shape (actions,)."""
+
+    contexts: list[str]
+    offered: np.ndarray
+
+
+class Menu:
+    """Proposes edits of a context from its feedback: what an editor makes of each problem, and lines to drop.
+
+    Action 0 keeps the context. Actions 1 to ``problems`` are the edits that the editor makes when it is shown one
+    problem of the report only. The last ``lines`` actions drop a line, the newest first. An edit that changes nothing,
+    or that an earlier action makes as well, is not offered.
+
+    The editor is paid from the budget of each env; one that cannot pay is offered the lines to drop alone.
+
+    Args:
+        editor: the model that proposes, see :func:`lse_gym.envs.models.make_model`.
+        problems: problems of a report to ask about, >= 0.
+        lines: lines that can be dropped, >= 0.
+    """
+
+    def __init__(self, editor: str = "writer", problems: int = 10, lines: int = 5):
+        if problems < 0 or lines < 0:
+            raise ArgumentError(f"problems={problems} and lines={lines} must be ints >= 0. Pass e.g. problems=10.")
+        self.problems, self.lines = problems, lines
+        self._editor = make_model(editor)
+        self.actions = 1 + problems + lines
+        self.action_space = Discrete(self.actions)
+        shape = (STATE + EACH * self.actions,)
+        self.observation_space = Box(-1.0, 1.0, shape, dtype=np.float32)
+
+    def propose(self, cores: Sequence[ContextEnv], observations: Sequence[Observation]) -> list[Candidates]:
+        """Candidates for the state of each env, all of them proposed in one batch."""
+        pairs = zip(cores, observations, strict=True)
+        proposed = drive([self._ask(core, observation) for core, observation in pairs], self._editor)
+        return [self._candidates(o, texts) for o, texts in zip(observations, proposed, strict=True)]
+
+    def _ask(self, core: ContextEnv, observation: Observation) -> Task[list[str]]:
+        head, *problems = observation["feedback"].split(f"\n{RULER}\n")
+        context = observation["context"]
+        requests = [
+            Request("", editor_prompt(context, f"{head}\n{RULER}\n{problem}", core.max_chars), MAX_EDIT_TOKENS)
+            for problem in problems[: self.problems]
+        ]
+        try:
+            answers, _ = yield from MeteredModel(self._editor, core.budget).ask(requests)
+        except BudgetExhausted:
+            return []
+        edits = [parse_edit(answer.text, context) for answer in answers]
+        return [context if edit is None else edit[: core.max_chars] for edit in edits]
+
+    def _candidates(self, observation: Observation, proposed: Sequence[str]) -> Candidates:
+        context = observation["context"]
+        lines = context.split("\n")
+        dropped = ["\n".join(lines[:i] + lines[i + 1 :]) for i in reversed(range(1, len(lines)))][: self.lines]
+        contexts = [context] * self.actions
+        contexts[1 : 1 + len(proposed)] = proposed
+        contexts[1 + self.problems : 1 + self.problems + len(dropped)] = dropped
+        first = {text: action for action, text in reversed([*enumerate(contexts)])}
+        return Candidates(contexts, np.array([first[text] == action for action, text in enumerate(contexts)]))
+
+    def features(self, observation: Observation, candidates: Candidates, max_chars: int) -> np.ndarray:
+        """The state and its candidates as float32 of shape (7 + 5 ``actions``,), each number in [-1, 1].
+
+        State: feedback score, the four fractions of the budget that are left, the length of the context as a share of
+        ``max_chars``, its lines / 100. Candidate: whether it is offered, lines that it adds / 4 and takes away / 4,
+        the change of the length / 200 characters, and the share of the proposals that add one of its lines.
+        """
+        context = observation["context"]
+        state = [
+            float(observation["feedback_score"]),
+            *observation["remaining_budget"],
+            len(context) / max_chars,
+            (context.count("\n") + 1) / 100,
+        ]
+        old = set(context.split("\n"))
+        added = [set(text.split("\n")) - old for text in candidates.contexts]
+        taken = [old - set(text.split("\n")) for text in candidates.contexts]
+        each = [
+            [
+                float(candidates.offered[i]),
+                len(added[i]) / 4,
+                len(taken[i]) / 4,
+                (len(text) - len(context)) / 200,
+                sum(bool(added[i] & other) for other in added) / self.actions,
+            ]
+            for i, text in enumerate(candidates.contexts)
+        ]
+        return np.clip(np.concatenate([state, np.ravel(each)]), -1, 1).astype(np.float32)
+
+
+class EditMenu(gym.Wrapper, RecordConstructorArgs):
+    """Actions choose from a :class:`Menu`; observations are numbers about the state and the candidates.
+
+    ## Action Space
+    ``Discrete(1 + problems + lines)``: keep the context, take the edit proposed for a problem, or drop a line. An
+    action that is not offered keeps the context. ``action_masks()`` and ``info["action_mask"]``, bool of shape
+    (actions,), tell what is offered, as MaskablePPO of sb3-contrib asks.
+
+    ## Observation Space
+    ``Box`` float32 of shape (7 + 5 actions,), see :meth:`Menu.features`.
+
+    Args:
+        env: an env of the namespace ``LSE``.
+        editor: see :class:`Menu`.
+        problems: see :class:`Menu`.
+        lines: see :class:`Menu`.
+    """
+
+    def __init__(self, env: gym.Env[Observation, str], editor: str = "writer", problems: int = 10, lines: int = 5):
+        RecordConstructorArgs.__init__(self, editor=editor, problems=problems, lines=lines)
+        gym.Wrapper.__init__(self, env)
+        self.menu = Menu(editor, problems, lines)
+        self.action_space, self.observation_space = self.menu.action_space, self.menu.observation_space
+        self._candidates: Candidates | None = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, Info]:
+        """Reset the env and propose."""
+        return self._see(*self.env.reset(seed=seed, options=options))
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, Info]:
+        """Make the chosen edit, evaluate it, and propose the next ones."""
+        if self._candidates is None:
+            raise gym.error.ResetNeeded("step() before reset(). Call env.reset() first.")
+        observation, reward, terminated, truncated, info = self.env.step(self._candidates.contexts[int(action)])
+        seen, info = self._see(observation, info)
+        return seen, float(reward), terminated, truncated, info
+
+    def action_masks(self) -> np.ndarray:
+        """What is offered, bool of shape (actions,)."""
+        assert self._candidates is not None
+        return self._candidates.offered.copy()
+
+    def _see(self, observation: Observation, info: Info) -> tuple[np.ndarray, Info]:
+        core = core_env(self.env)
+        (self._candidates,) = self.menu.propose([core], [observation])
+        seen = self.menu.features(observation, self._candidates, core.max_chars)
+        return seen, {**info, "action_mask": self.action_masks()}
