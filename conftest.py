@@ -8,4 +8,5 @@ collect_ignore = [] if find_spec("transformers") else [f"lse_gym/envs/models/{na
 collect_ignore += [] if find_spec("trl") else ["lse_gym/agents/lse/trl.py"]
 os.environ["LSE_GYM_RESPONSE_CACHE"] = "off"
 os.environ["LSE_GYM_EDITOR"] = "writer"
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # the package behind textgrad asks the network otherwise
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -12,6 +12,7 @@ AGENTS = {
     "self-evolve": ("lse_gym.agents.self_evolve", "SelfEvolveAgent"),
     "opro": ("lse_gym.agents.opro", "OPROAgent"),
     "textgrad": ("lse_gym.agents.textgrad_native", "TextGradAgent"),
+    "textgrad-package": ("lse_gym.agents.textgrad_package", "TextGradPackageAgent"),
     "gepa": ("lse_gym.agents.gepa", "GEPAAgent"),
     "ace": ("lse_gym.agents.ace", "ACEAgent"),
     "evoprompt": ("lse_gym.agents.evoprompt", "EvoPromptAgent"),

@@ -20,6 +20,7 @@ EXTRAS = {
     "rl": ("stable-baselines3", "sb3-contrib", "pettingzoo"),
     "data": ("datasets",),
     "gepa": ("gepa",),
+    "textgrad": ("textgrad",),
     "report": ("matplotlib",),
     "tensorboard": ("tensorboard",),
     "trl": ("trl", "peft", "accelerate"),

@@ -31,9 +31,11 @@ from lse_gym.cli.common import (
     out_console,
 )
 from lse_gym.envs.errors import MissingExtraError
+from lse_gym.envs.extras import available
 from lse_gym.envs.registration import ENVS
 
 TRAINED = ("sb3",)  # agents that need a file of their own
+PACKAGES = {"gepa": "gepa", "textgrad-package": "textgrad"}  # agent -> the package it needs, and the extra
 BUDGET_CALLS = 1300  # pays for about 20 edits
 QUICK = {"domains": 3, "seeds": 1, "rounds": 8, "budget_calls": 600.0}
 
@@ -104,7 +106,7 @@ def bench_command(
     )
     wanted: Any = [name.strip() for name in domains.split(",")] if domains and "," in domains else domains
     places = [place for one in env or [DEFAULT.env] for place in default_domains(one, shared, wanted)]
-    contestants = [parse_contestant(text) for text in agent or [name for name in AGENTS if name not in TRAINED]]
+    contestants = [parse_contestant(text) for text in agent or _everyone()]
     grid = Grid(contestants, places[: QUICK["domains"]] if quick else places, range(seeds), shared, score_with or ())
     board = _Board(grid)
     with Live(board.render(), console=err_console, refresh_per_second=4, transient=True) as live:
@@ -154,6 +156,15 @@ def _write_report(results: list[Result], out: Path, reference: str | None) -> No
     except MissingExtraError as error:
         err_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
     out_console.print(f"{out / 'report.md'} and figures beside it", soft_wrap=True, highlight=False)
+
+
+def _everyone() -> list[str]:
+    """Every agent that needs no training and whose package is installed."""
+    names = [name for name in AGENTS if name not in TRAINED]
+    missing = [name for name in names if name in PACKAGES and not available(PACKAGES[name])]
+    for name in missing:
+        err_console.print(f"without {name}: pip install 'lse-gym[{PACKAGES[name]}]'", markup=False, highlight=False)
+    return [name for name in names if name not in missing]
 
 
 class _Board:

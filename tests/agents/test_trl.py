@@ -8,8 +8,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 
+from datasets import Dataset  # noqa: E402
+from transformers import AutoTokenizer  # noqa: E402
+from transformers.utils import get_json_schema  # noqa: E402
+from trl import GRPOTrainer  # noqa: E402
+
 from lse_gym.agents.lse import trl as path  # noqa: E402
 from lse_gym.agents.lse.states import State, write_states  # noqa: E402
+from lse_gym.agents.lse.trl_environment import environment_factory  # noqa: E402
 from lse_gym.agents.lse.verl import compute_score, verl_rows, write_verl  # noqa: E402
 from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
 from lse_gym.envs.models.nano.tokenizer import train_tokenizer  # noqa: E402
@@ -84,3 +90,55 @@ def test_verl_s_file_is_parquet(env, states, tmp_path):
     write_verl(tmp_path / "train.parquet", rows)
     read = load_dataset("parquet", data_files=str(tmp_path / "train.parquet"), cache_dir=str(tmp_path))["train"]
     assert read.to_list() == rows
+
+
+TOOL_TEMPLATE = (
+    "{% if tools %}<tools>{% for tool in tools %}{{ tool | tojson }}{% endfor %}</tools>{% endif %}"
+    "{% for message in messages %}<|{{ message.role }}|>{{ message.content or '' }}"
+    "{% for call in message.tool_calls or [] %}<tool_call>{{ call.function | tojson }}</tool_call>{% endfor %}<|end|>"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def test_an_environment_is_an_episode_of_the_env():
+    environment = environment_factory("LSE/TextToSQL-v0", domain="train", max_edits=2)()
+    schema = get_json_schema(environment.edit_context)["function"]
+    assert schema["name"] == "edit_context"
+    assert schema["parameters"]["required"] == ["instructions"]
+    told = environment.reset(seed=3, domain="library-0", prompt="a column of the data set")
+    assert "Current instructions:\nReturn one SQLite statement" in told
+    env = gym.make("LSE/TextToSQL-v0", domain="library-0")
+    env.reset(seed=3)
+    oracle = env.unwrapped.family.load("library-0").oracle_context
+    reward = env.step(oracle)[1]
+    assert oracle in environment.edit_context(oracle)
+    assert environment.get_reward() == pytest.approx(reward)
+    environment.edit_context("Only count rows.")
+    spoilt = environment.get_reward()
+    assert spoilt < reward
+    assert "over" in environment.edit_context(oracle)
+    assert environment.get_reward() == spoilt
+    environment.reset()
+    assert environment.get_reward() == 0.0
+
+
+def test_the_trainer_takes_the_environment(editor, env, tmp_path, monkeypatch):
+    tokenizer = AutoTokenizer.from_pretrained(editor)
+    tokenizer.chat_template, tokenizer.response_schema = TOOL_TEMPLATE, {"type": "object"}
+    arguments = {"instructions": env.family.load("library-0").oracle_context}
+    call = {"type": "function", "function": {"name": "edit_context", "arguments": arguments}}
+    answers = iter([{"role": "assistant", "content": "", "tool_calls": [call]}] * 2)  # what a large model would write
+    final = {"role": "assistant", "content": "Done."}
+    monkeypatch.setattr(type(tokenizer), "parse_response", lambda *_, **__: next(answers, final))
+    changes = {"use_cpu": True, "bf16": False, "gradient_checkpointing": False, "max_completion_length": 12}
+    changes |= {"num_generations": 2, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1}
+    trainer = GRPOTrainer(
+        model=str(editor),
+        args=path.paper_config(tmp_path, max_steps=1, **changes),
+        train_dataset=Dataset.from_list([{"prompt": [{"role": "user", "content": "Improve the instructions."}]}] * 2),
+        environment_factory=environment_factory("LSE/TextToSQL-v0", domain="library-0", max_edits=1),
+        processing_class=tokenizer,
+    )
+    trainer.train()
+    (logged,) = [row for row in trainer.state.log_history if "rewards/EditEnvironment/mean" in row]
+    assert logged["rewards/EditEnvironment/mean"] > 0.5

@@ -47,7 +47,7 @@ def test_its_batch_gives_the_tokens_of_plain_generate():
         ids = torch.tensor([model.prompt_ids(request)])
         out = model.model.generate(ids, max_new_tokens=request.max_tokens, do_sample=False)
         assert answer.text == model.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
-    assert model._shares
+    assert model.shares
 
 
 def test_it_knows_what_its_context_tells():
