@@ -14,7 +14,7 @@ from lse_gym.agents.bench.statistics import estimate
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.extras import require
 
-SIZE_INCHES = (7.0, 4.2)
+SIZE_INCHES = (8.0, 4.2)
 GRID_POINTS = 120
 
 
@@ -28,9 +28,9 @@ def budget_figure(results: Sequence[Result], path: str | os.PathLike[str]) -> No
             calls = np.linspace(start, max(end, start + 1), GRID_POINTS)
             found = [estimate(group, lambda r, at=at: _score_at(r, at)) for at in calls]
             (line,) = axes.plot(calls, [f.mean for f in found], label=label)
-            low, high = ([getattr(f, name) for f in found] for name in ("low", "high"))
-            axes.fill_between(calls, low, high, color=line.get_color(), alpha=0.15, linewidth=0)
-        axes.set(xlabel="calls spent", ylabel="best held-out score so far", ylim=(0, 1))
+            low, high = (np.clip([getattr(f, name) for f in found], 0, 1) for name in ("low", "high"))
+            axes.fill_between(calls, low, high, color=line.get_color(), alpha=0.1, linewidth=0)
+        axes.set(xlabel="calls spent", ylabel="best held-out score so far", ylim=(0, 1.02))
 
     _figure(draw, path)
 
@@ -41,7 +41,7 @@ def length_figure(results: Sequence[Result], path: str | os.PathLike[str]) -> No
     def draw(axes: Any) -> None:
         for label, group in by_label(results).items():
             axes.scatter([r.context_tokens for r in group], [r.best for r in group], label=label, s=18, alpha=0.7)
-        axes.set(xlabel="length of the best context, tokens", ylabel="its test score", ylim=(0, 1))
+        axes.set(xlabel="length of the best context, tokens", ylabel="its test score", ylim=(0, 1.02))
 
     _figure(draw, path)
 
@@ -96,7 +96,9 @@ def _figure(draw: Callable[[Any], None], path: str | os.PathLike[str]) -> None:
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
+        strong = matplotlib.colormaps["tab20"].colors
+        axes.set_prop_cycle(color=[*strong[::2], *strong[1::2]])
         draw(axes)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
+        figure.legend(frameon=False, fontsize=8, loc="outside right upper")
         figure.savefig(path, metadata={"Date": None, "Creator": None})

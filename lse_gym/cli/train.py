@@ -69,8 +69,8 @@ def archive_command(
 def train_command(
     states: Annotated[Path, typer.Argument(help="File of states, as `lse-gym archive` writes it.")],
     editor: Annotated[
-        str, typer.Option(help="Editor to train: nano or hf:ID-or-path.", rich_help_panel="Models")
-    ] = "nano",
+        str, typer.Option(help=f"Editor to train: {', '.join(SHIPPED)} or hf:ID-or-path.", rich_help_panel="Models")
+    ] = "nano-editor",
     task_model: TaskModel = DEFAULT.task_model,
     env: Env = DEFAULT.env,
     dev: Annotated[

@@ -153,6 +153,30 @@ def test_real_questions(tmp_path):
     assert summary["test_score_best"] >= summary["test_score_seed"] + 0.25
 
 
+def test_a_comparison_and_its_report(tmp_path):
+    options = ("--quick", "--agent", "no-op", "--agent", "best: oracle", "--workers", 1)
+    done = run("bench", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\| no-op \| 3 \| .* \| 0\.000 \(0\.000 to 0\.000\) \| -0\.\d+", done.stdout)
+    again = run("bench", *options, cwd=tmp_path)
+    assert again.stdout == done.stdout
+    done = run("report", "bench/results.jsonl", "--reference", "no-op", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "gain less that of no-op" in (tmp_path / "report" / "report.md").read_text()
+    if find_spec("matplotlib"):
+        assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.md", "budget.svg", "length.svg"}
+    for command, says in (
+        (("report", "nothing.jsonl"), "`lse-gym bench` writes results.jsonl"),
+        (("bench", "--agent", "orakle"), "Did you mean 'oracle'?"),
+        (("bench", "--agent", "lse,rounds=3"), "the same for all contestants"),
+        (("bench", "--domains", "clinics-0"), "Did you mean 'clinic-0'?"),
+        (("report", "bench/results.jsonl", "--reference", "noop"), "Did you mean 'no-op'?"),
+    ):
+        done = run(*command, cwd=tmp_path)
+        assert done.returncode == 2
+        assert says in done.stderr
+
+
 def test_archive_and_train_say_what_is_missing(tmp_path):
     done = run("archive", "--domains", "library-0,shop-0", "--seeds", 1, "--rounds", 1, "--out", "a", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

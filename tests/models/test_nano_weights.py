@@ -10,15 +10,15 @@ transformers = pytest.importorskip("transformers")
 from lse_gym.agents.lse import LSEAgent  # noqa: E402
 from lse_gym.agents.run import Config  # noqa: E402
 from lse_gym.envs.evaluation import evaluate_context, wilson  # noqa: E402
-from lse_gym.envs.models import NANO, make_model  # noqa: E402
+from lse_gym.envs.models import NANO, SHIPPED, make_model  # noqa: E402
 from lse_gym.envs.models.base import Request  # noqa: E402
 from lse_gym.envs.models.huggingface import HuggingFaceModel  # noqa: E402
 from lse_gym.envs.sql.procedural.family import ProceduralFamily  # noqa: E402
 
 
-def score(names, context, questions):
+def score(names, context, questions, model="nano"):
     family, right = ProceduralFamily(), []
-    model = make_model("nano")
+    model = make_model(model)
     for name in names:
         domain = family.load(name)
         asked = domain.splits["test"][:questions]
@@ -28,14 +28,15 @@ def score(names, context, questions):
     return right
 
 
-def test_it_is_small_standard_and_whole():
-    files = [file for file in Path(NANO).iterdir() if file.is_file()]
+@pytest.mark.parametrize("name", SHIPPED)
+def test_each_is_small_standard_and_whole(name):
+    files = [file for file in Path(SHIPPED[name]).iterdir() if file.is_file()]
     assert sum(file.stat().st_size for file in files) <= 12e6
     assert not {file.suffix for file in files} - {".json", ".jinja", ".safetensors"}
-    model = transformers.AutoModelForCausalLM.from_pretrained(NANO)
+    model = transformers.AutoModelForCausalLM.from_pretrained(SHIPPED[name])
     assert sum(parameter.numel() for parameter in model.parameters()) <= 6e6
     assert type(model).__module__.startswith("transformers.models.")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(NANO)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(SHIPPED[name])
     text = "SELECT 'é', \"語\" 🙂\x00\n"
     assert tokenizer.decode(tokenizer(text).input_ids) == text
 
@@ -56,8 +57,9 @@ def test_it_knows_what_its_context_tells():
     assert sum(score(names, "oracle", 10)) / 30 >= 0.6
 
 
-def test_it_edits(tmp_path):
-    config = Config(domain="shop-1", task_model="reader", editor="nano")
+@pytest.mark.parametrize("editor", ["nano", "nano-editor", "nano-lse"])
+def test_it_edits(editor):
+    config = Config(domain="shop-1", task_model="reader", editor=editor, max_edit_tokens=512)
     agent = config.make_agent(config.make_env())
     assert isinstance(agent, LSEAgent)
     agent.learn(3)
@@ -70,6 +72,13 @@ def test_it_solves_unseen_domains_with_their_oracle_and_not_with_the_seed_contex
     low, high = (score(names, context, 60) for context in ("seed", "oracle"))
     assert wilson(sum(low) / len(low), len(low))[1] <= 0.40
     assert wilson(sum(high) / len(high), len(high))[0] >= 0.80
+
+
+@pytest.mark.long
+def test_the_smaller_one_is_a_task_model_as_well():
+    names = ProceduralFamily.groups["test"]
+    low, high = (score(names, context, 60, "pico") for context in ("seed", "oracle"))
+    assert sum(high) / len(high) >= sum(low) / len(low) + 0.3
 
 
 @pytest.mark.long
