@@ -2,12 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import count
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.envs.core import Observation
@@ -88,12 +88,11 @@ def _import() -> ModuleType:
     return require("textgrad", "textgrad", "The agent 'textgrad-package'")
 
 
-@contextmanager
-def _reproducible(variable: type) -> Generator[None]:
+def _reproducible(variable: type) -> AbstractContextManager[Any]:
     """Gradients are kept in sets ordered by address; here variables hash by the order in which they are made."""
-    numbers, hashes, before = count(), {}, variable.__hash__
-    variable.__hash__ = lambda one: hashes.setdefault(id(one), (next(numbers), one))[0]  # held, so no id comes twice
-    try:
-        yield
-    finally:
-        variable.__hash__ = before
+    numbers, hashes = count(), {}
+
+    def in_order(one: object) -> int:
+        return hashes.setdefault(id(one), (next(numbers), one))[0]  # ``one`` is held, so that no id comes twice
+
+    return patch.object(variable, "__hash__", in_order)

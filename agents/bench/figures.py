@@ -91,13 +91,13 @@ def _figure(draw: Callable[[Any], None], path: str | os.PathLike[str]) -> None:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    style = {"svg.hashsalt": "lse-gym", "svg.fonttype": "none", "axes.grid": True, "grid.alpha": 0.3}
+    style: dict[Any, Any] = {"svg.hashsalt": "lse-gym", "svg.fonttype": "none", "axes.grid": True, "grid.alpha": 0.3}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
-        strong = matplotlib.colormaps["tab20"].colors
-        axes.set_prop_cycle(color=[*strong[::2], *strong[1::2]])
+        paired = [matplotlib.colormaps["tab20"](i) for i in range(20)]  # strong and pale in turn
+        axes.set_prop_cycle(color=[*paired[::2], *paired[1::2]])
         draw(axes)
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(frameon=False, fontsize=8, loc="outside right upper")

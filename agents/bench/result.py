@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +80,7 @@ def measure(contestant: Contestant, config: Config, folder: Path, others: Sequen
     copied, overlap = overlaps(context, [question.text for question in domain.splits["feedback"]])
     transfer = {}
     for name in others:
-        env = Config(**{**config.__dict__, "task_model": name}).make_env()
+        env = replace(config, task_model=name).make_env()
         first, last = (evaluate_context(env, text).mean for text in (seed_context, context))
         transfer[name] = [first, last]
     return Result(

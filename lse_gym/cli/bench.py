@@ -37,7 +37,7 @@ from lse_gym.envs.registration import ENVS
 TRAINED = ("sb3",)  # agents that need a file of their own
 PACKAGES = {"gepa": "gepa", "textgrad-package": "textgrad"}  # agent -> the package it needs, and the extra
 BUDGET_CALLS = 1300  # pays for about 20 edits
-QUICK = {"domains": 3, "seeds": 1, "rounds": 8, "budget_calls": 600.0}
+QUICK_DOMAINS, QUICK_ROUNDS, QUICK_CALLS = 3, 8, 600.0
 
 
 @app.command("bench")
@@ -92,7 +92,7 @@ def bench_command(
 ) -> None:
     """Run optimizers on the same domains under the same hard budget, and print the table of a paper."""
     if quick:
-        seeds, rounds, budget_calls = QUICK["seeds"], QUICK["rounds"], QUICK["budget_calls"]
+        seeds, rounds, budget_calls = 1, QUICK_ROUNDS, QUICK_CALLS
     shared = Config(
         task_model=task_model,
         editor=editor,
@@ -107,7 +107,7 @@ def bench_command(
     wanted: Any = [name.strip() for name in domains.split(",")] if domains and "," in domains else domains
     places = [place for one in env or [DEFAULT.env] for place in default_domains(one, shared, wanted)]
     contestants = [parse_contestant(text) for text in agent or _everyone()]
-    grid = Grid(contestants, places[: QUICK["domains"]] if quick else places, range(seeds), shared, score_with or ())
+    grid = Grid(contestants, places[:QUICK_DOMAINS] if quick else places, range(seeds), shared, score_with or ())
     board = _Board(grid)
     with Live(board.render(), console=err_console, refresh_per_second=4, transient=True) as live:
 
