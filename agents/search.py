@@ -121,6 +121,7 @@ class SearchAgent(ABC):
         """Select, edit and evaluate; None when the budget could not pay."""
         parent = self.select()
         observation: Observation = {key: parent[key] for key in ("context", "feedback", "feedback_score")}
+        observation["remaining_budget"] = core_env(env).budget.fractions()
         if self.order == "paper" and parent["visits"] > 1:  # its stored batch has been edited from: take a new one
             observation, info = env.reset(options={"context": parent["context"]})
             if not info["evaluated"]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lse_gym.agents.files import write_text
-from lse_gym.agents.lse.advantage import ADVANTAGES, advantages
+from lse_gym.agents.lse.advantage import ADVANTAGES, EPSILON, advantages
 from lse_gym.agents.lse.loggers import make_logger
 from lse_gym.agents.lse.reward import scores_after, state_prompt
 from lse_gym.agents.lse.settings import LearnerArgs
@@ -156,6 +156,8 @@ class Learner:
         after = self.scores_after(each, [self.editor.text(ids) for ids in written]).reshape(len(batch), -1)
         before = np.array([state.performance for state in batch])
         values = advantages(self.args.advantage, before, after)
+        if self.args.whiten:
+            values = (values - values.mean()) / (values.std() + EPSILON)
         tokens = sum(map(len, written))
         old: dict[int, Any] = {}
         norm = 0.0

@@ -11,6 +11,8 @@ class LearnerArgs:
 
     advantage: Advantage = "delta"
     """"delta", "logit_delta" or "grpo" (the ablation)"""
+    whiten: bool = False
+    """scale the advantages of a step to mean 0 and standard deviation 1 (an option of the released code, off there)"""
     steps: int = 100
     """updates to make"""
     states_per_step: int = 32

@@ -83,6 +83,9 @@ def train_command(
     advantage: Annotated[
         str, typer.Option(help=f"Advantage: {', '.join(ADVANTAGES)}.", rich_help_panel="Training")
     ] = TRAINING.advantage,
+    whiten: Annotated[
+        bool, typer.Option("--whiten", help="Scale the advantages of a step to mean 0.", rich_help_panel="Training")
+    ] = TRAINING.whiten,
     steps: Annotated[int, typer.Option(min=1, help="Updates.", rich_help_panel="Training")] = TRAINING.steps,
     states_per_step: Annotated[
         int, typer.Option(min=1, help="States a step.", rich_help_panel="Training")

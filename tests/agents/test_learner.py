@@ -57,9 +57,9 @@ def make(folder, env, out, kind=Bandit, dev=(), resume=False, **args):
     return kind(HuggingFaceModel(folder), env, STATES, dev, out, LearnerArgs(**SMALL | args), resume=resume)
 
 
-@pytest.mark.parametrize("advantage", ADVANTAGES)
-def test_the_policy_gets_better(folder, env, tmp_path, advantage):
-    learner = make(folder, env, tmp_path, steps=40, samples=8, advantage=advantage, lr=2e-2)
+@pytest.mark.parametrize(("advantage", "whiten"), [*((name, False) for name in ADVANTAGES), ("delta", True)])
+def test_the_policy_gets_better(folder, env, tmp_path, advantage, whiten):
+    learner = make(folder, env, tmp_path, steps=40, samples=8, advantage=advantage, whiten=whiten, lr=2e-2)
     rows = []
     learner.learn(rows.append)
     first, last = (np.mean([row["score"] for row in part]) for part in (rows[:3], rows[-3:]))
