@@ -14,22 +14,15 @@ from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.evaluator import MeteredModel
-from lse_gym.envs.extras import available
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request
 
-LSE_TRAINED_ON = ("LSE/TextToSQL-v0",)  # envs of the shipped LSE editor
 MAX_EDIT_TOKENS = 16_384  # response length of the editor in the released code of LSE
 
 
-def default_editor(env_id: str) -> str:
-    """The editor where none is named: ``LSE_GYM_EDITOR`` if set, else the best that runs offline.
-
-    That is ``nano-lse`` on the envs it was trained for, where Transformers is installed, and ``writer`` elsewhere.
-    """
-    chosen = os.environ.get("LSE_GYM_EDITOR")
-    trained = env_id in LSE_TRAINED_ON and available("torch", "transformers")
-    return chosen or ("nano-lse" if trained else "writer")
+def default_editor() -> str:
+    """The editor where none is named: ``LSE_GYM_EDITOR`` if set, else ``writer``, which runs offline on every env."""
+    return os.environ.get("LSE_GYM_EDITOR") or "writer"
 
 
 @dataclass(frozen=True)
@@ -72,8 +65,7 @@ class EditorAgent(SearchAgent):
         self.order = self.args.order
         budget = core_env(env).budget if env is not None else Budget()
         if self.args.editor is None:  # what is saved names it, so that it is loaded with the same
-            spec = env.unwrapped.spec if env is not None else None
-            self.args = replace(self.args, editor=default_editor(spec.id if spec else ""))
+            self.args = replace(self.args, editor=default_editor())
         self.editor = MeteredModel(make_model(self.args.editor, record=self.args.record), budget)
 
     def _new_tree(self) -> Tree:

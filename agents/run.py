@@ -39,7 +39,7 @@ class Config:
     env: str = "LSE/TextToSQL-v0"
     agent: str = "lse"
     task_model: str = "reader"
-    editor: str | None = None  # the default of the env
+    editor: str | None = None  # LSE_GYM_EDITOR, or writer
     domain: str | None = "clinic-0"
     data_dir: str | None = None
     exclude: str | None = None
@@ -61,7 +61,7 @@ class Config:
 
     def settings(self) -> dict[str, Any]:
         """All of it, the editor by its name."""
-        return asdict(self) | {"editor": self.editor or default_editor(self.env)}
+        return asdict(self) | {"editor": self.editor or default_editor()}
 
     def make_env(self, record: str | None = None) -> gym.Env:
         """The env of this run."""

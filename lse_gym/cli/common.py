@@ -35,7 +35,7 @@ TaskModel = Annotated[str, typer.Option(help=f"Frozen model that answers: {NAMED
 Editor = Annotated[
     str | None,
     typer.Option(
-        help=f"Model that writes the edits: {NAMED}; by default the shipped LSE editor where it can run, else writer.",
+        help=f"Model that writes the edits: {NAMED}; by default LSE_GYM_EDITOR, or writer.",
         rich_help_panel="Models",
     ),
 ]

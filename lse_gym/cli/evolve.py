@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from lse_gym.agents import AGENTS
+from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.live import Live
 from lse_gym.agents.run import Config, evolve
 from lse_gym.cli.common import (
@@ -37,6 +38,12 @@ from lse_gym.envs.evaluation import core_env, evaluate_context
 def evolve_command(
     env: Env = DEFAULT.env,
     agent: Annotated[str, typer.Option(help=f"Agent: {', '.join(AGENTS)}.", rich_help_panel="Models")] = DEFAULT.agent,
+    argument: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Argument of the agent, repeatable, e.g. --set temperature=0.", rich_help_panel="Models"
+        ),
+    ] = None,
     task_model: TaskModel = DEFAULT.task_model,
     editor: Editor = None,
     domain: Domain = None,
@@ -79,7 +86,8 @@ def evolve_command(
     given = dict(locals())
     values: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
     values["domain"] = domain or _default_domain(env, values["data_dir"], values["exclude"])
-    config = Config(**{name: value for name, value in values.items() if name in Config.__dataclass_fields__})
+    known = {name: value for name, value in values.items() if name in Config.__dataclass_fields__}
+    config = Config(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
     folder = out or _new_folder(config)
     with Live(config.rounds, console=err_console) as live:
         try:

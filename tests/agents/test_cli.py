@@ -153,6 +153,15 @@ def test_real_questions(tmp_path):
     assert summary["test_score_best"] >= summary["test_score_seed"] + 0.25
 
 
+def test_an_agents_own_argument_is_set(tmp_path):
+    done = run("evolve", "--agent", "opro", "--rounds", 1, "--set", "shown=2", "--out", "r", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "r" / "config.json").read_text())["agent_args"] == {"shown": 2}
+    done = run("evolve", "--agent", "opro", "--set", "showm=2", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Did you mean 'shown'?" in done.stderr
+
+
 def test_a_comparison_and_its_report(tmp_path):
     options = ("--quick", "--agent", "no-op", "--agent", "best: oracle", "--workers", 1)
     done = run("bench", *options, cwd=tmp_path)
