@@ -53,7 +53,7 @@ def test_python_of_the_readme_runs(tmp_path):
         connection.execute("CREATE TABLE orders (id)")
         connection.commit()
     blocks = [block for block in PYTHON if "sb3" not in block or find_spec("sb3_contrib")]
-    code = "\n".join(blocks).replace("learn(20", "learn(2").replace("total_timesteps=30_000", "total_timesteps=1")
+    code = "\n".join(blocks).replace("learn(20", "learn(2").replace("total_timesteps=16_000", "total_timesteps=1")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "[(0,)]" in done.stdout

@@ -47,20 +47,21 @@ def length_figure(results: Sequence[Result], path: str | os.PathLike[str]) -> No
 
 
 def training_figure(trainings: Sequence[Path], path: str | os.PathLike[str]) -> None:
-    """Improvement by one edit over training: of the sampled edits (ten steps' mean), and of the dev states."""
+    """Improvement by an edit (of a policy: by an episode) over training: a running mean, and the dev states."""
 
     def draw(axes: Any) -> None:
         for folder in trainings:
             rows = read_metrics(folder)
             steps = np.array([row["step"] for row in rows])
             values = np.array([row["improvement"] for row in rows])
-            smooth = [values[max(0, i - 9) : i + 1].mean() for i in range(len(values))]
+            window = max(10, len(values) // 20)
+            smooth = [values[max(0, i + 1 - window) : i + 1].mean() for i in range(len(values))]
             (line,) = axes.plot(steps, smooth, label=f"{folder.name}: sampled edits")
             dev = [(row["step"], row["dev_improvement"]) for row in rows if "dev_improvement" in row]
             if dev:
                 axes.plot(*zip(*dev, strict=True), "o--", color=line.get_color(), label=f"{folder.name}: dev domains")
         axes.axhline(0, color="0.6", linewidth=0.8)
-        axes.set(xlabel="training step", ylabel="improvement by one edit")
+        axes.set(xlabel="training step", ylabel="improvement")
 
     _figure(draw, path)
 

@@ -42,7 +42,7 @@ def train_policy(
     on_progress: Callable[[int, float], None] | None = None,
     **options: Any,
 ) -> Any:
-    """Train on the batched vector env and write ``out/policy.zip`` and ``out/curve.jsonl``; returns the model.
+    """Train on the batched vector env and write ``out/policy.zip`` and ``out/metrics.jsonl``; returns the model.
 
     Args:
         algorithm: "ppo", "maskable-ppo" or "dqn", with the settings of :data:`ALGORITHMS`.
@@ -75,7 +75,7 @@ def train_policy(
                 if "episode" in info:
                     rows.append(
                         {
-                            "timesteps": self.num_timesteps,
+                            "step": self.num_timesteps,
                             "improvement": float(info["episode"]["r"]),
                             "seconds": round(time.monotonic() - began, 1),
                         }
@@ -86,5 +86,5 @@ def train_policy(
 
     model.learn(total_timesteps, callback=Curve())
     model.save(out / "policy.zip")
-    write_text(out / "curve.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    write_text(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     return model

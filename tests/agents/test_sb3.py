@@ -77,7 +77,7 @@ def trained(request, tmp_path_factory):
 
 def test_a_policy_trains_and_is_an_agent(trained, tmp_path):
     name, out, model = trained
-    rows = [json.loads(line) for line in (out / "curve.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert len(rows) == 160
     settings = f"sb3,algorithm={name},policy={out / 'policy.zip'}"
     config = parse_contestant(settings).config(Config(domain="clinic-0", rounds=3, budget_calls=400))
@@ -107,7 +107,7 @@ def test_without_it_the_extra_is_named(monkeypatch):
 @pytest.mark.long
 def test_a_policy_learns_the_menu(tmp_path):
     model = train_policy("maskable-ppo", tmp_path, total_timesteps=8000, domain="train")
-    rows = [json.loads(line)["improvement"] for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
+    rows = [json.loads(line)["improvement"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert np.mean(rows[-50:]) > np.mean(rows[:50]) + 0.1
     assert model.num_timesteps >= 8000
     assert Menu().actions == model.action_space.n
