@@ -13,7 +13,8 @@ from lse_gym.agents.tree import Tree
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 
 ID = "LSE/TextToSQL-v0"
-OWN = [name for name in AGENTS if name != "gepa"]  # one edit is not one node there, see test_gepa.py
+APART = ("gepa", "textgrad-package", "sb3")  # they need a package, and have tests of their own
+OWN = [name for name in AGENTS if name not in APART]
 
 
 def make(**kwargs):
