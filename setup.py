@@ -6,6 +6,10 @@ TREES = ("envs", "agents", "wrappers", "leaderboard")
 
 setup(
     package_dir={"lse_gym": "lse_gym"} | {f"lse_gym.{tree}": tree for tree in TREES},
-    packages=["lse_gym"]
-    + [f"lse_gym.{name}" for tree in TREES for name in find_namespace_packages(include=[tree, f"{tree}.*"])],
+    packages=["lse_gym", "lse_gym.cli"]
+    + [
+        f"lse_gym.{name}"
+        for tree in TREES
+        for name in find_namespace_packages(include=[tree, f"{tree}.*"], exclude=["leaderboard.results*"])
+    ],
 )
