@@ -7,6 +7,9 @@ model is the generator. The wording of the prompts is ours.
 
 import re
 from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
 
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.agents.tree import Selection
@@ -39,6 +42,10 @@ class ACEAgent(EditorAgent):
     name = "ace"
     Args = Args
 
+    def __init__(self, env: gym.Env | None = None, **args: Any):
+        super().__init__(env, **args)
+        self._balance: dict[str, int] = {}  # bullet -> helpful less harmful marks
+
     def edit(self, observation: Observation, step: int, deterministic: bool = False) -> str:
         """Reflect, prune what has done harm, and add what was learnt."""
         context = observation["context"]
@@ -54,10 +61,6 @@ class ACEAgent(EditorAgent):
         present = {_bare(line) for line in (head, *kept)}
         new = dict.fromkeys(_bare(line) for line in (answer or "").split("\n") if line.strip())
         return "\n".join([head, *kept, *(f"- {text}" for text in new if text and text not in present)])
-
-    @property
-    def _balance(self) -> dict[str, int]:
-        return self.__dict__.setdefault("_marks", {})
 
 
 def reflector_prompt(bullets: list[str], report: str) -> str:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.envs.core import Observation
-from lse_gym.envs.domain import RULER
+from lse_gym.envs.domain import split_report
 from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.extras import require
 
@@ -64,7 +64,7 @@ class TextGradPackageAgent(EditorAgent):
         with _reproducible(textgrad.Variable):
             textgrad.set_backward_engine(engine, override=True)
             instructions = textgrad.Variable(context, requires_grad=True, role_description=ROLE)
-            problems = observation["feedback"].split(f"\n{RULER}\n")[1:][: self.args.losses]
+            problems = split_report(observation["feedback"])[1:][: self.args.losses]
             losses = [_loss(textgrad, instructions, problem) for problem in problems]
             if losses:
                 textgrad.sum(losses).backward()

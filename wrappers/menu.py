@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.utils import RecordConstructorArgs
 
 from lse_gym.envs.core import ContextEnv, Info, Observation
-from lse_gym.envs.domain import RULER
+from lse_gym.envs.domain import join_report, split_report
 from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted
 from lse_gym.envs.evaluation import core_env
@@ -60,10 +60,10 @@ class Menu:
         return [self._candidates(o, texts) for o, texts in zip(observations, proposed, strict=True)]
 
     def _ask(self, core: ContextEnv, observation: Observation) -> Task[list[str]]:
-        head, *problems = observation["feedback"].split(f"\n{RULER}\n")
+        head, *problems = split_report(observation["feedback"])
         context = observation["context"]
         requests = [
-            Request("", editor_prompt(context, f"{head}\n{RULER}\n{problem}", core.max_chars), MAX_EDIT_TOKENS)
+            Request("", editor_prompt(context, join_report([head, problem]), core.max_chars), MAX_EDIT_TOKENS)
             for problem in problems[: self.problems]
         ]
         try:

@@ -196,11 +196,8 @@ class Learner:
         for i, row in enumerate(rows):
             ids[i, : 1 + len(row)] = torch.tensor(prompt[-1:] + row)
             mask[i, : len(row)] = True
-        ids, mask, before = (
-            ids.to(model.device),
-            mask.to(model.device),
-            torch.tensor([prompt[:-1]], device=model.device),
-        )
+        ids, mask = ids.to(model.device), mask.to(model.device)
+        before = torch.tensor([prompt[:-1]], device=model.device)
         if self.editor.shares:  # the prompt, by far the longest part, is computed once for all its edits
             cache = model(before, use_cache=True, logits_to_keep=1).past_key_values
             share(cache, len(rows))

@@ -31,10 +31,6 @@ class MenuVecEnv(VecEnv):
         self.envs = made.unwrapped
         self.render_mode = None
         super().__init__(num_envs, self.menu.observation_space, self.menu.action_space)
-        self._reset_infos()
-
-    def _reset_infos(self) -> None:
-        self.reset_infos = [{} for _ in range(self.num_envs)]
 
     def reset(self) -> np.ndarray:
         """Start an episode in every sub-env; ``seed(n)`` before it fixes them."""

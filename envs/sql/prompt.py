@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from lse_gym.envs.domain import RULER, FeedbackMode, Outcome, Question
+from lse_gym.envs.domain import FeedbackMode, Outcome, Question, join_report
 from lse_gym.envs.text import one_line, tagged
 
 OVERVIEW = "You answer questions about a SQLite database. Reply with one SQLite SELECT statement."
@@ -57,4 +57,4 @@ def render_report(frozen: str, questions: Sequence[Question], outcomes: Sequence
         if mode == "gold":
             lines.append(f"Correct SQL: {one_line(question.gold, 4 * MAX_SHOWN_CHARS)}")
         parts.append("\n".join(lines))
-    return f"\n{RULER}\n".join(parts)
+    return join_report(parts)

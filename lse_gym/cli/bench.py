@@ -1,7 +1,7 @@
 """``lse-gym bench`` and ``lse-gym report``: optimizers under one budget, and the tables and figures of it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group
@@ -28,6 +28,7 @@ from lse_gym.cli.common import (
     TaskModel,
     app,
     err_console,
+    group_or_names,
     out_console,
 )
 from lse_gym.envs.errors import MissingExtraError
@@ -104,7 +105,7 @@ def bench_command(
         data_dir=str(data_dir) if data_dir else None,
         exclude=str(exclude) if exclude else None,
     )
-    wanted: Any = [name.strip() for name in domains.split(",")] if domains and "," in domains else domains
+    wanted = group_or_names(domains) if domains else None
     places = [place for one in env or [DEFAULT.env] for place in default_domains(one, shared, wanted)]
     contestants = [parse_contestant(text) for text in agent or _everyone()]
     grid = Grid(contestants, places[:QUICK_DOMAINS] if quick else places, range(seeds), shared, score_with or ())

@@ -15,6 +15,12 @@ out_console, err_console = Console(), Console(stderr=True)
 DEFAULT = Config()
 NAMED = ", ".join(MODEL_NAMES)
 
+
+def group_or_names(domains: str) -> str | list[str]:
+    """What ``--domains`` means: a group or a name as it is, several names where there are commas."""
+    return [name.strip() for name in domains.split(",")] if "," in domains else domains
+
+
 Env = Annotated[str, typer.Option("--env", help=f"Environment id: {', '.join(ENVS)}.", rich_help_panel="What")]
 Domain = Annotated[
     str | None,

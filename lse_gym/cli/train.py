@@ -21,6 +21,7 @@ from lse_gym.cli.common import (
     TaskModel,
     app,
     err_console,
+    group_or_names,
     out_console,
 )
 from lse_gym.envs.evaluation import core_env
@@ -49,8 +50,7 @@ def archive_command(
     """Collect evolution trees over many domains: the states that an editor is trained on. Going on is free."""
     given = {name: value for name, value in locals().items() if name in Config.__dataclass_fields__}
     config = Config(domain=None, **given)
-    wanted: Any = domains if "," not in domains else [name.strip() for name in domains.split(",")]
-    names = core_env(config.make_env()).family.select(wanted)
+    names = core_env(config.make_env()).family.select(group_or_names(domains))
     total, done = len(names) * seeds, count(1)
 
     def tell(one: Config, summary: dict[str, Any]) -> None:

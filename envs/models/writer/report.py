@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from lse_gym.envs.domain import RULER
+from lse_gym.envs.domain import split_report
 
 PROBLEM = re.compile(r"Problem \d+: (right|wrong)")
 
@@ -20,7 +20,7 @@ class Problem(NamedTuple):
 
 def read_report(report: str) -> tuple[str, list[Problem]]:
     """The fixed prompt at the head of a report, and its problems."""
-    head, *entries = report.split(f"\n{RULER}\n")
+    head, *entries = split_report(report)
     problems = []
     for entry in entries:
         first, _, rest = entry.partition("\n")
