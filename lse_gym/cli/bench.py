@@ -22,11 +22,15 @@ from lse_gym.cli.common import (
     DEFAULT,
     DataDir,
     Editor,
+    EnvSet,
     Exclude,
     MaxEditTokens,
     MaxTokens,
+    Questions,
+    Scorer,
     TaskModel,
     app,
+    env_settings,
     err_console,
     group_or_names,
     out_console,
@@ -60,6 +64,9 @@ def bench_command(
         typer.Option(help="Domains, comma-separated, or a group; by default test domains.", rich_help_panel="What"),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each domain.", rich_help_panel="What")] = 3,
+    questions: Questions = None,
+    scorer: Scorer = None,
+    env_set: EnvSet = None,
     data_dir: DataDir = None,
     exclude: Exclude = None,
     task_model: TaskModel = DEFAULT.task_model,
@@ -94,7 +101,9 @@ def bench_command(
     """Run optimizers on the same domains under the same hard budget, and print the table of a paper."""
     if quick:
         seeds, rounds, budget_calls = 1, QUICK_ROUNDS, QUICK_CALLS
+    settings = [env_settings(one, questions, scorer, env_set) for one in env or [DEFAULT.env]]
     shared = Config(
+        env_args=settings[0]["env_args"],
         task_model=task_model,
         editor=editor,
         max_tokens=max_tokens,
@@ -106,7 +115,7 @@ def bench_command(
         exclude=str(exclude) if exclude else None,
     )
     wanted = group_or_names(domains) if domains else None
-    places = [place for one in env or [DEFAULT.env] for place in default_domains(one, shared, wanted)]
+    places = [place for one in settings for place in default_domains(one["env"], shared, wanted)]
     contestants = [parse_contestant(text) for text in agent or _everyone()]
     grid = Grid(contestants, places[:QUICK_DOMAINS] if quick else places, range(seeds), shared, score_with or ())
     board = _Board(grid)
