@@ -113,7 +113,8 @@ def test_a_choice_is_found(response):
     "response",
     ["", "A", "E", "A, B, C, D", "ABCD", "A B C D", "A) B) C) D)", "<answer>A or B</answer>", "B or C", "B and D",
      "<answer>A. red\nB. green\nC. blue\nD. grey</answer>", "A. red B. green", "Bananas", "green",
-     "The answer is A, B.", "The answer is (A) or (B).", "The answer is A. The answer is B.", "A green one, perhaps", CHOICES.question.text, "I'd say B is likely not it"],
+     "The answer is A, B.", "The answer is (A) or (B).",
+     "The answer is A. The answer is B.", "A green one, perhaps", CHOICES.question.text, "I'd say B is likely not it"],
 )  # fmt: skip
 def test_no_credit_for_several_choices_or_none(response):
     assert score("multiple_choice", response, CHOICES) == 0.0
