@@ -19,6 +19,12 @@ ENVS = {
         "CustomVectorEnv",
         "your own: a .jsonl, .csv or Hugging Face dataset, as --questions",
     ),
+    "LSE/PassageOrder-v0": (
+        "lse_gym.envs.passages.envs",
+        "PassageOrderEnv",
+        "PassageOrderVectorEnv",
+        "embedded: bridge, tower, school, mine (train); mill, museum, harbour (test); any seed, e.g. mill-0",
+    ),
 }
 
 
