@@ -110,6 +110,9 @@ def decompose(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Alternating least squares for ``values[n] = sum_j a_j u_orders[n][j]``; ``a`` sums to 1.
 
+    Complete orders alone tell neither the sign nor the size of the spread of ``a`` apart from those of ``u``: what
+    settles them is the prior, that the first and the last position count most.
+
     Args:
         orders: the items of each observation by position, of ``count`` items; some may be left out.
         values: shape (observations,).
