@@ -16,6 +16,7 @@ AGENTS = {
     "gepa": ("lse_gym.agents.gepa", "GEPAAgent"),
     "ace": ("lse_gym.agents.ace", "ACEAgent"),
     "evoprompt": ("lse_gym.agents.evoprompt", "EvoPromptAgent"),
+    "moi": ("lse_gym.agents.moi", "MOIAgent"),
     "sb3": ("lse_gym.agents.sb3", "PolicyAgent"),
     "no-op": ("lse_gym.agents.noop", "NoOpAgent"),
     "random": ("lse_gym.agents.random_edit", "RandomEditAgent"),

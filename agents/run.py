@@ -8,10 +8,12 @@ import json
 import os
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from inspect import signature
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, cast
 
 import gymnasium as gym
+from gymnasium.envs.registration import load_env_creator
 
 import lse_gym
 from lse_gym.agents import agent_class
@@ -41,6 +43,7 @@ class Config:
     task_model: str = "reader"
     editor: str | None = None  # LSE_GYM_EDITOR, or writer
     domain: str | None = "clinic-0"
+    start: str = "seed"  # or a text file with the context to start from
     data_dir: str | None = None
     exclude: str | None = None
     rounds: int = 20
@@ -58,6 +61,7 @@ class Config:
     max_tokens: int = 512
     max_edit_tokens: int = MAX_EDIT_TOKENS
     agent_args: dict[str, Any] = field(default_factory=dict)  # arguments that only this agent has
+    env_args: dict[str, Any] = field(default_factory=dict)  # and those that only this env has
 
     def settings(self) -> dict[str, Any]:
         """All of it, the editor by its name."""
@@ -69,17 +73,12 @@ class Config:
             raise unknown("environment", self.env, ENVS)
         budget = {"calls": self.budget_calls, "tokens": self.budget_tokens}
         data = {"data_dir": self.data_dir, "exclude": self.exclude}
-        shared = (
-            "domain",
-            "task_model",
-            "split_seed",
-            "feedback",
-            "feedback_size",
-            "scoring",
-            "max_chars",
-            "max_tokens",
-        )
-        options: dict[str, Any] = {name: getattr(self, name) for name in shared}
+        shared = ("domain", "task_model", "start", "feedback", "feedback_size", "max_chars", "max_tokens")
+        options: dict[str, Any] = {name: getattr(self, name) for name in shared} | self.env_args
+        own = signature(load_env_creator(cast(str, gym.spec(self.env).entry_point))).parameters
+        for name in ("split_seed", "scoring"):  # not every env has them; the wish for another value it shall refuse
+            if name in own or getattr(self, name) != getattr(Config, name):
+                options.setdefault(name, getattr(self, name))
         options |= {name: value for name, value in data.items() if value is not None}
         options["budget"] = {name: cap for name, cap in budget.items() if cap is not None}
         return gym.make(self.env, record=record, **options)

@@ -1,11 +1,13 @@
-"""Archives of visited contexts, as start states: JSON lines with at least ``domain`` and ``context``."""
+"""Start states: archives of visited contexts (JSON lines with ``domain`` and ``context``), or one context as text."""
 
 import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lse_gym.envs.errors import DataError
+from lse_gym.envs.errors import ArgumentError, DataError
+
+ARCHIVE_SUFFIX = ".jsonl"  # any other file is text
 
 
 class Start(NamedTuple):
@@ -15,18 +17,27 @@ class Start(NamedTuple):
     context: str
 
 
-def read_archive(path: Path, domains: Collection[str]) -> Sequence[Start]:
+def read_archive(path: Path, domains: Collection[str], max_chars: int) -> Sequence[Start]:
     """Read the start states of ``domains``, duplicates dropped, in the order of the file.
 
-    The ``trajectory.jsonl`` of a run directory is such a file.
+    The ``trajectory.jsonl`` of a run directory is such a file. A file that is no ``.jsonl`` is one context, for
+    every domain.
 
     Raises:
         DataError: no such file, damaged lines, or no state of any of the domains.
+        ArgumentError: a text is longer than ``max_chars``.
     """
+    advice = "Pass start='seed', an archive (.jsonl), or a UTF-8 text file with a context."
     try:
-        lines = path.read_bytes().split(b"\n")
+        data = path.read_bytes()
+        text = "" if path.suffix.lower() == ARCHIVE_SUFFIX else data.decode("utf-8-sig").rstrip("\n")
     except (OSError, ValueError) as error:
-        raise DataError(f"start={str(path)!r} cannot be read: {error}. Pass start='seed' or an archive file.") from None
+        raise DataError(f"start={str(path)!r} cannot be read: {error}. {advice}") from None
+    if len(text) > max_chars:
+        raise ArgumentError(f"start={str(path)!r} has {len(text)} characters. Pass max_chars={len(text)} or more.")
+    if path.suffix.lower() != ARCHIVE_SUFFIX:
+        return [Start(domain, text) for domain in domains]
+    lines = data.split(b"\n")
     starts, damaged = [], []
     for number, line in enumerate(lines, 1):
         if not line.strip():

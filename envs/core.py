@@ -100,7 +100,7 @@ class ContextEnv(gym.Env[Observation, str]):
     | family | Family | | | the domains; fixed by the registered id |
     | domain | str, sequence or None | None | | a name, several, a group, or None for the family's default group |
     | max_edits | int | 10 | edits per episode | 1 is LSE's single-step objective |
-    | start | str | "seed" | | "seed", or the path of an archive: JSON lines with ``domain`` and ``context`` |
+    | start | str | "seed" | | "seed", a text file, or an archive: a .jsonl file with ``domain`` and ``context`` |
     | feedback | str | "gold" | | what the report shows: "gold", "error" or "score" |
     | task_model | str | "reader" | | the frozen model, see :func:`lse_gym.envs.models.make_model` |
     | samples | int | 1 | responses per question | a score is their mean |
@@ -159,7 +159,9 @@ class ContextEnv(gym.Env[Observation, str]):
         )
         self.family = family
         self.domains = family.select(domain)
-        self.starts: Sequence[Start] | None = None if start == "seed" else read_archive(Path(start), self.domains)
+        self.starts: Sequence[Start] | None = (
+            None if start == "seed" else read_archive(Path(start), self.domains, max_chars)
+        )
         self.max_edits, self.feedback_mode, self.feedback_size = int(max_edits), feedback, int(feedback_size)
         self.max_chars, self.render_mode = max_chars, render_mode
         self.model = make_model(task_model, record=record)

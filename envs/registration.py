@@ -13,6 +13,18 @@ ENVS = {
         "embedded: library, shop, transit, farm, studio (train); clinic, hotel, lab (test); any seed, e.g. clinic-0",
     ),
     "LSE/BIRD-v0": ("lse_gym.envs.sql.envs", "BIRDEnv", "BIRDVectorEnv", "every database of --data-dir"),
+    "LSE/Custom-v0": (
+        "lse_gym.envs.custom.envs",
+        "CustomEnv",
+        "CustomVectorEnv",
+        "your own: a .jsonl, .csv or Hugging Face dataset, as --questions",
+    ),
+    "LSE/PassageOrder-v0": (
+        "lse_gym.envs.passages.envs",
+        "PassageOrderEnv",
+        "PassageOrderVectorEnv",
+        "embedded: bridge, tower, school, mine (train); mill, museum, harbour (test); any seed, e.g. mill-0",
+    ),
 }
 
 

@@ -81,6 +81,8 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
 
     @staticmethod
     def _batch(observations: Sequence[Observation]) -> Observation:
+        if not isinstance(observations[0], dict):  # an env may offer numbers alone
+            return np.stack(observations)
         return {
             key: tuple(values) if isinstance(values[0], str) else np.stack(values)
             for key in observations[0]

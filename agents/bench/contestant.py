@@ -8,7 +8,8 @@ from lse_gym.agents import agent_class
 from lse_gym.agents.run import Config
 from lse_gym.envs.errors import ArgumentError, unknown
 
-GRID = ("env", "domain", "seed", "rounds", "budget_calls", "budget_tokens", "data_dir", "exclude")  # the same for all
+# the same for all
+GRID = ("env", "domain", "seed", "rounds", "budget_calls", "budget_tokens", "data_dir", "exclude", "start", "env_args")
 
 
 class Contestant(NamedTuple):
@@ -46,15 +47,15 @@ def parse_contestant(text: str) -> Contestant:
             why = "is the same for all contestants" if equals else "is no key=value"
             raise ArgumentError(f"{pair!r} in {text!r} {why}. Pass e.g. 'lse,selection=deepest'.")
         if key in shared:
-            settings[key] = _read(value)
+            settings[key] = read_value(value)
         elif key in own:
-            settings.setdefault("agent_args", {})[key] = _read(value)
+            settings.setdefault("agent_args", {})[key] = read_value(value)
         else:
             raise unknown(f"argument of agent {name!r}", key, {*shared, *own} - {"seed", "record"})
     return Contestant(label.strip() if found else text.strip(), settings)
 
 
-def _read(value: str) -> Any:
+def read_value(value: str) -> Any:
     """A number, true, false or null as such; anything else as text."""
     try:
         return json.loads(value)

@@ -132,7 +132,7 @@ def split_questions(
         )
     groups: dict[str, list[Question]] = {}
     for question in sorted(questions):
-        groups.setdefault(_normalised(question.text), []).append(question)
+        groups.setdefault(normalised(question.text), []).append(question)
     if len(groups) < 3:
         raise ArgumentError(
             f"{len(questions)} questions with {len(groups)} distinct texts cannot be divided into three splits; at "
@@ -226,7 +226,7 @@ def _tidy(statement: str) -> str:
     return "".join(parts) + end
 
 
-def _normalised(text: str) -> str:
+def normalised(text: str) -> str:
     """``text`` without case, whitespace, punctuation and symbols; itself where nothing else is in it."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return "".join(char for char in folded if unicodedata.category(char)[0] not in "PZCS") or text

@@ -22,12 +22,16 @@ from lse_gym.cli.common import (
     DEFAULT,
     DataDir,
     Editor,
+    EnvSet,
     Exclude,
     FeedbackSize,
     MaxEditTokens,
     MaxTokens,
+    Questions,
+    Scorer,
     TaskModel,
     app,
+    env_settings,
     err_console,
     group_or_names,
     out_console,
@@ -63,6 +67,9 @@ def bench_command(
     seeds: Annotated[
         int, typer.Option(min=1, help="Seeds of each domain, and of its questions.", rich_help_panel="What")
     ] = 3,
+    questions: Questions = None,
+    scorer: Scorer = None,
+    env_set: EnvSet = None,
     data_dir: DataDir = None,
     exclude: Exclude = None,
     feedback_size: FeedbackSize = DEFAULT.feedback_size,
@@ -98,7 +105,9 @@ def bench_command(
     """Run optimizers on the same domains under the same hard budget, and print the table of a paper."""
     if quick:
         seeds, rounds, budget_calls = 1, QUICK_ROUNDS, QUICK_CALLS
+    settings = [env_settings(one, questions, scorer, env_set) for one in env or [DEFAULT.env]]
     shared = Config(
+        env_args=settings[0]["env_args"],
         task_model=task_model,
         editor=editor,
         feedback_size=feedback_size,
@@ -111,7 +120,7 @@ def bench_command(
         exclude=str(exclude) if exclude else None,
     )
     wanted = group_or_names(domains) if domains else None
-    places = [place for one in env or [DEFAULT.env] for place in default_domains(one, shared, wanted)]
+    places = [place for one in settings for place in default_domains(one["env"], shared, wanted)]
     contestants = [parse_contestant(text) for text in agent or _everyone()]
     grid = Grid(contestants, places[:QUICK_DOMAINS] if quick else places, range(seeds), shared, score_with or ())
     board = _Board(grid)

@@ -1,12 +1,15 @@
 """What all commands share: the app, the consoles, and the options that mean the same everywhere."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from lse_gym.agents.bench.contestant import read_value
 from lse_gym.agents.run import Config
+from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models import MODEL_NAMES
 from lse_gym.envs.registration import ENVS
 
@@ -21,12 +24,46 @@ def group_or_names(domains: str) -> str | list[str]:
     return [name.strip() for name in domains.split(",")] if "," in domains else domains
 
 
+CUSTOM = "LSE/Custom-v0"
+
+
+def env_settings(
+    env: str, questions: str | None = None, scorer: str | None = None, pairs: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """``env`` and ``env_args`` of a :class:`Config`, from what a command line says of the env."""
+    args = {name: value for name, value in (("questions", questions), ("scorer", scorer)) if value is not None}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ArgumentError(f"--env-set {pair!r} is no key=value. Write e.g. --env-set held_out_size=30.")
+        args[key.strip()] = read_value(value)
+    return {"env": CUSTOM if questions and env == DEFAULT.env else env, "env_args": args}
+
+
 Env = Annotated[str, typer.Option("--env", help=f"Environment id: {', '.join(ENVS)}.", rich_help_panel="What")]
 Domain = Annotated[
     str | None,
     typer.Option(
         help="Domain, e.g. clinic-0; for data of your own a db_id. `lse-gym envs` lists them.", rich_help_panel="What"
     ),
+]
+Questions = Annotated[
+    str | None,
+    typer.Option(
+        help="Questions of your own, for LSE/Custom-v0: a .jsonl or .csv file, or hf:ID.", rich_help_panel="What"
+    ),
+]
+Scorer = Annotated[
+    str | None,
+    typer.Option(
+        help="How their answers are scored: exact, numeric, multiple_choice, regex, f1, json, sql, "
+        "or package.module:function.",
+        rich_help_panel="What",
+    ),
+]
+EnvSet = Annotated[
+    list[str] | None,
+    typer.Option("--env-set", help="Argument of the environment, repeatable: key=value.", rich_help_panel="What"),
 ]
 DataDir = Annotated[
     Path | None, typer.Option(help="Directory in BIRD's or Spider's layout, for LSE/BIRD-v0.", rich_help_panel="What")

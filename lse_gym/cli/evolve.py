@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,14 +20,18 @@ from lse_gym.cli.common import (
     Domain,
     Editor,
     Env,
+    EnvSet,
     Exclude,
     FeedbackSize,
     MaxEditTokens,
     MaxTokens,
+    Questions,
+    Scorer,
     Scoring,
     SplitSeed,
     TaskModel,
     app,
+    env_settings,
     err_console,
     out_console,
 )
@@ -48,6 +53,12 @@ def evolve_command(
     task_model: TaskModel = DEFAULT.task_model,
     editor: Editor = None,
     domain: Domain = None,
+    questions: Questions = None,
+    scorer: Scorer = None,
+    context: Annotated[
+        Path | None, typer.Option(help="Text file with the context to start from.", rich_help_panel="What")
+    ] = None,
+    env_set: EnvSet = None,
     data_dir: DataDir = None,
     exclude: Exclude = None,
     rounds: Annotated[int, typer.Option(min=0, help="Edits to make.", rich_help_panel="Search")] = DEFAULT.rounds,
@@ -87,9 +98,9 @@ def evolve_command(
     """Evolve a context: edit it round after round, watch the held-out score, report the sealed test score."""
     given = dict(locals())
     values: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
-    values["domain"] = domain or _default_domain(env, values["data_dir"], values["exclude"])
+    values |= env_settings(env, questions, scorer, env_set) | ({"start": str(context)} if context else {})
     known = {name: value for name, value in values.items() if name in Config.__dataclass_fields__}
-    config = Config(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
+    config = _on_a_domain(Config(**known | parse_contestant(",".join([agent, *(argument or ())])).settings))
     folder = out or _new_folder(config)
     with Live(config.rounds, console=err_console) as live:
         try:
@@ -104,13 +115,14 @@ def evolve_command(
     _print_summary(summary, folder)
 
 
-def _default_domain(env: str, data_dir: str | None, exclude: str | None) -> str:
-    if env == DEFAULT.env and DEFAULT.domain:
-        return DEFAULT.domain
-    core = core_env(Config(env=env, domain=None, data_dir=data_dir, exclude=exclude).make_env())
-    if len(core.domains) > 1:
-        err_console.print(f"{len(core.domains)} domains; taking the first, {core.domains[0]!r}. Choose with --domain.")
-    return core.domains[0]
+def _on_a_domain(config: Config) -> Config:
+    """``config`` with a domain where it names none: that of the default env, else the first that there is."""
+    if config.domain or config.env == DEFAULT.env:
+        return replace(config, domain=config.domain or DEFAULT.domain)
+    domains = core_env(config.make_env()).domains
+    if len(domains) > 1:
+        err_console.print(f"{len(domains)} domains; taking the first, {domains[0]!r}. Choose with --domain.")
+    return replace(config, domain=domains[0])
 
 
 def _new_folder(config: Config) -> Path:
@@ -144,6 +156,9 @@ def evaluate_command(
     domain: Domain = None,
     split: Annotated[str, typer.Option(help=f"Split: {', '.join(SPLITS)}.", rich_help_panel="What")] = "test",
     task_model: TaskModel = DEFAULT.task_model,
+    questions: Questions = None,
+    scorer: Scorer = None,
+    env_set: EnvSet = None,
     data_dir: DataDir = None,
     exclude: Exclude = None,
     split_seed: SplitSeed = DEFAULT.split_seed,
@@ -157,9 +172,8 @@ def evaluate_command(
     except (OSError, UnicodeDecodeError) as error:
         raise LSEGymError(f"{str(context_file)!r} cannot be read: {error}. Pass a text file with a context.") from None
     directory, excluded = (str(path) if path else None for path in (data_dir, exclude))
-    domain = domain or _default_domain(env, directory, excluded)
     config = Config(
-        env=env,
+        **env_settings(env, questions, scorer, env_set),
         domain=domain,
         task_model=task_model,
         data_dir=directory,
@@ -168,12 +182,13 @@ def evaluate_command(
         scoring=scoring,
         max_tokens=max_tokens,
     )
+    config = _on_a_domain(config)
     score = evaluate_context(config.make_env(), context, split)
     low, high = score.ci95
     if as_json:
-        facts = {"env_id": env, "domain": domain, "split": split, "task_model": task_model}
+        facts = {"env_id": config.env, "domain": config.domain, "split": split, "task_model": task_model}
         print(json.dumps(facts | {"score": score.mean, "n": score.n, "ci95": score.ci95}))  # noqa: T201
     else:
         out_console.print(
-            f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n}, split {split}, {domain})"
+            f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n}, split {split}, {config.domain})"
         )

@@ -16,11 +16,15 @@ from lse_gym.cli.common import (
     DEFAULT,
     Editor,
     Env,
+    EnvSet,
     FeedbackSize,
     MaxEditTokens,
     MaxTokens,
+    Questions,
+    Scorer,
     TaskModel,
     app,
+    env_settings,
     err_console,
     group_or_names,
     out_console,
@@ -41,6 +45,9 @@ def archive_command(
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each domain.", rich_help_panel="What")] = 3,
     env: Env = DEFAULT.env,
     feedback_size: FeedbackSize = DEFAULT.feedback_size,
+    questions: Questions = None,
+    scorer: Scorer = None,
+    env_set: EnvSet = None,
     task_model: TaskModel = DEFAULT.task_model,
     editor: Editor = None,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
@@ -51,7 +58,7 @@ def archive_command(
 ) -> None:
     """Collect evolution trees over many domains: the states that an editor is trained on. Going on is free."""
     given = {name: value for name, value in locals().items() if name in Config.__dataclass_fields__}
-    config = Config(domain=None, **given)
+    config = Config(domain=None, **given | env_settings(env, questions, scorer, env_set))
     names = core_env(config.make_env()).family.select(group_or_names(domains))
     total, done = len(names) * seeds, count(1)
 
@@ -75,6 +82,9 @@ def train_command(
     ] = "nano-editor",
     task_model: TaskModel = DEFAULT.task_model,
     env: Env = DEFAULT.env,
+    questions: Questions = None,
+    scorer: Scorer = None,
+    env_set: EnvSet = None,
     dev: Annotated[
         str, typer.Option(help="Domains of the states to choose weights by, comma-separated.", rich_help_panel="What")
     ] = "",
@@ -125,7 +135,8 @@ def train_command(
     everything = read_states(states)
     dev_states = select_states([s for s in everything if s.domain in held_back], order="random", seed=seed)[:dev_size]
     chosen = select_states([s for s in everything if s.domain not in held_back], min_potential=min_potential)
-    core = core_env(Config(env=env, task_model=task_model, max_tokens=max_tokens, domain=None).make_env())
+    place = env_settings(env, questions, scorer, env_set)
+    core = core_env(Config(**place, task_model=task_model, max_tokens=max_tokens, domain=None).make_env())
     require("torch", "hf", "Training")
     from lse_gym.agents.lse.learner import Learner
 

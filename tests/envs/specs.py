@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import lse_gym  # noqa: F401 - registers the ids
+from tests.custom.questions import write_questions
 from tests.sql.layouts import GEOQUERY, write_bird
 
 SPECS = sorted((spec for spec in gym.registry.values() if spec.namespace == "LSE"), key=lambda spec: spec.id)
@@ -26,6 +27,8 @@ def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
         if not (folder / "dev.json").exists():
             write_bird(folder, each=8)
         return name, {"data_dir": str(folder), "feedback_size": 2}
+    if name == "LSE/Custom-v0":
+        return name, {"questions": str(write_questions(folder / "sums.jsonl")), "scorer": "numeric", "feedback_size": 2}
     return name, {}
 
 

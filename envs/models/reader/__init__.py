@@ -7,6 +7,7 @@ from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.offline import chance, count_tokens, respond
 from lse_gym.envs.models.reader.analogy import answer_by_analogy
 from lse_gym.envs.models.reader.compose import compose
+from lse_gym.envs.models.reader.passages import answer_from_passages, is_about_passages
 from lse_gym.envs.models.reader.question import understand
 from lse_gym.envs.models.reader.rules import Knowledge, Rule, gather, parse_rule
 from lse_gym.envs.models.reader.schema import parse_schema
@@ -41,7 +42,9 @@ class Reader(TaskModel):
 
 
 def answer(request: Request) -> str:
-    """The SQL for a prompt, "" where there is no question or no schema in it."""
+    """The SQL for a prompt, "" where there is no question or no schema in it; from passages, an answer."""
+    if is_about_passages(request.system):
+        return answer_from_passages(request)
     frozen, _, context = request.system.partition(f"\n{CONTEXT_HEADER}\n")
     evidence, _, question = f"\n{request.user}".rpartition("\nQuestion: ")
     slip = SLIP_RATE + SLIP_RATE_PER_TEMPERATURE * request.temperature

@@ -1,0 +1,72 @@
+"""What can only be seen of all questions together: golds under the scorer, contradictions, and the splits."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lse_gym.envs.custom.domain import CustomDomain
+from lse_gym.envs.custom.faults import Faults, shown
+from lse_gym.envs.custom.items import Entry
+from lse_gym.envs.custom.make_scorer import Function
+from lse_gym.envs.domain import SPLITS, Question, Split
+from lse_gym.envs.sql.bird import normalised, split_questions
+from lse_gym.envs.sql.domain import GOLD_LIMITS
+from lse_gym.envs.sql.executor import execute_many
+
+Splits = dict[Split, tuple[Question, ...]]
+
+
+def check_golds(domain: CustomDomain, entries: Sequence[Entry], faults: Faults) -> None:
+    """Record every answer that the scorer does not give 1."""
+    for entry in entries:
+        if fault := domain.fault(entry.item):
+            faults.add("answers that do not score 1", entry.where, f"{shown(entry.item.golds[0])}: {fault}")
+
+
+def check_sql(database: Path, entries: Sequence[Entry], faults: Faults) -> None:
+    """Record every gold statement that fails on the database."""
+    golds = [entry.item.question.gold for entry in entries]
+    for entry, result in zip(entries, execute_many(database, golds, GOLD_LIMITS), strict=True):
+        if result.error:
+            faults.add("answers that do not score 1", entry.where, f"{shown(entry.item.question.gold)}: {result.error}")
+
+
+def check_contradictions(domain: CustomDomain, entries: Sequence[Entry], faults: Faults) -> None:
+    """Record questions that are asked twice in the same words, with answers of which neither passes for the other."""
+    if isinstance(domain.scorer, Function):  # the rest of the record may make the difference
+        return
+    seen: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        question = entry.item.question
+        other = seen.setdefault((question.text, question.evidence), entry)
+        gold = domain.gold_response(question)
+        if other is not entry and domain.score([other.item.question], [gold])[0].score < 1.0:
+            answers = f"answer {shown(question.gold)}, but {shown(other.item.question.gold)} in {other.where}"
+            faults.add("contradictions", entry.where, f"{shown(question.text)}: {answers}")
+
+
+def make_splits(name: str, entries: Sequence[Entry], seed: int, held_out_size: int, faults: Faults) -> Splits | None:
+    """The splits that the data name, or drawn ones where they name none; None with the fault recorded."""
+    questions = [entry.item.question for entry in entries]
+    if any(entry.split for entry in entries):
+        return _given_splits(name, entries, faults)
+    distinct = len({normalised(question.text) for question in questions})
+    if distinct < 3:
+        faults.add("too few questions", f"domain {name!r}", f"{distinct} different questions")
+        return None
+    return split_questions(questions, seed, held_out_size)
+
+
+def _given_splits(name: str, entries: Sequence[Entry], faults: Faults) -> Splits | None:
+    splits: dict[str, list[Question]] = {split: [] for split in SPLITS}
+    seen: dict[str, Entry] = {}
+    for entry in entries:
+        other = seen.setdefault(normalised(entry.item.question.text), entry)
+        if other.split != entry.split and other.split and entry.split:
+            where = f"is in {entry.split}, and in {other.split} in {other.where}"
+            faults.add("questions in two splits", entry.where, f"{shown(entry.item.question.text)} {where}")
+        if entry.split:
+            splits[entry.split].append(entry.item.question)
+    for split in SPLITS:
+        if not splits[split]:
+            faults.add("too few questions", f"domain {name!r}", f"none in the split {split}")
+    return {split: tuple(splits[split]) for split in SPLITS}

@@ -1,0 +1,95 @@
+"""Your questions as a domain: the prompt, the scores and the report for any scorer but SQL, which has a database."""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from lse_gym.envs.custom.make_scorer import Function, function_name
+from lse_gym.envs.custom.scorers import BadAnswer, Item, Scorer
+from lse_gym.envs.domain import SPLITS, Domain, FeedbackMode, Outcome, Question, Split, join_report
+from lse_gym.envs.sql.prompt import CONTEXT_HEADER, OUTPUT_HEADER, user_message
+from lse_gym.envs.text import one_line
+
+OVERVIEW = "You answer questions."
+MAX_SHOWN_CHARS = 1000  # of a question, an answer or a gold in a report
+MAX_ERROR_CHARS = 500
+
+
+class CustomDomain(Domain):
+    """Questions with answers, scored by a :class:`lse_gym.envs.custom.scorers.Scorer`.
+
+    Args:
+        name: name of the domain.
+        items: the questions with their golds, by id.
+        splits: the ids of the three splits.
+        scorer: what scores an answer.
+        description: the task in a few sentences, at the head of every prompt.
+    """
+
+    oracle_context = None
+
+    def __init__(
+        self,
+        name: str,
+        items: Mapping[str, Item],
+        splits: Mapping[Split, Sequence[Question]],
+        scorer: Scorer,
+        description: str = "",
+    ):
+        self.name, self.items, self.splits, self.scorer = name, items, splits, scorer
+        self.seed_context = scorer.seed_context
+        self._frozen = f"{description.strip() or OVERVIEW}\n\n{OUTPUT_HEADER}\n{scorer.output}\n\n"
+
+    def system(self, context: str) -> str:
+        """Description, output format and context."""
+        return f"{self._frozen}{CONTEXT_HEADER}\n{context}"
+
+    def user(self, question: Question) -> str:
+        """Evidence and question, with its choices."""
+        return user_message(question)
+
+    def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
+        """The scorer's verdict on each response; one that cannot be read scores 0 and is told why."""
+        return [self._outcome(self.items[q.id], response) for q, response in zip(questions, responses, strict=True)]
+
+    def report(
+        self, questions: Sequence[Question], responses: Sequence[str], outcomes: Sequence[Outcome], mode: FeedbackMode
+    ) -> str:
+        """The fixed prompt, then one entry a problem; partial scores are told as numbers."""
+        mean = sum(outcome.score for outcome in outcomes) / max(1, len(outcomes))
+        parts = [f"The model's fixed prompt:\n{self._frozen}{len(questions)} problems, mean score {mean:.3g}."]
+        for index, (question, response, outcome) in enumerate(zip(questions, responses, outcomes, strict=True), 1):
+            verdict = {1.0: "right", 0.0: "wrong"}.get(outcome.score, f"score {outcome.score:.3g}")
+            lines = [f"Problem {index}: {verdict}"]
+            if question.evidence:
+                lines.append(f"Evidence: {one_line(question.evidence, MAX_SHOWN_CHARS)}")
+            lines.append(f"Question: {one_line(question.text, MAX_SHOWN_CHARS)}")
+            if mode != "score":
+                lines.append(f"Model's answer: {one_line(outcome.answer, MAX_SHOWN_CHARS)}")
+                if response.strip() != outcome.answer and outcome.score < 1:
+                    lines.append(f"Model's response: {one_line(response, MAX_SHOWN_CHARS)}")
+                if outcome.error:
+                    lines.append(f"Error: {one_line(outcome.error, MAX_ERROR_CHARS)}")
+            if mode == "gold":
+                golds = " | ".join(self.items[question.id].golds)
+                lines.append(f"Correct answer: {one_line(golds, 4 * MAX_SHOWN_CHARS)}")
+            parts.append("\n".join(lines))
+        return join_report(parts)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of every question with its golds, of the splits, and of the scorer's name and options."""
+        scorer = function_name(self.scorer.function) if isinstance(self.scorer, Function) else repr(self.scorer)
+        data = [scorer, self._frozen, [[self.items[q.id] for q in self.splits[split]] for split in SPLITS]]
+        return sha256(json.dumps(data, ensure_ascii=True, default=str).encode()).hexdigest()
+
+    def fault(self, item: Item) -> str:
+        """Why the gold answer does not score 1, or ""."""
+        outcome = self._outcome(item, self.gold_response(item.question))
+        return "" if outcome.score == 1.0 else outcome.error or f"it scores {outcome.score:.3g}"
+
+    def _outcome(self, item: Item, response: str) -> Outcome:
+        answer = self.scorer.extract(response, item)
+        try:
+            return Outcome(self.scorer.score(answer, item), answer)
+        except BadAnswer as error:
+            return Outcome(0.0, answer, str(error))

@@ -1,0 +1,114 @@
+"""Questions of your own as a family of domains: read, checked as a whole, split and sealed."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from lse_gym.envs.custom.checks import check_contradictions, check_golds, check_sql, make_splits
+from lse_gym.envs.custom.domain import CustomDomain
+from lse_gym.envs.custom.faults import Faults
+from lse_gym.envs.custom.files import read_rows, source_name
+from lse_gym.envs.custom.items import Entry, find_columns, read_items
+from lse_gym.envs.custom.make_scorer import make_scorer
+from lse_gym.envs.custom.scorers import SQL
+from lse_gym.envs.domain import Domain, Family
+from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.sql.bird import normalised, schema_text
+from lse_gym.envs.sql.bird_family import LIMITS
+from lse_gym.envs.sql.domain import SQLDomain
+from lse_gym.envs.sql.layout import database_fault
+
+
+class CustomFamily(Family):
+    """One domain a name in the column `domain`, or one in all; the group "all" has every one.
+
+    Args:
+        questions: see :class:`lse_gym.envs.custom.envs.CustomEnv`, as for all arguments.
+
+    Raises:
+        DataError: with everything that is wrong with the questions.
+    """
+
+    def __init__(
+        self,
+        questions: Any,
+        scorer: str | Callable[..., float | bool] = "exact",
+        *,
+        columns: Mapping[str, str] | None = None,
+        database: str | os.PathLike[str] | None = None,
+        description: str = "",
+        limit: int | None = None,
+        split_seed: int = 0,
+        held_out_size: int = 50,
+    ):
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 3):
+            raise ArgumentError(f"limit={limit!r} is not an int >= 3. Pass how many questions to use, e.g. limit=300.")
+        self.scorer, self.description, self.limit = make_scorer(scorer), description, limit
+        self.split_seed, self.held_out_size = split_seed, held_out_size
+        source, name = source_name(questions)
+        self._faults = Faults(source)
+        self._database = self._find_database(database)
+        domains: dict[str, list[Entry]] = {}
+        for entry in self._read(questions, columns):
+            domains.setdefault(entry.domain or name, []).append(entry)
+        made = {one: self._make(one, self._limited(entries)) for one, entries in sorted(domains.items())}
+        self._faults.check()
+        self._domains = {one: domain for one, domain in made.items() if domain is not None}
+        self.groups = {"all": [*self._domains]}
+
+    def load(self, name: str) -> Domain:
+        """The domain of that name."""
+        self.check(name)
+        return self._domains[name]
+
+    def _read(self, questions: Any, columns: Mapping[str, str] | None) -> list[Entry]:
+        """Every question that can be read; raises where there is none, or a column is missing."""
+        faults = self._faults
+        rows = [] if questions is None else read_rows(questions, faults)
+        if not (rows or faults.found):
+            faults.add("unreadable file", "", "there are no questions in it")
+        found = find_columns(rows, self.scorer, columns, faults) if rows else {}
+        if not {"question", "answer"} <= found.keys():
+            faults.check()
+        return read_items(rows, found, self.scorer, faults)
+
+    def _find_database(self, database: str | os.PathLike[str] | None) -> Path | None:
+        if not isinstance(self.scorer, SQL):
+            if database is not None:
+                self._faults.add("database", "", f"database={os.fspath(database)!r} goes with the scorer 'sql' only")
+            return None
+        if self.description:
+            raise ArgumentError("description= has no place in the prompt of the scorer 'sql'. Leave it out.")
+        path = Path(os.path.expanduser(database or "")).absolute()
+        if database is None or (fault := database_fault(path)):
+            self._faults.add("database", *(("", "none was given") if database is None else (str(path), fault)))
+            return None
+        return path
+
+    def _limited(self, entries: Sequence[Entry]) -> list[Entry]:
+        """``limit`` of the questions, drawn by a digest of their texts, so that the order of the file plays no part."""
+        if self.limit is None or len(entries) <= self.limit:
+            return [*entries]
+
+        def place(entry: Entry) -> bytes:
+            return blake2b(f"{self.split_seed}\0{normalised(entry.item.question.text)}".encode()).digest()
+
+        chosen = {entry.item.question.id for entry in sorted(entries, key=place)[: self.limit]}
+        return [entry for entry in entries if entry.item.question.id in chosen]
+
+    def _make(self, name: str, entries: Sequence[Entry]) -> Domain | None:
+        """The domain; None where something is wrong, with every fault recorded."""
+        items = {entry.item.question.id: entry.item for entry in entries}
+        splits = make_splits(name, entries, self.split_seed, self.held_out_size, self._faults)
+        if not isinstance(self.scorer, SQL):
+            domain = CustomDomain(name, items, splits or {}, self.scorer, self.description)
+            check_golds(domain, entries, self._faults)
+            check_contradictions(domain, entries, self._faults)
+            return domain
+        if self._database is None:
+            return None
+        check_sql(self._database, entries, self._faults)
+        schema = schema_text(self._database)
+        return SQLDomain(name, self._database, schema, splits or {}, scoring=self.scorer.scoring, limits=LIMITS)

@@ -1,0 +1,72 @@
+"""Everything that is wrong with somebody's questions, in one error that says what to do about each of it."""
+
+from collections.abc import Mapping
+
+from lse_gym.envs.errors import DataError
+
+MAX_SHOWN = 10  # faults of one kind that the error spells out
+# kind of fault -> what a person does about it
+KINDS: Mapping[str, str] = {
+    "unreadable file": "Pass the path of a .jsonl, .json, .csv, .tsv or .parquet file, or 'hf:ID' for a dataset of "
+    "the Hugging Face Hub.",
+    "bad encodings": "Save the file as UTF-8, e.g. iconv -f WINDOWS-1252 -t UTF-8 old.csv > new.csv.",
+    "damaged text": "These characters are left from a wrong decoding or a cut; export the data again as UTF-8.",
+    "malformed lines": "A .jsonl file has one JSON object a line, a .json file one list of objects.",
+    "malformed rows": "A .csv file has one header, and as many cells in every row; put cells with commas, quotes or "
+    "line breaks in double quotes. Tabs need the suffix .tsv.",
+    "missing columns": "Rename the column, or name it: columns={'question': 'body'}, on the command line "
+    '--env-set \'columns={"question": "body"}\'.',
+    "ambiguous columns": "Say which one is meant: columns={'answer': 'label'}, on the command line "
+    '--env-set \'columns={"answer": "label"}\'.',
+    "empty questions": "Write the question, or delete the line.",
+    "empty answers": "Write the answer, or delete the line: a question without an answer cannot be scored.",
+    "values of a wrong type": "A question is text; an answer is text, a number, or a list of texts of which each is "
+    "right.",
+    "over-long texts": "Usually a quote that is never closed, or a whole document; shorten it.",
+    "wrong choices": "Give 2 to 26 different texts as a list in the column 'choices', or in columns A, B, C, …",
+    "answers that are no choice": "Answer with the letter of a choice, its text, or its index from 0.",
+    "answers that do not score 1": "The scorer must accept the right answer: correct it, or choose another scorer.",
+    "repeated ids": "Ids tell questions apart: correct them, or delete the column.",
+    "contradictions": "The same question cannot have two answers: keep one, list all right ones in one line, or say in "
+    "the question what makes the difference.",
+    "questions in two splits": "What is tested must not be seen before: delete all but one, or delete the column "
+    "'split' and let the splits be made.",
+    "unknown splits": "Write train, validation or test (or feedback, held_out, test) into every line, or delete the "
+    "column 'split' and let the splits be made.",
+    "too few questions": "Three splits need at least 3 different questions in each domain; 100 or more make scores "
+    "that tell contexts apart.",
+    "database": "Pass database='path/to/file.sqlite' with the scorer 'sql', and with no other; on the command line "
+    "--env-set database=path/to/file.sqlite.",
+}
+
+
+class Faults:
+    """What is wrong with the questions that ``source`` names, by kind."""
+
+    def __init__(self, source: str):
+        self.source = source
+        self.found: dict[str, list[str]] = {}
+
+    def add(self, kind: str, where: str, what: str) -> None:
+        """Record a fault of one of the ``KINDS``; ``where`` is a line, a row or the file."""
+        assert kind in KINDS
+        self.found.setdefault(kind, []).append(f"{where}: {what}" if where else what)
+
+    def check(self) -> None:
+        """Raise :class:`DataError` with every fault recorded; return if there is none."""
+        if not self.found:
+            return
+        count = sum(map(len, self.found.values()))
+        lines = [f"questions={self.source!r} cannot be used; {count} problem{'s' if count > 1 else ''}."]
+        for kind, items in self.found.items():
+            lines.append(f"{kind} ({len(items)}). {KINDS[kind]}")
+            lines += [f"  - {item}" for item in items[:MAX_SHOWN]]
+            if len(items) > MAX_SHOWN:
+                lines.append(f"  … and {len(items) - MAX_SHOWN} more")
+        raise DataError("\n".join(lines))
+
+
+def shown(value: object) -> str:
+    """A value of the data as it may stand in a message: on one line, at most 60 signs, nothing unprintable."""
+    text = ascii(value) if not repr(value).isprintable() else repr(value)
+    return text if len(text) <= 60 else text[:60] + "…"

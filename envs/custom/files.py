@@ -1,0 +1,193 @@
+"""Rows out of a file, a Hugging Face dataset or a list; whatever is wrong with them is recorded, not raised."""
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lse_gym.envs.custom.faults import Faults, shown
+from lse_gym.envs.errors import LSEGymError
+from lse_gym.envs.extras import require
+
+HUB = "hf:"
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Row(NamedTuple):
+    """One record: where it stands, in words; what it holds; and the split of a dataset that it comes from."""
+
+    where: str
+    record: Mapping[str, Any]
+    split: str = ""
+
+
+def read_rows(questions: Any, faults: Faults) -> list[Row]:
+    """The rows of ``questions``: a path, ``hf:ID[@REVISION][:NAME][:SPLIT]``, a list of dicts, a ``Dataset``."""
+    if hasattr(questions, "column_names"):  # a Dataset or DatasetDict of Hugging Face, without importing the package
+        return list(_dataset_rows(questions, faults))
+    if isinstance(questions, (str, os.PathLike)):
+        name = os.fspath(questions)
+        return list(_read_hub(name, faults) if name.startswith(HUB) else _read_file(name, faults))
+    if not isinstance(questions, Sequence):
+        faults.add("unreadable file", "", f"a {type(questions).__name__} is neither a path nor a list of dicts")
+        return []
+    return list(_objects(((f"item {i}", record) for i, record in enumerate(questions)), faults))
+
+
+def source_name(questions: Any) -> tuple[str, str]:
+    """How messages show ``questions``, and what a domain made of them is called."""
+    if not isinstance(questions, (str, os.PathLike)):
+        return type(questions).__name__, "questions"
+    text = os.fspath(questions)
+    last = text.removeprefix(HUB).split("@")[0].split(":")[0] if text.startswith(HUB) else Path(text).stem
+    return text, Path(last).name or "questions"
+
+
+def _read_file(name: str, faults: Faults) -> Iterable[Row]:
+    path = Path(os.path.expanduser(name))
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return _load(name, lambda datasets: datasets.load_from_disk(str(path)), faults)
+    if suffix not in SUFFIXES:
+        faults.add("unreadable file", name, f"the suffix is {path.suffix!r}; known: {', '.join(SUFFIXES)}")
+        return []
+    if suffix == ".parquet" and path.exists():
+        return _load(name, lambda datasets: datasets.Dataset.from_parquet(str(path)), faults)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        faults.add("unreadable file", name, error.strerror or str(error))
+        return []
+    if data.startswith(UTF16):
+        faults.add("bad encodings", name, "is UTF-16; save it as UTF-8")
+        return []
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if not data.strip():
+        faults.add("unreadable file", name, "is empty")
+        return []
+    if suffix in (".csv", ".tsv"):
+        return _read_csv(data, "\t" if suffix == ".tsv" else ",", faults)
+    return _read_json(data, faults) if suffix == ".json" else _read_jsonl(data, name, faults)
+
+
+def _text(data: bytes, faults: Faults, first_line: int = 1) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = first_line + data.count(b"\n", 0, error.start)
+        faults.add("bad encodings", f"line {line}", f"byte 0x{data[error.start]:02x} is not UTF-8")
+        return None
+
+
+def _parse(text: str, where: str, faults: Faults) -> Any:
+    """The JSON value of ``text``, or None with the fault recorded."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        at = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}, column {error.colno}"
+        faults.add("malformed lines", where, f"{error.msg} at {at}: {shown(text.strip()[:200])}")
+    except (ValueError, RecursionError) as error:  # a number or a nesting beyond what Python's parser takes
+        faults.add("malformed lines", where, f"{type(error).__name__}: {error}")
+    return None
+
+
+def _read_jsonl(data: bytes, name: str, faults: Faults) -> Iterable[Row]:
+    if data.lstrip()[:1] == b"[":
+        faults.add("malformed lines", name, "is one JSON list, not JSON lines: give the file the suffix .json")
+        return
+    if data.lstrip().split(b"\n", 1)[0].strip() == b"{":
+        faults.add("malformed lines", name, "has objects over several lines: write each on one, as `jq -c` does")
+        return
+    for number, line in enumerate(data.split(b"\n"), 1):
+        text = _text(line, faults, number) if line.strip() else None
+        record = None if text is None else _parse(text, f"line {number}", faults)
+        if record is not None:
+            yield from _objects([(f"line {number}", record)], faults)
+
+
+def _read_json(data: bytes, faults: Faults) -> Iterable[Row]:
+    text = _text(data, faults)
+    records = None if text is None else _parse(text, "", faults)
+    if isinstance(records, list):
+        yield from _objects(((f"item {i}", record) for i, record in enumerate(records)), faults)
+    elif records is not None:
+        keys = f" with the keys {', '.join(map(repr, [*records][:5]))}" if isinstance(records, dict) else ""
+        faults.add("malformed lines", "", f"the file holds a {type(records).__name__}{keys}, expected a list")
+
+
+def _objects(records: Iterable[tuple[str, Any]], faults: Faults) -> Iterable[Row]:
+    for where, record in records:
+        if isinstance(record, Mapping):
+            yield Row(where, record)
+        else:
+            faults.add("malformed lines", where, f"is {shown(record)}, expected an object {{…}}")
+
+
+def _read_csv(data: bytes, delimiter: str, faults: Faults) -> Iterable[Row]:
+    text = _text(data, faults)
+    if text is None:
+        return
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        header = [cell.strip() for cell in next(reader)]
+        other = next((sign for sign in ",;\t|" if sign != delimiter and sign in header[0]), None)
+        if len(header) == 1 and other:
+            faults.add("malformed rows", "line 1", f"one column {shown(header[0])}: separated by {other!r}, it seems")
+            return
+        for index, name in enumerate(header):
+            if not name or name in header[:index]:
+                faults.add("malformed rows", "line 1", f"column {index + 1} of the header is {name!r}, empty or twice")
+        line = reader.line_num + 1
+        for cells in reader:
+            if len(cells) == len(header):
+                yield Row(f"line {line}", dict(zip(header, cells, strict=True)))
+            elif cells:
+                faults.add("malformed rows", f"line {line}", f"{len(cells)} cells, the header has {len(header)}")
+            line = reader.line_num + 1
+    except csv.Error as error:
+        faults.add("malformed rows", f"line {line}", str(error))
+
+
+def _read_hub(name: str, faults: Faults) -> Iterable[Row]:
+    """Rows of ``hf:ID[@REVISION][:NAME][:SPLIT]``, as `datasets.load_dataset(ID, NAME, split=SPLIT)` has them."""
+    parts = name.removeprefix(HUB).split(":")
+    (identity, _, revision), (config, split) = parts[0].partition("@"), [*parts[1:], "", ""][:2]
+    if not identity or len(parts) > 3:
+        faults.add("unreadable file", name, "expected hf:ID, hf:ID@REVISION, hf:ID:NAME or hf:ID:NAME:SPLIT")
+        return []
+
+    def load(datasets: Any) -> Any:
+        return datasets.load_dataset(identity, config or None, split=split or None, revision=revision or None)
+
+    return _load(name, load, faults)
+
+
+def _load(name: str, load: Any, faults: Faults) -> Iterable[Row]:
+    datasets = require("datasets", "data", f"questions={name!r}")
+    try:
+        dataset = load(datasets)
+    except LSEGymError:
+        raise
+    except Exception as error:  # whatever the package and its file formats raise
+        faults.add(
+            "unreadable file", name, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        )
+        return []
+    return _dataset_rows(dataset, faults)
+
+
+def _dataset_rows(dataset: Any, faults: Faults) -> Iterable[Row]:
+    """Rows of a ``Dataset``; of a ``DatasetDict``, those of its only split, or of all where each split is one."""
+    if not isinstance(dataset, Mapping):
+        return [Row(f"row {i}", record) for i, record in enumerate(dataset)]
+    if len(dataset) == 1:
+        return [Row(f"{name}[{i}]", record) for name, part in dataset.items() for i, record in enumerate(part)]
+    if set(dataset) != {"train", "validation", "test"}:
+        names = ", ".join(f"{name} ({len(part)})" for name, part in dataset.items())
+        faults.add("unreadable file", "", f"has the splits {names}: name the one to use, e.g. hf:ID:NAME:train")
+        return []
+    return [Row(f"{name}[{i}]", record, name) for name, part in dataset.items() for i, record in enumerate(part)]

@@ -1,0 +1,1 @@
+"""The order of retrieved passages as a context: an embedded family whose best order is known."""

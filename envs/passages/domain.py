@@ -1,0 +1,153 @@
+"""A question with its retrieved passages as a domain: the context is their order, the questions its wordings."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from hashlib import sha256
+
+import numpy as np
+
+from lse_gym.envs.domain import SPLITS, Domain, Family, FeedbackMode, Outcome, Question, Split, join_report
+from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.reader import Reader
+from lse_gym.envs.passages.bias import best_order, evidence, sigma
+from lse_gym.envs.passages.prompt import (
+    EXPLANATION,
+    OUTPUT,
+    OVERVIEW,
+    read_order,
+    render_order,
+    render_passages,
+    system_message,
+)
+from lse_gym.envs.passages.world import MAX_PASSAGES, TEST, TOPICS, TRAIN, World, draw_world, wordings
+from lse_gym.envs.text import one_line, tagged
+
+SIZES: Mapping[Split, int] = {"feedback": 20, "held_out": 50, "test": 100}
+MIN_PASSAGES = 4
+MAX_SHOWN_CHARS = 500
+
+
+class PassageDomain(Domain):
+    """One question in many wordings, and K passages.
+
+    Args:
+        name: name of the domain.
+        world: the question and its passages.
+        splits: the wordings.
+    """
+
+    def __init__(self, name: str, world: World, splits: Mapping[Split, Sequence[Question]]):
+        self.name, self.world, self.splits = name, world, splits
+        self.passages = world.passages
+        self.seed_context = render_order(range(len(self.passages)), self.passages)
+        self.oracle_context = render_order(best_order(world.utilities), self.passages)
+        shown = f"{OVERVIEW}\n{OUTPUT}\n\nThe passages that were retrieved:\n{render_passages(self.passages)}"
+        self._optima: dict[Split, float] = {}
+        self._head = f"The model's fixed prompt:\n{shown}\n\n{EXPLANATION}"
+
+    def system(self, context: str) -> str:
+        """The prompt with the passages that the context shows, in its order."""
+        return system_message(self.order(context), self.passages)
+
+    def user(self, question: Question) -> str:
+        """The question."""
+        return f"Question: {question.text}"
+
+    def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
+        """1.0 where the answer is the right one of the two, letter by letter."""
+        answers = [self._answer(response) for response in responses]
+        return [Outcome(float(a == q.gold), a) for q, a in zip(questions, answers, strict=True)]
+
+    def report(
+        self, questions: Sequence[Question], responses: Sequence[str], outcomes: Sequence[Outcome], mode: FeedbackMode
+    ) -> str:
+        """The fixed prompt with all passages, then one entry a problem."""
+        del responses
+        right = sum(outcome.score == 1.0 for outcome in outcomes)
+        parts = [f"{self._head}\n\n{len(questions)} problems, {right} right."]
+        for index, (question, outcome) in enumerate(zip(questions, outcomes, strict=True), 1):
+            lines = [f"Problem {index}: {'right' if outcome.score == 1.0 else 'wrong'}", f"Question: {question.text}"]
+            if mode != "score":
+                lines.append(f"Model's answer: {one_line(outcome.answer, MAX_SHOWN_CHARS)}")
+            if mode == "gold":
+                lines.append(f"Correct answer: {question.gold}")
+            parts.append("\n".join(lines))
+        return join_report(parts)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of passages, answers and wordings."""
+        data = [self.world, [self.splits[split] for split in SPLITS]]
+        return sha256(json.dumps(data, ensure_ascii=True).encode()).hexdigest()
+
+    def order(self, context: str) -> list[int]:
+        """The indices of the passages that a context shows, in its order."""
+        return read_order(context, len(self.passages))
+
+    def chance(self, context: str) -> float:
+        """The probability that the embedded reader answers a wording right, in (0, 1)."""
+        return sigma(evidence(self.order(context), self.world.utilities))
+
+    def optimum(self, split: Split) -> float:
+        """The score that the embedded reader gets on a split with the best order, at temperature 0: none has more."""
+        if split not in self._optima:
+            best = render_order(best_order(self.world.utilities), self.passages)
+            requests = [Request(self.system(best), self.user(q)) for q in self.splits[split]]
+            responses = [response.text for response in Reader().complete(requests)]
+            scores = [outcome.score for outcome in self.score(self.splits[split], responses)]
+            self._optima[split] = sum(scores) / len(scores)
+        return self._optima[split]
+
+    @staticmethod
+    def _answer(response: str) -> str:
+        answer = tagged(response, "answer")
+        return (response if answer is None else answer).strip()
+
+
+class PassageFamily(Family):
+    """Domains ``<topic>-<seed>``: any seed from 0 to 999999, the groups "train" and "test" with different topics.
+
+    Args:
+        passages: passages of a question.
+        split_seed: another seed draws other wordings of the same questions.
+    """
+
+    groups: Mapping[str, Sequence[str]] = {
+        "train": [f"{topic}-{seed}" for topic in TRAIN for seed in range(8)],
+        "test": [f"{topic}-{seed}" for seed in range(5) for topic in TEST],
+    }
+
+    def __init__(self, passages: int = 8, split_seed: int = 0):
+        if isinstance(passages, bool) or not isinstance(passages, int | np.integer):
+            raise ArgumentError(f"passages={passages!r} is not an int. Pass e.g. passages=8.")
+        if not MIN_PASSAGES <= passages <= MAX_PASSAGES:
+            raise ArgumentError(
+                f"passages={passages} is not in [{MIN_PASSAGES}, {MAX_PASSAGES}]. Pass e.g. passages=8."
+            )
+        self.passages, self.split_seed = int(passages), split_seed
+
+    def check(self, name: str) -> None:
+        """Raise :class:`UnknownNameError` unless ``name`` is ``<topic>-<seed>`` of a known topic."""
+        topic, _, seed = name.rpartition("-") if isinstance(name, str) else ("", "", "")
+        if topic not in TOPICS or not (seed.isdecimal() and seed.isascii() and len(seed) <= 6):
+            known = [*(f"{topic}-0" for topic in TOPICS), *self.groups]
+            raise unknown("domain", name, known, "Any other seed works too, e.g. 'bridge-17'.")
+
+    def load(self, name: str) -> PassageDomain:
+        """Draw the domain, or take it from memory."""
+        self.check(name)
+        return _load(name, self.passages, self.split_seed)
+
+
+@lru_cache(maxsize=256)
+def _load(name: str, count: int, split_seed: int) -> PassageDomain:
+    topic, seed = name.rsplit("-", 1)
+    stream = [list(TOPICS).index(topic), int(seed), count]
+    world = draw_world(TOPICS[topic], count, np.random.default_rng(np.random.SeedSequence(stream)))
+    texts = iter(wordings(world, np.random.default_rng(np.random.SeedSequence([*stream, split_seed]))))
+    splits: dict[Split, Sequence[Question]] = {
+        split: tuple(Question(f"{split}-{i}", next(texts), world.right) for i in range(SIZES[split]))
+        for split in SPLITS
+    }
+    return PassageDomain(name, world, splits)
