@@ -13,6 +13,12 @@ ENVS = {
         "embedded: library, shop, transit, farm, studio (train); clinic, hotel, lab (test); any seed, e.g. clinic-0",
     ),
     "LSE/BIRD-v0": ("lse_gym.envs.sql.envs", "BIRDEnv", "BIRDVectorEnv", "every database of --data-dir"),
+    "LSE/QA-v0": (
+        "lse_gym.envs.qa.envs",
+        "QAEnv",
+        "QAVectorEnv",
+        "embedded: brewing, masonry, weaving, orchard, harbour (train); glasswork, apiary, observatory (test); any seed",
+    ),
 }
 
 
