@@ -75,12 +75,12 @@ class Config:
             "split_seed",
             "feedback",
             "feedback_size",
-            "scoring",
             "max_chars",
             "max_tokens",
         )
         options: dict[str, Any] = {name: getattr(self, name) for name in shared}
         options |= {name: value for name, value in data.items() if value is not None}
+        options |= {"scoring": self.scoring} if self.scoring != Config.scoring else {}  # not every env has a choice
         options["budget"] = {name: cap for name, cap in budget.items() if cap is not None}
         return gym.make(self.env, record=record, **options)
 
