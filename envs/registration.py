@@ -19,6 +19,12 @@ ENVS = {
         "QAVectorEnv",
         "embedded: brewing, masonry, weaving, orchard, harbour (train); glasswork, apiary, observatory (test); any seed",
     ),
+    "LSE/MMLURedux-v0": (
+        "lse_gym.envs.qa.envs",
+        "MMLUReduxEnv",
+        "MMLUReduxVectorEnv",
+        "every subject of --data-dir, or of a dataset on the hub: --data-dir hub:edinburgh-dawg/mmlu-redux-2.0",
+    ),
 }
 
 
