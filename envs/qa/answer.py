@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 MAX_CHARS = 20_000  # read of a response, from its end: the answer comes last
-MAX_ANSWER_CHARS = 2000  # of what stands in tags or on a line
+MAX_ANSWER_CHARS = 2000  # of what stands in tags, or of a line that states the answer
+MAX_LINE_CHARS = 100  # of a line with nothing but a letter, however it is marked up
 
 _MARKS = r"[\s*_`#>\"'“”‘’$]*+"
 _TAG = re.compile(r"<answer>((?:(?!</?answer>).)*+)</answer>", re.DOTALL | re.IGNORECASE)
@@ -43,19 +44,23 @@ def extract_choice(response: str, letters: Sequence[str] = "ABCD") -> str | None
     patterns, text = _patterns(alphabet), response[-MAX_CHARS:]
     tagged = _TAG.findall(text)
     if tagged:
-        found = [_read(content, patterns) for content in tagged]
+        named = found = [_read(content, patterns) for content in tagged]
     elif "\n" not in text.strip() and (whole := _read(text, patterns)):
-        found = [whole]
+        named = found = [whole]
     else:
-        found = _boxed(text, patterns) or _stated(text, patterns) or _last_line(text, patterns)
-    if not found or (len(alphabet) > 1 and {*found} >= {*alphabet}):
-        return None
-    return found[-1]
+        boxed, stated = _boxed(text, patterns), _stated(text, patterns)
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        alone = [_read(line, patterns) if _is_letters(line, alphabet) else None for line in lines]
+        named = [*boxed, *stated, *alone]
+        last = alone[-1:] if not _is_letters("".join(lines[-2:-1]), alphabet) else []
+        found = boxed or stated or last
+    every = len(alphabet) > 1 and {*named} >= {*alphabet}
+    return found[-1] if found and not every else None
 
 
 def _read(content: str, patterns: _Patterns) -> str | None:
     """The letter that a short text amounts to."""
-    content = content.strip()
+    content = content.strip(" \t\r\n$")
     if len(content) > MAX_ANSWER_CHARS:
         return None
     if match := patterns.alone.fullmatch(content) or patterns.boxed.fullmatch(content):
@@ -77,11 +82,10 @@ def _stated(text: str, patterns: _Patterns) -> list[str | None]:
     ]
 
 
-def _last_line(text: str, patterns: _Patterns) -> list[str | None]:
-    """A letter alone on the last line, together with those alone on other lines."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    alone = [patterns.alone.fullmatch(line) if len(line) <= 100 else None for line in lines]
-    return [match["letter"].upper() for match in alone if match] if alone and alone[-1] else []
+def _is_letters(line: str, alphabet: str) -> bool:
+    """Whether a line is made of single letters and signs alone."""
+    words = re.findall(r"\w+", line[:MAX_LINE_CHARS])
+    return len(line) <= MAX_LINE_CHARS and bool(words) and all(word.upper() in {*alphabet} for word in words)
 
 
 @lru_cache(maxsize=64)
@@ -94,16 +98,19 @@ def _patterns(alphabet: str) -> _Patterns:
         rf"{_MARKS}(?:(?i:option|choice|letter)\s+)?{_MARKS})"
     )
     return _Patterns(
-        alone=re.compile(rf"{_MARKS}{named}?{_MARKS}[(\[{{]?\s*(?P<letter>{either})\s*[)\]}}]?{_MARKS}[.!,;:)]?{_MARKS}"),
+        alone=re.compile(rf"{_MARKS}{named}?{_MARKS}(?P<open>[(\[{{])?\s*(?P<letter>{either})\s*(?(open)[)\]}}]|){_MARKS}[.!,;:)]?{_MARKS}"),
         # before the text of a choice: "B) the second", "(B) the second", "B. the second", "**B:** the second"
         headed=re.compile(
             rf"{_MARKS}{named}?{_MARKS}\(?\s*(?P<letter>{upper})\s*(?:[).:\]]|\s[-–—]\s){_MARKS}(?P<rest>\S.*)",
         ),
         boxed=re.compile(rf"\\boxed\s*\{{\s*(?:\\text(?:bf)?\s*\{{)?\s*\(?\s*(?P<letter>{either})\s*\)?\s*\}}{{1,2}}"),
         said=re.compile(
-            rf"(?<!\w)(?i:answer|correct\s+(?:option|choice))(?i:\s+(?:is|would\s+be|must\s+be|should\s+be))?\s*[:=]?{_MARKS}"
+            rf"(?<![\w<])(?i:answer|correct\s+(?:option|choice))(?i:\s+(?:is|would\s+be|must\s+be|should\s+be))?\s*[:=]?{_MARKS}"
             rf"(?:(?i:option|choice|letter)\s+)?{_MARKS}[(\[]?(?P<letter>{upper})[)\]]?(?![\w'’])"
             rf"(?P<rest>(?:(?!(?i:answer\s+is|answer:)).)*)"
         ),
-        another=re.compile(rf"(?:(?<!\w){upper}\s*[).:\]]|(?i:\bor|\band|[,/&|;+])\s*[(\[]?{upper}(?![\w'’]))"),
+        another=re.compile(
+            rf"(?<!\w){upper}\s*(?:[).:\]]|\W*$)|^\W*(?<![.!?] ){upper}(?![\w'’])"
+            rf"|(?i:\bor|\band|[,/&|;+])\s*[(\[]?{upper}(?![\w'’])"
+        ),
     )

@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def _sources(data_dir: str | os.PathLike[str] | None) -> dict[str, Callable[[], 
     if problems:
         more = f" and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
         raise DataError(f"{str(root)!r} cannot be used: {'; '.join(problems[:MAX_LISTED])}{more}. Mend or remove them.")
-    return {name: lambda records=records: records for name, records in found.items()}
+    return {name: partial(list, records) for name, records in found.items()}
 
 
 def _read(path: Path, problems: list[str]) -> list[Mapping[str, Any]]:
@@ -136,20 +137,23 @@ def _hub(name: str) -> dict[str, Callable[[], Records]]:
     """The configurations of a dataset on the hub, each loaded on first use; a single one is divided into subjects."""
     datasets = require("datasets", "data", "Loading from the Hugging Face hub")
     name, _, revision = name.partition("@")
-
-    def load(config: str) -> Records:
-        parts = datasets.load_dataset(name, config, revision=revision or None)
-        rows = [row for part in parts for row in parts[part]]
-        wrong = [f"record {i} {fault}" for i, row in enumerate(rows, 1) if (fault := faults(row))]
-        if wrong:
-            raise DataError(f"{name!r}, {config!r}: {'; '.join(wrong[:MAX_LISTED])}. It is not in the form of MMLU-Redux.")
-        return rows
-
     try:
         configs = datasets.get_dataset_config_names(name, revision=revision or None)
     except Exception as error:  # the hub's client raises many kinds
         raise DataError(f"{HUB + name!r} cannot be loaded: {error}. Pass data_dir= a directory instead.") from None
     if len(configs) > 1:
-        return {config: lambda config=config: load(config) for config in configs}
-    found = group(load(configs[0]), name.rpartition("/")[2])
-    return {subject: lambda records=records: records for subject, records in found.items()}
+        return {config: partial(_load, name, revision, config) for config in configs}
+    found = group(_load(name, revision, configs[0]), name.rpartition("/")[2])
+    return {subject: partial(list, records) for subject, records in found.items()}
+
+
+def _load(name: str, revision: str, config: str) -> Records:
+    """One configuration of a dataset on the hub, all its splits."""
+    parts = require("datasets", "data", "Loading from the Hugging Face hub").load_dataset(
+        name, config, revision=revision or None
+    )
+    rows = [row for part in parts for row in parts[part]]
+    wrong = [f"record {i} {fault}" for i, row in enumerate(rows, 1) if (fault := faults(row))]
+    if wrong:
+        raise DataError(f"{name!r}, {config!r}: {'; '.join(wrong[:MAX_LISTED])}. It is not in the form of MMLU-Redux.")
+    return rows
