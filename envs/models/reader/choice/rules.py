@@ -66,9 +66,9 @@ _DIFFERENCE = re.compile(
     rf"|(?:the |its )?({_W})\s*(?:minus|less|-)\s*(?:the |its )?({_W})"
 )
 _TERM = re.compile(rf"^(?:the |an? |read |by )?[\"“'‘]?(?P<term>{_W})[\"”'’]?\s*{_MEANS}\s*(?P<rest>.+)$")
-_ONE = re.compile(rf"(?:the |an? |its |simply |just )?({_W})")
+_ONE = re.compile(rf"(?:(?:the|an?|its|simply|just) )*({_W})")
 _UNIT = re.compile(
-    rf"(?:\b(?:an?|one|1|each|every|the)\s+)?(?:(?P<when>(?!(?:an?|one|each|every|the)\b){_W})\s+)?(?P<large>{_W})\s*"
+    rf"(?:\b(?:an?|one|1|each|every|the)\s+)?(?:(?P<when>(?!(?:an?|one|each|every|the)\b){_W})\s+)?\b(?!there\b)(?P<large>{_W})\s*"
     r"(?:has|have|is|are|equals?|=|contains?|makes?|counts|lasts?|holds?|consists of|comes to)\s+(?:exactly |only |of )?"
     rf"(?P<n>\d+)\s+(?P<small>{_W})"
 )
@@ -77,7 +77,7 @@ _UNIT_IN = re.compile(
     rf"(?:(?P<when>{_W})\s+)?(?P<large>{_W})$"
 )
 _DOCUMENT = re.compile(
-    rf"\b(?:in|for|into|on|of)\s+(?:the|an?)\s+({_W})|\b({_W})\s+(?:entries|figures|values|numbers|amounts)\b"
+    rf"\b(?:in|for|into|on|of)\s+(?:the|an?)\s+({_W})|\b(?!round\b)({_W})\s+(?:entries|figures|values|numbers|amounts)\b"
     rf"|\bthe\s+({_W})\s+(?:always\s+)?rounds"
 )
 _STEP = re.compile(rf"(?:of|nearest|next|lower|to|by)\s+(?:the\s+|an?\s+|full\s+)?(?=({_W}))")
@@ -137,7 +137,7 @@ def parse_rule(line: str) -> tuple[Rule, ...]:
 def _clause(clause: str) -> tuple[Rule, ...]:
     told = _plain(clause)
     for pattern, groups in ((_WHEN, (1, 2)), (_WHEN_LAST, (2, 1))):
-        match = None if told and pattern is _WHEN_LAST else pattern.match(clause)
+        match = pattern.match(clause)
         if match and (limited := _plain(match[groups[1]])) and limited[0].kind != "rounding":
             return tuple(rule._replace(when=match[groups[0]]) for rule in limited)
     return told
