@@ -98,7 +98,9 @@ def _patterns(alphabet: str) -> _Patterns:
         rf"{_MARKS}(?:(?i:option|choice|letter)\s+)?{_MARKS})"
     )
     return _Patterns(
-        alone=re.compile(rf"{_MARKS}{named}?{_MARKS}(?P<open>[(\[{{])?\s*(?P<letter>{either})\s*(?(open)[)\]}}]|){_MARKS}[.!,;:)]?{_MARKS}"),
+        alone=re.compile(
+            rf"{_MARKS}{named}?{_MARKS}(?P<open>[(\[{{])?\s*(?P<letter>{either})\s*(?(open)[)\]}}]|){_MARKS}[.!,;:)]?{_MARKS}"
+        ),
         # before the text of a choice: "B) the second", "(B) the second", "B. the second", "**B:** the second"
         headed=re.compile(
             rf"{_MARKS}{named}?{_MARKS}\(?\s*(?P<letter>{upper})\s*(?:[).:\]]|\s[-–—]\s){_MARKS}(?P<rest>\S.*)",

@@ -50,7 +50,12 @@ class ReduxFamily(Family):
             raise ArgumentError(f"{split_seed=}, {held_out_size=}: expected >= 0 and >= 1. Pass e.g. 0 and 50.")
         self.sources = _sources(data_dir)
         self.groups = {"all": sorted(self.sources)}
-        self.split_seed, self.held_out_size, self.errors, self.choice_seed = split_seed, held_out_size, errors, choice_seed
+        self.split_seed, self.held_out_size, self.errors, self.choice_seed = (
+            split_seed,
+            held_out_size,
+            errors,
+            choice_seed,
+        )
         self.annotations: dict[str, Annotations] = {}
         """by subject loaded so far: how many records of each error type were kept, corrected and dropped"""
         self._loaded: dict[str, QADomain] = {}

@@ -16,7 +16,8 @@ def write_redux(folder: Path, each: int = 14) -> Path:
     """A directory with two subjects; the last record of each has a wrong original answer, corrected by annotation."""
     for subject in SUBJECTS:
         rows = [
-            record(f"In {subject}, what is {i} plus {i}?", [str(2 * i + k) for k in range(4)], 0) for i in range(each - 1)
+            record(f"In {subject}, what is {i} plus {i}?", [str(2 * i + k) for k in range(4)], 0)
+            for i in range(each - 1)
         ]
         rows.append(record(f"In {subject}, what is 1 plus 0?", ["0", "1", "2", "3"], 3, "wrong_groundtruth", "B"))
         (folder / f"{subject}.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")

@@ -13,7 +13,10 @@ LETTERS = "ABCD"
 def filled(template: str, letter: str) -> str:
     """The template with a letter, and the next one as the other."""
     other = LETTERS[(LETTERS.index(letter) + 1) % 4]
-    text = "".join({"L": letter, "M": other, "l": letter.lower()}.get(c, c) if _alone(template, i) else c for i, c in enumerate(template))
+    text = "".join(
+        {"L": letter, "M": other, "l": letter.lower()}.get(c, c) if _alone(template, i) else c
+        for i, c in enumerate(template)
+    )
     return text
 
 
@@ -90,7 +93,8 @@ def test_other_numbers_of_choices(letters):
 
 
 @pytest.mark.parametrize(
-    "text", ["<answer>" * 20000, "(" * 40000, "answer " * 20000, "**" * 30000, "A" * 50000, "\\boxed{" * 9000, " \n" * 30000]
+    "text",
+    ["<answer>" * 20000, "(" * 40000, "answer " * 20000, "**" * 30000, "A" * 50000, "\\boxed{" * 9000, " \n" * 30000],
 )
 def test_hostile_lengths_take_no_time(text):
     began = time.perf_counter()

@@ -147,7 +147,9 @@ def respond(form: Form, world: World, known: dict[Key, str], choices: list[str],
     if not all(key in known for key in wanted):
         return f"<answer>{GUESS}</answer>"
     quoted = [known[key] for key in (*wanted, *excepted) if key in known]
-    return "\n".join([*quoted, *working(form, world, choices, gold), f"<answer>{LETTERS[choices.index(gold)]}</answer>"])
+    return "\n".join(
+        [*quoted, *working(form, world, choices, gold), f"<answer>{LETTERS[choices.index(gold)]}</answer>"]
+    )
 
 
 def working(form: Form, world: World, choices: list[str], gold: str) -> list[str]:
@@ -164,7 +166,10 @@ def working(form: Form, world: World, choices: list[str], gold: str) -> list[str
             shown.append(f"{letter} {value} {'yes' if fits(thing, definition, theme) else 'no'}")
         lines.append(", ".join(shown))
     if form.op in ("term", "both"):
-        values = [(letter, measured(things[name], world.measures[form.term], theme)) for letter, name in zip(LETTERS, choices, strict=False)]
+        values = [
+            (letter, measured(things[name], world.measures[form.term], theme))
+            for letter, name in zip(LETTERS, choices, strict=False)
+        ]
         lines.append(", ".join(f"{letter} {value}" for letter, value in values))
     if form.op in ("convert", "enter", "entry", "count", "source"):
         lines.append(f"{gold}")

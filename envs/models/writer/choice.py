@@ -90,7 +90,9 @@ class Book:
                 lines.append(line)
                 for rule in rules:
                     left.pop((rule.kind, rule.trigger, rule.when), None)
-        lines += [f"- {sentence}" for sentence in sentences(Rule(k, t, meaning, w) for (k, t, w), meaning in left.items())]
+        lines += [
+            f"- {sentence}" for sentence in sentences(Rule(k, t, meaning, w) for (k, t, w), meaning in left.items())
+        ]
         lines += [f"Q: {one.question} Answer: {one.gold}. {one.explanation}".strip() for one in kept]
         sizes = accumulate(len(line) + 1 for line in lines)
         return "\n".join(line for line, size in zip(lines, sizes, strict=True) if size <= max_chars + 1)
@@ -132,10 +134,11 @@ def learn(lessons: Sequence[Lesson], old: set[str], book: Book, unsettled: set[C
             continue
         candidates = list(hypotheses(concept, [lessons[one.lesson] for one in found]))
         if not holds and not open_before and (patch := _exception(concept, found, candidates, book)):
-            when, meaning = patch
-            book.rules[(*concept, when)] = meaning
-            unsettled.add(concept)
-            wanted |= {one.lesson for one in found if one.when == when}
+            when, own = patch
+            book.rules[(*concept, when)] = choose(own, book.told(concept))
+            if len(own) > 1:
+                unsettled.add(concept)
+                wanted |= {one.lesson for one in found if one.when == when}
             continue
         fit = explain(found, candidates)
         if fit is None:
@@ -169,15 +172,15 @@ def explain(found: Sequence[Evidence], candidates: Sequence[Meaning]) -> Fit | N
 
 def _exception(
     concept: Concept, found: Sequence[Evidence], candidates: Sequence[Meaning], book: Book
-) -> tuple[str, Meaning] | None:
-    """One exception that saves a rule which was settled, if there is such."""
+) -> tuple[str, list[Meaning]] | None:
+    """What one exception could be that saves a rule which was settled, if there is such."""
     base = book.told(concept)
     failing = {one.when for one in found if (told := book.told(concept, one.when)) is None or not one.test(told)}
     if base is None or len(failing) != 1 or "" in failing:
         return None
     (when,) = failing
     own = [m for m in candidates if all(one.test(m) for one in found if one.when == when)]
-    return (when, choose(own, base)) if own else None
+    return (when, own) if own else None
 
 
 def choose(alive: Sequence[Meaning], base: Meaning | None = None) -> Meaning:
@@ -236,7 +239,9 @@ def evidence(lesson: Lesson, book: Book) -> Iterator[tuple[Concept, str, Test]]:
             others = [book.told(("count", (state,))) for state, _ in asked.parts]
             extra = (_int(asked.choices[gold]) or 0) - asked.number
             for index, (state, number) in enumerate(asked.parts):
-                rest = [(told, n) for i, (told, (_, n)) in enumerate(zip(others, asked.parts, strict=True)) if i != index]
+                rest = [
+                    (told, n) for i, (told, (_, n)) in enumerate(zip(others, asked.parts, strict=True)) if i != index
+                ]
                 if all(told for told, _ in rest):
                     left = extra - sum((int(told[0]) - 1) * n for told, n in rest if told)
                     yield ("count", (state,)), "", _adds(number, left)
@@ -293,7 +298,9 @@ def _pick_evidence(lesson: Lesson, book: Book) -> Iterator[tuple[Concept, str, T
         known = gather(Rule(k, t, m, w) for (k, t, w), m in book.rules.items())
         if asked.word and not held:
             held = {letter: bool(fits(thing, asked.word, known)) for letter, thing in asked.things.items()}
-        rivals = [thing for letter, thing in asked.things.items() if letter != gold and held.get(letter, not asked.word)]
+        rivals = [
+            thing for letter, thing in asked.things.items() if letter != gold and held.get(letter, not asked.word)
+        ]
         if not asked.word or held.get(gold):
             yield concept, "", _beats(asked.things[gold], rivals, asked.most)
 
@@ -353,7 +360,11 @@ def sentences(rules: Iterable[Rule]) -> Iterator[str]:
                 comparison = "of at least" if meaning[1] == ">=" else "below"
                 yield f'{limit}"{rule.trigger[0]}" means {an(str(meaning[0]))} {comparison} {meaning[2]}.'
             case "term":
-                said = f"{meaning[0]} {'plus' if meaning[1] == '+' else 'minus'} {meaning[2]}" if meaning[1:] else meaning[0]
+                said = (
+                    f"{meaning[0]} {'plus' if meaning[1] == '+' else 'minus'} {meaning[2]}"
+                    if meaning[1:]
+                    else meaning[0]
+                )
                 yield f'{limit}"{rule.trigger[0]}" means {said}.'
             case "unit":
                 large, small = rule.trigger

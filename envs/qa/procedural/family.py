@@ -10,7 +10,17 @@ import numpy as np
 from lse_gym.envs.domain import SPLITS, Family, Split
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.qa.domain import QADomain
-from lse_gym.envs.qa.procedural.forms import Form, Reading, answer, choice_text, draw_choices, draw_form, draw_op, explain, say
+from lse_gym.envs.qa.procedural.forms import (
+    Form,
+    Reading,
+    answer,
+    choice_text,
+    draw_choices,
+    draw_form,
+    draw_op,
+    explain,
+    say,
+)
 from lse_gym.envs.qa.procedural.rules import oracle_context
 from lse_gym.envs.qa.procedural.themes import TEST_THEMES, TRAIN_THEMES
 from lse_gym.envs.qa.procedural.world import World, draw_world

@@ -47,7 +47,9 @@ def _definition(definition: Definition) -> str:
 
 
 def _measure(measure: Measure) -> str:
-    return f"{measure.first} {'plus' if measure.sign > 0 else 'minus'} {measure.second}" if measure.sign else measure.first
+    return (
+        f"{measure.first} {'plus' if measure.sign > 0 else 'minus'} {measure.second}" if measure.sign else measure.first
+    )
 
 
 def _rounding(rounding: Rounding) -> str:

@@ -94,7 +94,11 @@ def _draw(theme: Theme, rng: np.random.Generator) -> World:
 
     def definition(everyday: str) -> Definition:
         threshold = pick(THRESHOLDS)
-        return Definition(everyday, True, threshold) if literal() else Definition(pick(names), pick((True, False)), threshold)
+        return (
+            Definition(everyday, True, threshold)
+            if literal()
+            else Definition(pick(names), pick((True, False)), threshold)
+        )
 
     def measure() -> Measure:
         first, second = (names[int(i)] for i in rng.permutation(4)[:2])

@@ -48,16 +48,22 @@ _COMPARISON = re.compile(
     r"|(?P<n5>\d+)\s*or (?:less|below|under|fewer|lower))"
     r"|(?P<less>(?:less than|below|under|lower than|fewer than|smaller than|short of|<)\s*(?P<n6>\d+))"
 )
-_WHEN = re.compile(rf"^(?:for|with|in the case of|among|about|on)\s+(?:an?\s+|the\s+|all\s+|any\s+)?({_W})(?:\s+{_W})?\s*[,:]\s*(.+)")
+_WHEN = re.compile(
+    rf"^(?:for|with|in the case of|among|about|on)\s+(?:an?\s+|the\s+|all\s+|any\s+)?({_W})(?:\s+{_W})?\s*[,:]\s*(.+)"
+)
 _WHEN_LAST = re.compile(rf"^(.+?)\s+(?:for|in the case of|when it comes to)\s+(?:an?\s+|the\s+|all\s+)?({_W})\s+{_W}$")
 _BUT = re.compile(r"\s*[,;]?\s+(?:but|except that|except|however|whereas|while)\s+")
-_MEANS = r"(?:means?|refers? to|stands? for|denotes?|is defined as|is short for|is another word for|equals?|is|=|:|->|→)"
+_MEANS = (
+    r"(?:means?|refers? to|stands? for|denotes?|is defined as|is short for|is another word for|equals?|is|=|:|->|→)"
+)
 _QUOTED = re.compile(r"[\"“'‘]([\w-]+)[\"”'’]")
 _DEFINED = re.compile(
     rf"(?:^|\b)(?:{_W}\s+is|{_W}\s+are|{_W}\s+counts as|call (?:an? |the )?{_W})\s+(?:called |considered |counted as )?"
     rf"({_W})\s+(?:when|if|whenever|only|iff|where|once|as soon)\b"
 )
-_HAVING = re.compile(rf"^(?:an? |the |all |every )?({_W})(?: {_W})?\s*(?:have|has|must have|need|needs|are|is|{_MEANS})\s")
+_HAVING = re.compile(
+    rf"^(?:an? |the |all |every )?({_W})(?: {_W})?\s*(?:have|has|must have|need|needs|are|is|{_MEANS})\s"
+)
 _SUM = re.compile(
     rf"(?:the )?sum of (?:the |its )?({_W}) and (?:the |its )?({_W})|(?:the |its )?({_W})\s*(?:plus|\+)\s*(?:the |its )?({_W})"
 )
