@@ -18,7 +18,7 @@ ENVS = {
         "lse_gym.envs.qa.envs",
         "QAEnv",
         "QAVectorEnv",
-        "embedded: brewing, masonry, weaving, orchard, harbour (train); glasswork, apiary, observatory (test); any seed",
+        "embedded: brewing, masonry, weaving, orchard, harbour (train); glasswork, apiary, observatory (test)",
     ),
     "LSE/MMLURedux-v0": (
         "lse_gym.envs.qa.envs",
@@ -43,7 +43,7 @@ def describe(name: str) -> tuple[str, str]:
 
 
 def readme_table() -> str:
-    """The ids as the README shows them: what is edited and rewarded, the domains, what goes in and out, what it needs."""
+    """The ids as the README shows them: what is edited, the domains, what goes in and out, what is needed."""
     rows = ["| id | | domains | observation, action | needs |", "|---|---|---|---|---|"]
     for name, (module, env, _, domains) in ENVS.items():
         arguments = signature(getattr(import_module(module), env)).parameters

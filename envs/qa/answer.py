@@ -12,7 +12,7 @@ MAX_CHARS = 20_000  # read of a response, from its end: the answer comes last
 MAX_ANSWER_CHARS = 2000  # of what stands in tags, or of a line that states the answer
 MAX_LINE_CHARS = 100  # of a line with nothing but a letter, however it is marked up
 
-_MARKS = r"[\s*_`#>\"'“”‘’$]*+"
+_MARKS = r"[\s*_`#>\"'\u201c\u201d\u2018\u2019$]*+"
 _TAG = re.compile(r"<answer>((?:(?!</?answer>).)*+)</answer>", re.DOTALL | re.IGNORECASE)
 
 
@@ -27,9 +27,9 @@ class _Patterns(NamedTuple):
 def extract_choice(response: str, letters: Sequence[str] = "ABCD") -> str | None:
     """The one letter that a response chooses, in upper case; None where it chooses none, several or all.
 
-    In ``<answer>`` tags a letter may be bare, marked up, in brackets, or stand before the text of its choice. A response
-    without tags must say it: as the whole text or the last line, in ``\\boxed{}``, or after words like "the answer is".
-    The last one counts, as models correct themselves.
+    In ``<answer>`` tags a letter may be bare, marked up, in brackets, or stand before the text of its choice. Without
+    tags a response must say it: as the whole text or the last line, in ``\\boxed{}``, or after words like "the answer
+    is". The last one counts, as models correct themselves.
 
     Args:
         response: the text, however hostile.
@@ -103,16 +103,16 @@ def _patterns(alphabet: str) -> _Patterns:
         ),
         # before the text of a choice: "B) the second", "(B) the second", "B. the second", "**B:** the second"
         headed=re.compile(
-            rf"{_MARKS}{named}?{_MARKS}\(?\s*(?P<letter>{upper})\s*(?:[).:\]]|\s[-–—]\s){_MARKS}(?P<rest>\S.*)",
+            rf"{_MARKS}{named}?{_MARKS}\(?\s*(?P<letter>{upper})\s*(?:[).:\]]|\s[-\u2013\u2014]\s){_MARKS}(?P<rest>\S.*)",
         ),
         boxed=re.compile(rf"\\boxed\s*\{{\s*(?:\\text(?:bf)?\s*\{{)?\s*\(?\s*(?P<letter>{either})\s*\)?\s*\}}{{1,2}}"),
         said=re.compile(
             rf"(?<![\w<])(?i:answer|correct\s+(?:option|choice))(?i:\s+(?:is|would\s+be|must\s+be|should\s+be))?\s*[:=]?{_MARKS}"
-            rf"(?:(?i:option|choice|letter)\s+)?{_MARKS}[(\[]?(?P<letter>{upper})[)\]]?(?![\w'’])"
+            rf"(?:(?i:option|choice|letter)\s+)?{_MARKS}[(\[]?(?P<letter>{upper})[)\]]?(?![\w'\u2019])"
             rf"(?P<rest>(?:(?!(?i:answer\s+is|answer:)).)*)"
         ),
         another=re.compile(
-            rf"(?<!\w){upper}\s*(?:[).:\]]|\W*$)|^\W*(?<![.!?] ){upper}(?![\w'’])"
-            rf"|(?i:\bor|\band|[,/&|;+])\s*[(\[]?{upper}(?![\w'’])"
+            rf"(?<!\w){upper}\s*(?:[).:\]]|\W*$)|^\W*(?<![.!?] ){upper}(?![\w'\u2019])"
+            rf"|(?i:\bor|\band|[,/&|;+])\s*[(\[]?{upper}(?![\w'\u2019])"
         ),
     )

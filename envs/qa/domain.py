@@ -53,7 +53,7 @@ class QADomain(Domain):
         return self._users[question.id]
 
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
-        """1.0 for the letter of the right choice and nothing else, see :func:`lse_gym.envs.qa.answer.extract_choice`."""
+        """1.0 for the letter of the right choice alone, see :func:`lse_gym.envs.qa.answer.extract_choice`."""
         outcomes = []
         for question, response in zip(questions, responses, strict=True):
             letter = extract_choice(response, self._letters[question.id])

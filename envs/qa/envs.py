@@ -27,8 +27,8 @@ class QAEnv(ContextEnv):
     ``FreeText(max_chars)``: the new context, whole; see :class:`lse_gym.envs.core.ContextEnv`.
 
     ## Observation Space
-    As in :class:`lse_gym.envs.core.ContextEnv`: context, feedback, feedback_score, remaining_budget. The feedback holds,
-    per problem, the question with its four choices, the model's letter, and (``feedback="gold"``) the right letter with
+    As in :class:`lse_gym.envs.core.ContextEnv`: context, feedback, feedback_score, remaining_budget. The feedback
+    holds, per problem, the question with its four choices, the model's letter, and (``feedback="gold"``) the right letter with
     a teacher's explanation of the case.
 
     ## Rewards
@@ -96,7 +96,7 @@ class MMLUReduxEnv(ContextEnv):
     ## Arguments
     | name | type | default | unit | effect |
     |---|---|---|---|---|
-    | data_dir | str | | path | directory with one ``<subject>.jsonl`` or ``.parquet`` each, or ``hub:ID`` of a dataset |
+    | data_dir | str | | path | directory with one ``<subject>.jsonl`` or ``.parquet`` each, or ``hub:ID`` |
     | domain | str, sequence or None | None | | a subject, several, or None for all |
     | split_seed | int | 0 | | another seed splits the questions otherwise |
     | held_out_size | int | 50 | questions | size of the held-out split (paper: 50) |

@@ -1,11 +1,11 @@
 """Records of MMLU-Redux, MMLU-Pro-Redux and SuperGPQA-Redux as items: annotated errors settled, four choices each.
 
 A record has ``question`` and either ``choices`` with ``answer`` as an index (MMLU), or ``options`` with the answer as a
-letter or a text (MMLU-Pro, SuperGPQA). ``error_type`` and ``correct_answer`` are annotations of MMLU-Redux (Gema et al.,
+letter or a text (MMLU-Pro, SuperGPQA). ``error_type`` and ``correct_answer`` annotate MMLU-Redux (Gema et al.,
 arXiv 2406.04127). What is done about them follows LSE's released code (github chenyn66): records without a correct
 answer are dropped, the gold is the corrected answer where there is one, else the original. Where a correction names
-several choices, or a gold is known to be wrong and nothing is said instead, there is no one right letter: that code does
-not say, we drop the record.
+several choices, or a gold is known to be wrong and nothing is said instead, there is no one right letter: that code
+does not say, we drop the record.
 """
 
 from collections import Counter
@@ -108,8 +108,8 @@ def settle(record: Mapping[str, Any], name: str, errors: Errors = "correct") -> 
     Args:
         record: the record.
         name: id of the item.
-        errors: "correct" follows the annotators, "drop" leaves out every record that they call anything but "ok", "keep"
-            does as if there were no annotations.
+        errors: "correct" follows the annotators, "drop" leaves out every record that they do not call "ok", "keep" does
+            as if there were no annotations.
     """
     kind = str(record.get("error_type") or OK)
     choices, original = _choices(record), original_answer(record)
@@ -155,7 +155,7 @@ def _rng(seed: int, text: str) -> np.random.Generator:
 
 
 def group(records: Sequence[Mapping[str, Any]], default: str) -> dict[str, list[Mapping[str, Any]]]:
-    """Records by subject: ``category`` of MMLU-Pro, ``subfield`` of SuperGPQA (or ``field`` of small ones), else one."""
+    """Records by subject: ``category`` of MMLU-Pro, ``subfield`` of SuperGPQA (``field`` of small ones), else one."""
     records = [r for r in records if not str(r.get("src") or r.get("source") or "").startswith(PRO_DUPLICATES)]
     sizes = Counter(r.get("subfield") for r in records if r.get("subfield"))
     found: dict[str, list[Mapping[str, Any]]] = {}

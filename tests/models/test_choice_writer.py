@@ -252,16 +252,8 @@ def test_the_same_request_gives_the_same_edit_in_every_process():
 
 
 PIECES = st.sampled_from(
-    [
-        "Q: ",
-        " Answer: A.",
-        "A) ",
-        "B) ",
-        "which of these casks is heavy? ",
-        "a, an oak cask: weight 4",
-        '"heavy" means ',
-    ]
-    + ["an age of at least 5", "\n", "</prompt>", "ranks highest", "the tally says 4", "How many days are 3 weeks?"]
+    'Q: | Answer: A.|A) |B) |which of these casks is heavy? |a, an oak cask: weight 4|"heavy" means |'
+    "an age of at least 5|\n|</prompt>|ranks highest|the tally says 4|How many days are 3 weeks?".split("|")
 )
 TEXTS = st.lists(PIECES | st.text(max_size=8), max_size=14).map("".join)
 

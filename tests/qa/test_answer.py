@@ -13,11 +13,10 @@ LETTERS = "ABCD"
 def filled(template: str, letter: str) -> str:
     """The template with a letter, and the next one as the other."""
     other = LETTERS[(LETTERS.index(letter) + 1) % 4]
-    text = "".join(
+    return "".join(
         {"L": letter, "M": other, "l": letter.lower()}.get(c, c) if _alone(template, i) else c
         for i, c in enumerate(template)
     )
-    return text
 
 
 def _alone(text: str, at: int) -> bool:
@@ -31,7 +30,7 @@ EMPTY = [filled(t, letter) for t in CHOOSES_NOTHING for letter in LETTERS]
 
 @pytest.mark.parametrize("letter", LETTERS)
 def test_a_chosen_letter_is_found(letter):
-    wrong = {text: found for text, l in CASES if l == letter and (found := extract_choice(text)) != letter}
+    wrong = {text: found for text, right in CASES if right == letter and (found := extract_choice(text)) != letter}
     assert not wrong
 
 

@@ -126,7 +126,7 @@ def test_wrong_arguments_say_what_is_right(tmp_path):
         ReduxFamily(tmp_path / "absent")
     write_redux(tmp_path)
     with pytest.raises(UnknownNameError, match="Did you mean 'correct'"):
-        ReduxFamily(tmp_path, errors="corect")  # ty: ignore[invalid-argument-type]
+        ReduxFamily(tmp_path, errors="correkt")  # ty: ignore[invalid-argument-type]
     with pytest.raises(ArgumentError, match="choice_seed=-1"):
         ReduxFamily(tmp_path, choice_seed=-1)
     with pytest.raises(UnknownNameError, match="Did you mean 'sums'"):

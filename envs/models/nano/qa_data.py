@@ -62,7 +62,7 @@ def draw_subject(rng: np.random.Generator) -> Theme:
         place=word(),
         kinds=(word(), word(), word()),
         names=tuple(word().capitalize() for _ in range(8)),
-        attributes=tuple(Attribute(word(), word()) for _ in range(4)),  # ty: ignore[invalid-argument-type]
+        attributes=tuple(Attribute(word(), word()) for _ in range(4)),
         terms=(word(), word()),
         units=(unit(), unit()),
         occasion=word(),
@@ -113,7 +113,9 @@ def needed(form: Form, world: World) -> tuple[list[Key], list[Key]]:
     """The keys of the rules without which a question is a guess, and of the exceptions that bear on it if told."""
     kinds = {thing.kind for thing in form.things}
     definition: list[Key] = [("definition", form.word)]
-    excepted = [("definition", word, kind) for word, (kind, _) in world.exceptions.items() if word == form.word]
+    excepted: list[Key] = [
+        ("definition", word, kind) for word, (kind, _) in world.exceptions.items() if word == form.word
+    ]
     excepted = [key for key in excepted if key[2] in kinds]
     match form.op:
         case "adjective":

@@ -153,7 +153,7 @@ class Optimizer:
 
 
 def draw(stream: tuple[int, ...], step: int, edits: float, qa: float = 0.0) -> Sample:
-    """A sample of either job; of the steps a share ``qa`` is on multiple-choice questions, ``edits`` on the editor's."""
+    """A sample of either job; of the steps a share ``qa`` is on multiple choice, ``edits`` on the editor's."""
     if math.floor((step + 1) * qa) > math.floor(step * qa):
         return draw_qa_sample(stream, TURNS)
     is_edit = math.floor((step + 1) * edits) > math.floor(step * edits)

@@ -39,7 +39,7 @@ class Lesson(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What a lesson says about one concept: a meaning passes the test or is wrong. ``when``: of what kind the case is."""
+    """What a lesson says about one concept: a meaning passes the test or is wrong. ``when``: the kind of case."""
 
     lesson: int
     when: str
@@ -47,7 +47,7 @@ class Evidence(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """The meanings that explain all evidence, by what they are limited to ("" for always); ``settled`` if one is left."""
+    """The meanings that explain all evidence, by what they are limited to ("" for always); ``settled`` if one each."""
 
     alive: dict[str, list[Meaning]]
     settled: bool

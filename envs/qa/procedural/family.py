@@ -106,9 +106,11 @@ def draw_question(
 ) -> tuple[Item, Form]:
     """Draw one question whose text is not ``taken`` and whose topics, if there are any, were ``heard``."""
     rng = np.random.default_rng(np.random.SeedSequence(stream))
-    op, guessable = draw_op(rng), rng.random() < GUESSABLE
+    op = draw_op(rng)
+    guessable = rng.random() < GUESSABLE
     for attempt in count():
-        op = op if attempt < MAX_ATTEMPTS else draw_op(rng)
+        if attempt >= MAX_ATTEMPTS:
+            op = draw_op(rng)
         form = draw_form(op, world, rng)
         choices = draw_choices(form, world, rng)
         if not choices or (heard and not heard.issuperset(topics(form))):

@@ -128,7 +128,8 @@ def _factor(form: Form, reading: Reading) -> int:
 
 def draw_op(rng: np.random.Generator) -> Op:
     """Draw a kind of question."""
-    return OPS[int(rng.choice(len(OPS), p=CHANCES))]
+    op: Op = OPS[int(rng.choice(len(OPS), p=CHANCES))]
+    return op
 
 
 def draw_form(op: Op, world: World, rng: np.random.Generator) -> Form:

@@ -120,7 +120,7 @@ GLASSWORK = Theme(
         Attribute("lustre", "shiny"),
     ),
     terms=("cullet", "annealing"),
-    units=(Unit("ream", "sheet", 500), Unit("ounce", "dram", 16)),
+    units=(Unit("quire", "sheet", 24), Unit("ounce", "dram", 16)),
     occasion="furnace",
     documents=("certificate", "daybook"),
     states=("bubbled", "signed", "etched"),

@@ -64,7 +64,7 @@ UNITS = {
     ("ounce", "dram"): 16,
     ("pound", "ounce"): 16,
     ("quart", "cup"): 4,
-    ("ream", "sheet"): 500,
+    ("quire", "sheet"): 24,
     ("season", "moon"): 3,
     ("season", "month"): 3,
     ("knot", "reef"): 5,

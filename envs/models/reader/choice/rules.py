@@ -36,8 +36,8 @@ class Rule(NamedTuple):
 
 _W = r"[\w-]+"
 _FILLER = frozenset(
-    "a an the its is are of be that have has must need with means only if when and or to at it they their there there's "
-    "as by for was were greater value number".split()
+    "a an the its is are of be that have has must need with means only if when and or to at it they their there "
+    "there's as by for was were greater value number".split()
 )
 _NUMBERS = {"whole": 1, "integer": 1, "unit": 1, "one": 1, "two": 2, "five": 5, "ten": 10, "twenty": 20, "fifty": 50}
 _COMPARISON = re.compile(
@@ -56,7 +56,7 @@ _BUT = re.compile(r"\s*[,;]?\s+(?:but|except that|except|however|whereas|while)\
 _MEANS = (
     r"(?:means?|refers? to|stands? for|denotes?|is defined as|is short for|is another word for|equals?|is|=|:|->|→)"
 )
-_QUOTED = re.compile(r"[\"“'‘]([\w-]+)[\"”'’]")
+_QUOTED = re.compile(r"[\"\u201c'\u2018]([\w-]+)[\"\u201d'\u2019]")
 _DEFINED = re.compile(
     rf"(?:^|\b)(?:{_W}\s+is|{_W}\s+are|{_W}\s+counts as|call (?:an? |the )?{_W})\s+(?:called |considered |counted as )?"
     rf"({_W})\s+(?:when|if|whenever|only|iff|where|once|as soon)\b"
@@ -65,16 +65,20 @@ _HAVING = re.compile(
     rf"^(?:an? |the |all |every )?({_W})(?: {_W})?\s*(?:have|has|must have|need|needs|are|is|{_MEANS})\s"
 )
 _SUM = re.compile(
-    rf"(?:the )?sum of (?:the |its )?({_W}) and (?:the |its )?({_W})|(?:the |its )?({_W})\s*(?:plus|\+)\s*(?:the |its )?({_W})"
+    rf"(?:the )?sum of (?:the |its )?({_W}) and (?:the |its )?({_W})"
+    rf"|(?:the |its )?({_W})\s*(?:plus|\+)\s*(?:the |its )?({_W})"
 )
 _DIFFERENCE = re.compile(
     rf"(?:the )?difference (?:between|of) (?:the |its )?({_W}) and (?:the |its )?({_W})"
     rf"|(?:the |its )?({_W})\s*(?:minus|less|-)\s*(?:the |its )?({_W})"
 )
-_TERM = re.compile(rf"^(?:the |an? |read |by )?[\"“'‘]?(?P<term>{_W})[\"”'’]?\s*{_MEANS}\s*(?P<rest>.+)$")
+_TERM = re.compile(
+    rf"^(?:the |an? |read |by )?[\"\u201c'\u2018]?(?P<term>{_W})[\"\u201d'\u2019]?\s*{_MEANS}\s*(?P<rest>.+)$"
+)
 _ONE = re.compile(rf"(?:(?:the|an?|its|simply|just) )*({_W})")
 _UNIT = re.compile(
-    rf"(?:\b(?:an?|one|1|each|every|the)\s+)?(?:(?P<when>(?!(?:an?|one|each|every|the)\b){_W})\s+)?\b(?!there\b)(?P<large>{_W})\s*"
+    rf"(?:\b(?:an?|one|1|each|every|the)\s+)?(?:(?P<when>(?!(?:an?|one|each|every|the)\b){_W})\s+)?"
+    rf"\b(?!there\b)(?P<large>{_W})\s*"
     r"(?:has|have|is|are|equals?|=|contains?|makes?|counts|lasts?|holds?|consists of|comes to)\s+(?:exactly |only |of )?"
     rf"(?P<n>\d+)\s+(?P<small>{_W})"
 )
@@ -109,11 +113,13 @@ _CHAIN = re.compile(rf"({_W}(?:\s*(?:>|,|then)\s*(?:and |then )?(?:the |an? )?{_
 _UPWARDS = re.compile(r"lowest (?:to|first)|from (?:the )?(?:lowest|least|bottom)|least .* first|ascending")
 _OVER = re.compile(
     rf"({_W})\s+(?:outranks?|ranks? (?:above|over|higher than)|beats?|overrides?|is above|is higher than|stands above"
-    r"|wins (?:over|against)|prevails over|comes before|is (?:more reliable|more trusted|better) than|takes precedence over)"
+    r"|wins (?:over|against)|prevails over|comes before|is (?:more reliable|more trusted|better) than"
+    r"|takes precedence over)"
     rf"\s+(.+)$"
 )
 _UNDER = re.compile(
-    rf"({_W})\s+(?:ranks? (?:below|under|lower than)|is (?:below|lower than|under|outranked by)|comes after|yields to)\s+(.+)$"
+    rf"({_W})\s+(?:ranks? (?:below|under|lower than)|is (?:below|lower than|under|outranked by)"
+    rf"|comes after|yields to)\s+(.+)$"
 )
 _TRUST = re.compile(
     rf"\b(?:trust|believe|prefer|follow|take|use|go with|rely on)\s+(?:only |always )?(?:the\s+|an?\s+)?({_W})"
@@ -131,7 +137,7 @@ def parse_rule(line: str) -> tuple[Rule, ...]:
     line = re.sub(r"\([^)]*\)", " ", MARK.sub("", line[:MAX_LINE_CHARS]))
     text = " ".join(re.sub(r"[*`]", "", line).lower().split())
     found: list[Rule] = []
-    for sentence in re.split(r"(?<=[\w\"”'’])[.;!]\s+", f"{text} "):
+    for sentence in re.split(r"(?<=[\w\"\u201d'\u2019])[.;!]\s+", f"{text} "):
         for number, clause in enumerate(_BUT.split(sentence.strip(" .;!"))):
             rule = _clause(clause)
             if not rule and number and found:
