@@ -1,6 +1,7 @@
 """The ids of the namespace ``LSE``, one row each."""
 
 from importlib import import_module
+from inspect import signature
 
 import gymnasium as gym
 
@@ -25,6 +26,18 @@ ENVS = {
         "PassageOrderVectorEnv",
         "embedded: bridge, tower, school, mine (train); mill, museum, harbour (test); any seed, e.g. mill-0",
     ),
+    "LSE/QA-v0": (
+        "lse_gym.envs.qa.envs",
+        "QAEnv",
+        "QAVectorEnv",
+        "embedded: brewing, masonry, weaving, orchard, harbour (train); glasswork, apiary, observatory (test)",
+    ),
+    "LSE/MMLURedux-v0": (
+        "lse_gym.envs.qa.envs",
+        "MMLUReduxEnv",
+        "MMLUReduxVectorEnv",
+        "every subject of --data-dir, or of a dataset on the hub: --data-dir hub:edinburgh-dawg/mmlu-redux-2.0",
+    ),
 }
 
 
@@ -39,3 +52,15 @@ def describe(name: str) -> tuple[str, str]:
     """The first line of an env's documentation, and its domains."""
     module, env, _, domains = ENVS[name]
     return (getattr(import_module(module), env).__doc__ or "").splitlines()[0], domains
+
+
+def readme_table() -> str:
+    """The ids as the README shows them: what is edited, the domains, what goes in and out, what is needed."""
+    rows = ["| id | | domains | observation, action | needs |", "|---|---|---|---|---|"]
+    for name, (module, env, _, domains) in ENVS.items():
+        arguments = signature(getattr(import_module(module), env)).parameters
+        needs = "`data_dir=`" if "data_dir" in arguments else "nothing, offline"
+        rows.append(
+            f"| `{name}` | {describe(name)[0]} | {domains} | report and context, new context as text | {needs} |"
+        )
+    return "\n".join(rows) + "\n"

@@ -37,3 +37,14 @@ def one_line(text: str, max_chars: int) -> str:
     """``text`` on one line, cut at ``max_chars`` characters with an ellipsis."""
     line = text.replace("\r", " ").replace("\n", " ")
     return line if len(line) <= max_chars else line[:max_chars] + " …"
+
+
+def an(noun: str, *, capital: bool = False) -> str:
+    """``noun`` with its indefinite article.
+
+    >>> an("age"), an("hour", capital=True), an("unit")
+    ('an age', 'An hour', 'a unit')
+    """
+    vowel = noun[:1] in "aeio" or noun.startswith("hour") or (noun[:1] == "u" and not noun.startswith(("un", "us")))
+    article = "an" if vowel else "a"
+    return f"{article.capitalize() if capital else article} {noun}"

@@ -19,7 +19,7 @@ from lse_gym.agents.lse import Args
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.models import MODEL_NAMES
 from lse_gym.envs.options import RESET_OPTIONS
-from lse_gym.envs.registration import ENVS
+from lse_gym.envs.registration import ENVS, readme_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,6 +65,10 @@ def test_tables_are_those_of_the_recorded_results(arguments, tables):
     files, _, reference = arguments.partition(" --reference ")
     results = [result for file in files.split() for result in read_results(ROOT / file)]
     assert tables == report(results, reference.strip('"') or None)
+
+
+def test_the_table_of_ids_is_that_of_the_registry():
+    assert f"<!-- envs -->\n{readme_table()}<!-- end envs -->" in README
 
 
 def test_there_are_recorded_results():

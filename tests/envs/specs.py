@@ -8,22 +8,30 @@ import pytest
 
 import lse_gym  # noqa: F401 - registers the ids
 from tests.custom.questions import write_questions
+from tests.qa.layouts import REDUX, write_redux
 from tests.sql.layouts import GEOQUERY, write_bird
 
 SPECS = sorted((spec for spec in gym.registry.values() if spec.namespace == "LSE"), key=lambda spec: spec.id)
 needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")
+needs_redux = pytest.mark.skipif(not REDUX.is_dir(), reason="the MMLU-Redux data is not at ../shared/data")
+TINY = {"LSE/BIRD-v0": "tiny bird", "LSE/MMLURedux-v0": "tiny redux"}
 CASES = [
-    *(pytest.param((spec.id, "tiny" if spec.id == "LSE/BIRD-v0" else ""), id=spec.id) for spec in SPECS),
+    *(pytest.param((spec.id, TINY.get(spec.id, "")), id=spec.id) for spec in SPECS),
     pytest.param(("LSE/BIRD-v0", "geoquery"), id="GeoQuery", marks=needs_geoquery),
+    pytest.param(("LSE/MMLURedux-v0", "redux"), id="MMLU-Redux", marks=needs_redux),
 ]
 
 
 def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
-    """Id and arguments of a case; a tiny BIRD directory is written to ``folder`` where there is none yet."""
+    """Id and arguments of a case; a tiny data directory is written to ``folder`` where there is none yet."""
     name, data = case
     if data == "geoquery":
         return name, {"data_dir": str(GEOQUERY)}
-    if data == "tiny":
+    if data == "redux":
+        return name, {"data_dir": str(REDUX)}
+    if data == "tiny redux":
+        return name, {"data_dir": str(write_redux(folder)), "feedback_size": 2}
+    if data == "tiny bird":
         if not (folder / "dev.json").exists():
             write_bird(folder, each=8)
         return name, {"data_dir": str(folder), "feedback_size": 2}

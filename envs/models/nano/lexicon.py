@@ -73,18 +73,19 @@ _ENDINGS = "er or ist ing age ment ity ness ful less ish al ic ive ous able ed y
 
 def words_of(theme: Theme) -> Iterator[str]:
     """Every word that a theme uses as a name or in questions, in lower case and without plural ending."""
-    for text in _strings(theme):
+    for text in strings(theme):
         for word in re.findall(r"[a-z]+", text.lower()):
             yield word
             yield word.removesuffix("s")
 
 
-def _strings(value: object) -> Iterator[str]:
+def strings(value: object) -> Iterator[str]:
+    """Every string in a theme."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, tuple):
         for item in value:
-            yield from _strings(item)
+            yield from strings(item)
 
 
 @cache

@@ -27,6 +27,7 @@ from lse_gym.envs.models.nano.data import Sample, draw_sample
 from lse_gym.envs.models.nano.demonstrations import draw_demonstration
 from lse_gym.envs.models.nano.evaluate import accuracy
 from lse_gym.envs.models.nano.packed import run
+from lse_gym.envs.models.nano.qa_data import draw_qa_sample
 from lse_gym.envs.models.nano.tokenizer import VOCABULARY, chat_parts, train_tokenizer
 
 DEV = ("library-0", "shop-1", "transit-2", "farm-3", "studio-4")
@@ -151,16 +152,18 @@ class Optimizer:
             part.load_state_dict(kept)
 
 
-def draw(stream: tuple[int, ...], step: int, edits: float) -> Sample:
-    """A sample of either job; a share ``edits`` of the steps is on the editor's."""
+def draw(stream: tuple[int, ...], step: int, edits: float, qa: float = 0.0) -> Sample:
+    """A sample of either job; of the steps a share ``qa`` is on multiple choice, ``edits`` on the editor's."""
+    if math.floor((step + 1) * qa) > math.floor(step * qa):
+        return draw_qa_sample(stream, TURNS)
     is_edit = math.floor((step + 1) * edits) > math.floor(step * edits)
     return draw_demonstration(stream) if is_edit else draw_sample(stream, TURNS)
 
 
-def texts(seed: int, edits: float, number: int = 3000) -> Iterator[str]:
+def texts(seed: int, edits: float, qa: float = 0.0, number: int = 3000) -> Iterator[str]:
     """Text to learn the tokenizer from."""
     for index in range(number):
-        sample = draw((seed, 0, index), index, edits)
+        sample = draw((seed, 0, index), index, edits, qa)
         yield sample.system
         for turn in sample.turns:
             yield from turn
@@ -182,6 +185,7 @@ def train(
     width: int = 128,
     layers: int = 6,
     edits: float = 0.25,
+    qa: float = 0.0,
     start: Path | None = None,
     peak: float = 1.0,
 ) -> None:
@@ -196,6 +200,7 @@ def train(
         width: of the hidden states, a multiple of 32.
         layers: an even number, half of them with attention.
         edits: share of the steps that are on the editor's job.
+        qa: share of the steps that are on multiple-choice questions.
         start: folder of a model to go on from, which can copy already; its shape is kept.
         peak: scales the learning rates.
     """
@@ -204,7 +209,7 @@ def train(
     if start:
         tokenizer, model = AutoTokenizer.from_pretrained(start), Lfm2ForCausalLM.from_pretrained(start)
     else:
-        tokenizer = train_tokenizer(texts(seed, edits))
+        tokenizer = train_tokenizer(texts(seed, edits, qa))
         model = make_model(tokenizer, width, layers)
     model.to(torch.bfloat16)
     optimizer, checkpoint = Optimizer(model), out / "checkpoint.pt"
@@ -245,7 +250,7 @@ def train(
             tokens += ids.numel()
         else:
             for index in range(WORLDS):
-                sample = draw((seed, 1, step * WORLDS + index), step, edits)
+                sample = draw((seed, 1, step * WORLDS + index), step, edits, qa)
                 rng = np.random.default_rng((seed, 3, step * WORLDS + index))
                 parts = encode(sample, tokenizer, renaming(tokenizer, rng) if rng.random() < RENAMED else None)
                 answer, prompt = losses(model, *parts)
@@ -262,7 +267,7 @@ def train(
                 seconds=int(seconds),
             )
     hours = round((before + time.monotonic() - began) / 3600, 3)
-    samples = repr([draw((seed, 1, step), step, edits) for step in range(100)])
+    samples = repr([draw((seed, 1, step), step, edits, qa) for step in range(100)])
     data = hashlib.sha256(samples.encode()).hexdigest()[:16]
     note(seed=seed, data_of_100_samples=data, hours=hours, tokens=tokens)
 
@@ -278,11 +283,12 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--edits", type=float, default=0.25, help="share of the steps on the editor's job")
+    parser.add_argument("--qa", type=float, default=0.0, help="share of the steps on multiple-choice questions")
     parser.add_argument("--from", dest="start", type=Path, help="folder of a model to go on from")
     parser.add_argument("--peak", type=float, default=1.0, help="scales the learning rates")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    names = ("width", "layers", "edits", "start", "peak")
+    names = ("width", "layers", "edits", "qa", "start", "peak")
     options = {name: getattr(arguments, name) for name in names}
     train(arguments.out, arguments.seed, arguments.steps, arguments.minutes, **options)
 

@@ -6,13 +6,14 @@ from functools import lru_cache
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.offline import chance, count_tokens, respond
 from lse_gym.envs.models.reader.analogy import answer_by_analogy
+from lse_gym.envs.models.reader.choice import answer_choice
 from lse_gym.envs.models.reader.compose import compose
 from lse_gym.envs.models.reader.passages import answer_from_passages, is_about_passages
 from lse_gym.envs.models.reader.question import understand
 from lse_gym.envs.models.reader.rules import Knowledge, Rule, gather, parse_rule
 from lse_gym.envs.models.reader.schema import parse_schema
 from lse_gym.envs.models.worked import Example, find_examples, strip_examples
-from lse_gym.envs.sql.prompt import CONTEXT_HEADER
+from lse_gym.envs.sql.prompt import CONTEXT_HEADER, SCHEMA_HEADER
 
 SLIP_RATE = 0.01  # answers given as if the context had not been read, at temperature 0
 SLIP_RATE_PER_TEMPERATURE = 0.05
@@ -23,7 +24,7 @@ UNTAUGHT = 0.5  # trust in an understanding that owes nothing to the context
 
 
 class Reader(TaskModel):
-    """Answers text-to-SQL prompts by the rules and worked examples in the context, and guesses literally otherwise.
+    """Answers text-to-SQL and multiple-choice prompts by what the context says, and guesses literally otherwise.
 
     Its weaknesses are those of a language model: where the context contradicts itself it follows one side or the other,
     of a context beyond ``ATTENTION_CHARS`` it forgets a share of the lines, and now and then it slips.
@@ -42,7 +43,7 @@ class Reader(TaskModel):
 
 
 def answer(request: Request) -> str:
-    """The SQL for a prompt, "" where there is no question or no schema in it; from passages, an answer."""
+    """The SQL, the letter or, from passages, the answer for a prompt; "" where there is no question in it."""
     if is_about_passages(request.system):
         return answer_from_passages(request)
     frozen, _, context = request.system.partition(f"\n{CONTEXT_HEADER}\n")
@@ -52,6 +53,8 @@ def answer(request: Request) -> str:
     if chance("slip", request.system, request.user, *luck) < slip:
         context = ""
     mood = int(chance("mood", question, *luck) * MOODS) if len(context) > ATTENTION_CHARS else 0
+    if SCHEMA_HEADER not in frozen:
+        return answer_choice(question, _lines(context, context, mood))
     knowledge, examples = read_context(context, frozen, mood)
     if evidence.strip():
         lines = evidence.strip().removeprefix("Evidence: ").splitlines()
@@ -85,10 +88,16 @@ def read_context(context: str, frozen: str, mood: int) -> tuple[Knowledge, tuple
 
 @lru_cache(maxsize=256)
 def _rules(context: str, frozen: str, mood: int) -> tuple[Rule, ...]:
-    lines = strip_examples(context).splitlines()
+    return tuple(rule for line in _lines(strip_examples(context), context, mood) for rule in parse_rule(line, frozen))
+
+
+@lru_cache(maxsize=256)
+def _lines(text: str, context: str, mood: int) -> tuple[str, ...]:
+    """The lines of ``text``, less what is forgotten of them in an over-long context."""
+    lines = text.splitlines()
     if len(context) > ATTENTION_CHARS:
         lines = [line for line in lines if _remembered(line, context, mood)]
-    return tuple(rule for line in lines for rule in parse_rule(line, frozen))
+    return tuple(lines)
 
 
 def _remembered(line: str, context: str, mood: int) -> bool:

@@ -8,16 +8,18 @@ from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.offline import count_tokens, respond
 from lse_gym.envs.models.reader.schema import parse_schema
 from lse_gym.envs.models.worked import Example, find_examples, render_examples
+from lse_gym.envs.models.writer.choice import edit_choice
 from lse_gym.envs.models.writer.examples import merge_examples
 from lse_gym.envs.models.writer.induce import learn, solves
 from lse_gym.envs.models.writer.report import Problem, read_report
 from lse_gym.envs.models.writer.rulebook import Rulebook
+from lse_gym.envs.sql.prompt import SCHEMA_HEADER
 
 TAG = re.compile(r"</?prompt>")
 
 
 class Writer(TaskModel):
-    """Edits text-to-SQL contexts: explains gold answers by rules where it can, and keeps worked examples where not.
+    """Edits contexts: explains gold answers by rules where it can, and keeps worked examples where not.
 
     Like the LLM editors it stands in for, it sees the editor prompt alone: the context, and the report with questions,
     answers and golds. Under feedback without golds it has nothing to learn from and returns the context as it was.
@@ -42,7 +44,10 @@ def edit(prompt: str, seed: int) -> str:
         return "This is not a request to improve instructions."
     frozen, problems = read_report(task.report)
     if not any(problem.gold for problem in problems):
-        return _reply("The report shows no correct SQL to learn from.", task.context)
+        return _reply("The report shows no correct answer to learn from.", task.context)
+    if SCHEMA_HEADER not in frozen:
+        context, new, examples = edit_choice(task.context, problems, task.max_chars)
+        return _reply(_reasoning(problems, new, examples), context)
     schema = parse_schema(frozen)
     book = Rulebook(task.context, frozen)
     known = set(book.rules.values())
@@ -54,10 +59,14 @@ def edit(prompt: str, seed: int) -> str:
     kept = merge_examples(old, new, max(0, task.max_chars - len(rules) - 2), seed, frozen)
     learnt = len(set(book.rules.values()) - known)
     return _reply(
-        f"{sum(not p.right for p in problems)} of {len(problems)} problems were wrong. {learnt} rules are new, "
-        f"{len(kept)} worked examples are kept.",
+        _reasoning(problems, learnt, len(kept)),
         f"{rules}\n\n{render_examples(kept)}".strip() if kept else rules,
     )
+
+
+def _reasoning(problems: Sequence[Problem], new: int, examples: int) -> str:
+    wrong = sum(not problem.right for problem in problems)
+    return f"{wrong} of {len(problems)} problems were wrong. {new} rules are new, {examples} worked examples are kept."
 
 
 def _reply(reasoning: str, context: str) -> str:

@@ -16,6 +16,7 @@ class Problem(NamedTuple):
     answer: str
     gold: str
     error: str
+    explanation: str = ""
 
 
 def read_report(report: str) -> tuple[str, list[Problem]]:
@@ -32,9 +33,10 @@ def read_report(report: str) -> tuple[str, list[Problem]]:
             Problem(
                 match[1] == "right",
                 fields.get("Question", ""),
-                fields.get("Model's SQL", ""),
-                fields.get("Correct SQL", ""),
+                fields.get("Model's SQL", fields.get("Model's answer", "")),
+                fields.get("Correct SQL", fields.get("Correct answer", "")),
                 fields.get("Error", ""),
+                fields.get("Explanation", ""),
             )
         )
     return head, problems

@@ -1,0 +1,1 @@
+"""The embedded family of invented subjects."""

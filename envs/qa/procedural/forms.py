@@ -1,0 +1,300 @@
+"""Questions about a world: what is asked, how it is said, and which choice is right under given conventions."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from lse_gym.envs.qa.procedural.theme import Theme
+from lse_gym.envs.qa.procedural.world import STEPS, VALUES, Definition, Measure, Rounding, World
+from lse_gym.envs.text import an
+
+Op = Literal["adjective", "term", "both", "convert", "enter", "entry", "count", "source", "rank"]
+OPS: tuple[Op, ...] = ("adjective", "term", "both", "convert", "enter", "entry", "count", "source", "rank")
+CHANCES = (0.2, 0.12, 0.08, 0.12, 0.08, 0.12, 0.1, 0.1, 0.08)  # of each op; definitions need the most examples
+EXACT = Rounding("nearest", 1)
+
+
+class Thing(NamedTuple):
+    """A thing to choose: its values in the order of the theme's attributes."""
+
+    name: str
+    kind: str
+    values: tuple[int, ...]
+
+
+class Form(NamedTuple):
+    """What is asked, apart from words. Which fields are used depends on ``op``."""
+
+    op: Op
+    word: str = ""  # adjective, unit, document or attribute
+    term: str = ""
+    most: bool = True  # the greatest, the highest
+    occasion: str = ""
+    number: int = 0
+    things: tuple[Thing, ...] = ()
+    parts: tuple[tuple[str, int], ...] = ()  # states with their numbers, sources with what they say
+    document: str = ""
+
+
+class Reading(NamedTuple):
+    """Conventions as a reader takes them: those of a world, or what everybody would assume."""
+
+    world: World
+    everyday: bool = False
+
+
+def answer(form: Form, reading: Reading, offered: Sequence[str] = ()) -> str | None:
+    """The right choice in words under a reading; None where it tells of none or of several."""
+    theme = reading.world.theme
+    match form.op:
+        case "adjective" | "both":
+            fitting = [thing for thing in form.things if _fits(thing, form.word, reading)]
+            if form.op == "adjective" and reading.everyday:
+                fitting = [_extreme(form.things, [_column(theme, form.word)], True)]
+            if form.op == "adjective":
+                return fitting[0].name if len(fitting) == 1 else None
+            best = _best(fitting, form, reading)
+            return best.name if best and len(fitting) > 1 else None
+        case "term":
+            best = _best(form.things, form, reading)
+            return best.name if best else None
+        case "convert":
+            return str(form.number * _factor(form, reading))
+        case "enter" | "entry":
+            divisor = _factor(form, reading) if form.op == "enter" else 1
+            return entered(form.number, divisor, EXACT if reading.everyday else reading.world.roundings[form.document])
+        case "count":
+            counts = reading.world.counts
+            extra = sum(((1 if reading.everyday else counts[state]) - 1) * n for state, n in form.parts)
+            return str(form.number + extra)
+        case "source":
+            kind, insider = reading.world.insider
+            order = [insider, *reading.world.sources] if form.things[0].kind == kind else reading.world.sources
+            said = dict(form.parts)
+            return None if reading.everyday else str(next(said[source] for source in order if source in said))
+        case "rank":
+            ranks = reading.world.ranks if form.most else reading.world.ranks[::-1]
+            return None if reading.everyday else next(rank for rank in ranks if rank in offered)
+
+
+def entered(number: int, divisor: int, rounding: Rounding) -> str:
+    """``number / divisor`` as it is entered; what lies half way is rounded up."""
+    step = rounding.step * divisor
+    down = number // step
+    up = {"down": 0, "up": number % step > 0, "nearest": 2 * (number % step) >= step}[rounding.mode]
+    return str((down + up) * rounding.step)
+
+
+def _column(theme: Theme, adjective: str) -> int:
+    return next(i for i, a in enumerate(theme.attributes) if a.adjective == adjective)
+
+
+def _fits(thing: Thing, adjective: str, reading: Reading) -> bool:
+    definition = reading.world.definitions[adjective]
+    kind, changed = reading.world.exceptions.get(adjective, ("", definition))
+    return fits(thing, changed if thing.kind == kind else definition, reading.world.theme)
+
+
+def fits(thing: Thing, definition: Definition, theme: Theme) -> bool:
+    """Whether a definition holds of a thing."""
+    value = thing.values[[a.name for a in theme.attributes].index(definition.attribute)]
+    return (value >= definition.threshold) == definition.at_least
+
+
+def measured(thing: Thing, measure: Measure, theme: Theme) -> int:
+    """The measure of a thing."""
+    values = dict(zip((a.name for a in theme.attributes), thing.values, strict=True))
+    return values[measure.first] + measure.sign * values.get(measure.second, 0)
+
+
+def _best(things: Sequence[Thing], form: Form, reading: Reading) -> Thing | None:
+    theme, measure = reading.world.theme, reading.world.measures[form.term]
+    values = sorted(((measured(t, measure, theme), t) for t in things), reverse=form.most)
+    return values[0][1] if values and (len(values) == 1 or values[0][0] != values[1][0]) else None
+
+
+def _extreme(things: Sequence[Thing], columns: Sequence[int], most: bool) -> Thing:
+    return (max if most else min)(things, key=lambda thing: [thing.values[c] for c in columns])
+
+
+def _factor(form: Form, reading: Reading) -> int:
+    if reading.everyday:
+        return next(unit.factor for unit in reading.world.theme.units if unit.large == form.word)
+    if form.occasion and form.word in reading.world.occasional:
+        return reading.world.occasional[form.word]
+    return reading.world.factors[form.word]
+
+
+def draw_op(rng: np.random.Generator) -> Op:
+    """Draw a kind of question."""
+    op: Op = OPS[int(rng.choice(len(OPS), p=CHANCES))]
+    return op
+
+
+def draw_form(op: Op, world: World, rng: np.random.Generator) -> Form:
+    """Draw what to ask, without regard to the answer."""
+    theme = world.theme
+
+    def pick(options):
+        return options[int(rng.integers(len(options)))]
+
+    def things(number: int) -> tuple[Thing, ...]:
+        names = [theme.names[int(i)] for i in rng.permutation(len(theme.names))[:number]]
+        draw = rng.integers(VALUES.start, VALUES.stop, (number, 4)).tolist()
+        return tuple(Thing(n, pick(theme.kinds), tuple(values)) for n, values in zip(names, draw, strict=True))
+
+    def shuffled(options: Sequence[str], number: int) -> list[str]:
+        return [options[int(i)] for i in rng.permutation(len(options))[:number]]
+
+    most, unit = bool(rng.random() < 0.5), pick(theme.units)
+    match op:
+        case "adjective" | "both" | "term":
+            return Form(op, pick([*world.definitions]), pick(theme.terms), most, things=things(4))
+        case "convert":
+            occasion = theme.occasion if rng.random() < 0.4 else ""
+            return Form(op, unit.large, occasion=occasion, number=int(rng.integers(2, 13)))
+        case "enter":
+            return Form(op, unit.large, number=int(rng.integers(100, 1000)), document=pick(theme.documents))
+        case "entry":
+            named = pick(theme.attributes).name
+            return Form(op, named, number=int(rng.integers(20, 300)), document=pick(theme.documents))
+        case "count":
+            states = shuffled(theme.states, 1 + (rng.random() < 0.4))
+            total = int(rng.integers(12, 40))
+            return Form(op, number=total, parts=tuple((state, int(rng.integers(2, 6))) for state in states))
+        case "source":
+            sources = shuffled(theme.sources, 2 + (rng.random() < 0.4))
+            said = rng.permutation(range(20, 90))[: len(sources)].tolist()
+            return Form(op, pick(theme.attributes).name, things=things(1), parts=tuple(zip(sources, said, strict=True)))
+        case "rank":
+            return Form(op, most=most, parts=tuple((rank, 0) for rank in shuffled(theme.ranks, 4)))
+
+
+def draw_choices(form: Form, world: World, rng: np.random.Generator) -> list[str] | None:
+    """Four different choices in words, among them the answer of every reading; None where there is no such four."""
+    if form.things and form.op != "source":
+        return [thing.name for thing in form.things]
+    if form.op == "rank":
+        return [rank for rank, _ in form.parts]
+    gold, guess = answer(form, Reading(world)), answer(form, Reading(world, everyday=True))
+    wanted = [value for value in (gold, guess) if value]
+    pool = [value for value in dict.fromkeys(_distractors(form, world)) if value not in wanted and int(value) > 0]
+    order = [pool[int(i)] for i in rng.permutation(len(pool))]
+    if form.op == "source":
+        said = [str(value) for _, value in form.parts]
+        order = sorted(order, key=lambda value: value not in said)
+    chosen = [*dict.fromkeys(wanted), *order][:4]
+    return [chosen[int(i)] for i in rng.permutation(4)] if len(chosen) == 4 else None
+
+
+def _distractors(form: Form, world: World) -> list[str]:
+    """What other conventions would make of it."""
+    factors = [*world.factors.values(), *world.occasional.values(), *(u.factor for u in world.theme.units)]
+    match form.op:
+        case "convert":
+            return [str(form.number * factor) for factor in (*factors, 10, 12)]
+        case "enter" | "entry":
+            divisors = factors if form.op == "enter" else [1]
+            roundings = [Rounding(mode, step) for mode in ("down", "up", "nearest") for step in (*STEPS, 1)]
+            return [entered(form.number, divisor, rounding) for divisor in divisors for rounding in roundings]
+        case "count":
+            return [str(form.number + sign * n) for _, n in form.parts for sign in (0, 1, -1)] + [
+                str(form.number + sum(sign * n for _, n in form.parts)) for sign in (1, -1)
+            ]
+        case "source":
+            said = [value for _, value in form.parts]
+            return [str(value) for value in (*said, sum(said) // len(said), min(said) - 3, max(said) + 4)]
+    raise AssertionError(form.op)
+
+
+def choice_text(choice: str, form: Form, theme: Theme) -> str:
+    """A choice as it is shown."""
+    thing = next((t for t in form.things if t.name == choice), None)
+    if thing is None or form.op == "source":
+        return choice
+    values = ", ".join(f"{a.name} {value}" for a, value in zip(theme.attributes, thing.values, strict=True))
+    return f"{thing.name}, {an(thing.kind)} {theme.thing}: {values}"
+
+
+def say(form: Form, theme: Theme, rng: np.random.Generator) -> str:
+    """The question without its choices, in one of several wordings."""
+    thing, things = theme.thing, f"{theme.thing}s"
+    wordings: tuple[str, ...]
+    match form.op:
+        case "adjective":
+            wordings = (
+                f"Which of these {things} is {form.word}?",
+                f"Which {thing} counts as {form.word}?",
+                f"One of these {things} is {form.word}. Which one?",
+            )
+        case "term" | "both":
+            best = ("greatest", "highest") if form.most else ("least", "lowest")
+            among = f"Which of the {form.word} {things}" if form.op == "both" else f"Which of these {things}"
+            wordings = tuple(f"{among} has the {extreme} {form.term}?" for extreme in best)
+        case "convert":
+            small = next(f"{unit.small}s" for unit in theme.units if unit.large == form.word)
+            amount = f"{form.number} {f'{form.occasion} ' * bool(form.occasion)}{plural(form.word)}"
+            wordings = (f"How many {small} are there in {amount}?", f"How many {small} make {amount}?")
+        case "enter":
+            small = next(f"{unit.small}s" for unit in theme.units if unit.large == form.word)
+            wordings = (
+                f"An amount of {form.number} {small} goes into the {form.document} in {plural(form.word)}. "
+                "Which number is entered?",
+            )
+        case "entry":
+            wordings = (
+                f"{an(thing, capital=True)} with {an(form.word)} of {form.number} goes into the {form.document}. "
+                "Which number is entered?",
+                f"Which number is entered into the {form.document} for {an(form.word)} of {form.number}?",
+            )
+        case "count":
+            parts = " and ".join(f"{n}{' of them' * (i == 0)} {state}" for i, (state, n) in enumerate(form.parts))
+            wordings = (
+                f"The {theme.place} holds {form.number} {things}, {parts}. How many {things} are counted?",
+                f"There are {form.number} {things}, {parts}. What is the count of {things}?",
+            )
+        case "source":
+            (described,) = form.things
+            said = ", ".join(f"the {source} says {value}" for source, value in form.parts)
+            wordings = (
+                f"On the {form.word} of {described.name}, {an(described.kind)} {thing}: {said}. Which figure is right?",
+                f"About {described.name}, {an(described.kind)} {thing}, {said} for its {form.word}. Which one holds?",
+            )
+        case "rank":
+            wordings = (f"Which of these ranks {'highest' if form.most else 'lowest'}?",)
+    return wordings[int(rng.integers(len(wordings)))]
+
+
+def plural(noun: str) -> str:
+    """The plural of a unit."""
+    return f"{noun}es" if noun.endswith(("ch", "sh", "s", "x")) else f"{noun}s"
+
+
+def explain(form: Form, world: World, gold: str, offered: Sequence[str]) -> str:
+    """What a teacher would say about the answer: the case at hand, hardly ever the rule behind it."""
+    theme, things = world.theme, f"{world.theme.thing}s"
+    thing = next((t for t in form.things if t.name == gold), None)
+    match form.op:
+        case "adjective":
+            assert thing
+            kind, changed = world.exceptions.get(form.word, ("", world.definitions[form.word]))
+            decides = changed if thing.kind == kind else world.definitions[form.word]
+            return f"What makes {gold} {form.word} is its {decides.attribute}."
+        case "term":
+            assert thing
+            return f"The {form.term} of {gold} is {measured(thing, world.measures[form.term], theme)}."
+        case "both":
+            fitting = [t.name for t in form.things if _fits(t, form.word, Reading(world))]
+            return f"Only {' and '.join(fitting)} are {form.word}."
+        case "convert":
+            return f"It is {gold} here, whatever it is elsewhere."
+        case "enter" | "entry":
+            return f"The {form.document} has its own way with numbers."
+        case "count":
+            told = {0: "is not counted", 1: "is counted once", 2: "is counted twice"}
+            return " ".join(f"A {theme.thing} that is {state} {told[world.counts[state]]}." for state, _ in form.parts)
+        case "source":
+            return f"About {form.things[0].kind} {things} like {form.things[0].name}, this figure could be relied on."
+        case "rank":
+            return f"The {gold} is {'above' if form.most else 'below'} the others."

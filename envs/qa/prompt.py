@@ -1,0 +1,74 @@
+"""The multiple-choice prompt and report: the only text that task model and editor ever see of a subject."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from lse_gym.envs.domain import FeedbackMode, Outcome, Question, join_report
+from lse_gym.envs.sql.prompt import CONTEXT_HEADER, OUTPUT_HEADER
+from lse_gym.envs.text import one_line
+
+OVERVIEW = "You answer multiple-choice questions about {}. Exactly one choice of each question is right."
+OUTPUT = "Put the letter of the right choice between <answer> and </answer>. Nothing else is scored."
+SEED_CONTEXT = "Return the letter of the right choice."
+MAX_SHOWN_CHARS = 4000  # of a question in a report; the longest of MMLU-Redux has about 3,800
+MAX_RESPONSE_CHARS = 300  # of a response without an answer
+
+
+class Item(NamedTuple):
+    """A multiple-choice question: what is asked, the choices in order, the right one, and why."""
+
+    id: str
+    stem: str
+    choices: tuple[str, ...]
+    right: int
+    explanation: str = ""
+
+    @property
+    def question(self) -> Question:
+        """The item as an env sees it; the text is all of it on one line."""
+        shown = " ".join(f"{letter}) {choice}" for letter, choice in zip(LETTERS, self.choices, strict=False))
+        return Question(self.id, one_line(f"{self.stem} {shown}", MAX_SHOWN_CHARS), LETTERS[self.right])
+
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def frozen_part(subject: str) -> str:
+    """The prompt without the context: overview and output format."""
+    return f"{OVERVIEW.format(subject)}\n\n{OUTPUT_HEADER}\n{OUTPUT}\n\n"
+
+
+def system_message(frozen: str, context: str) -> str:
+    """The whole system message. The context comes last, so nothing in it can pose as another section."""
+    return f"{frozen}{CONTEXT_HEADER}\n{context}"
+
+
+def user_message(item: Item) -> str:
+    """The question, and a line a choice."""
+    choices = "\n".join(f"{letter}) {choice}" for letter, choice in zip(LETTERS, item.choices, strict=False))
+    return f"Question: {item.stem}\n{choices}"
+
+
+def render_report(
+    frozen: str,
+    questions: Sequence[Question],
+    responses: Sequence[str],
+    outcomes: Sequence[Outcome],
+    explanations: Mapping[str, str],
+    mode: FeedbackMode,
+) -> str:
+    """The report on a feedback batch: a header with the frozen part of the prompt, then one entry a problem."""
+    right = sum(outcome.score == 1.0 for outcome in outcomes)
+    parts = [f"The model's fixed prompt:\n{frozen}{len(questions)} problems, {right} right."]
+    for index, (question, response, outcome) in enumerate(zip(questions, responses, outcomes, strict=True), 1):
+        lines = [f"Problem {index}: {'right' if outcome.score == 1.0 else 'wrong'}", f"Question: {question.text}"]
+        if mode != "score":
+            lines.append(f"Model's answer: {outcome.answer or one_line(response, MAX_RESPONSE_CHARS)}")
+            if outcome.error:
+                lines.append(f"Error: {outcome.error}")
+        if mode == "gold":
+            lines.append(f"Correct answer: {question.gold}")
+            if explanations.get(question.id):
+                lines.append(f"Explanation: {explanations[question.id]}")
+        parts.append("\n".join(lines))
+    return join_report(parts)

@@ -1,0 +1,164 @@
+"""The subjects of MMLU-Redux, or of data in the same form, as a family of domains."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lse_gym.envs.domain import SPLITS, Family, Question, Split
+from lse_gym.envs.errors import ArgumentError, DataError, unknown
+from lse_gym.envs.extras import require
+from lse_gym.envs.qa.domain import QADomain
+from lse_gym.envs.qa.prompt import Item
+from lse_gym.envs.qa.redux import ERRORS, Annotations, Errors, faults, group, reorder, settle
+from lse_gym.envs.sql.bird import split_questions
+
+HUB = "hub:"
+REDUX = f"{HUB}edinburgh-dawg/mmlu-redux-2.0"  # 57 subjects, CC BY 4.0
+MAX_LISTED = 10  # faults in an error message
+Records = Sequence[Mapping[str, Any]]
+
+
+class ReduxFamily(Family):
+    """One domain a subject; the group "all" has every one.
+
+    Args:
+        data_dir: a directory with ``<subject>.jsonl`` or ``<subject>.parquet``, or ``hub:ID`` of a dataset on the
+            Hugging Face hub (``hub:ID@REVISION`` for a certain version), whose configurations are the subjects.
+        split_seed: seed of the splits.
+        held_out_size: questions in the held-out split, at most a quarter of all.
+        errors: what becomes of records with annotated errors, see :func:`lse_gym.envs.qa.redux.settle`.
+        choice_seed: seed of another order of the choices; None leaves them as they are.
+    """
+
+    def __init__(
+        self,
+        data_dir: str | os.PathLike[str] | None,
+        split_seed: int = 0,
+        held_out_size: int = 50,
+        errors: Errors = "correct",
+        choice_seed: int | None = None,
+    ):
+        if errors not in ERRORS:
+            raise unknown("way with annotated errors", errors, ERRORS)
+        if choice_seed is not None and (not isinstance(choice_seed, int) or choice_seed < 0):
+            raise ArgumentError(f"choice_seed={choice_seed!r} is not an int >= 0. Pass e.g. choice_seed=0, or None.")
+        if split_seed < 0 or held_out_size < 1:
+            raise ArgumentError(f"{split_seed=}, {held_out_size=}: expected >= 0 and >= 1. Pass e.g. 0 and 50.")
+        self.sources = _sources(data_dir)
+        self.groups = {"all": sorted(self.sources)}
+        self.split_seed, self.held_out_size, self.errors, self.choice_seed = (
+            split_seed,
+            held_out_size,
+            errors,
+            choice_seed,
+        )
+        self.annotations: dict[str, Annotations] = {}
+        """by subject loaded so far: how many records of each error type were kept, corrected and dropped"""
+        self._loaded: dict[str, QADomain] = {}
+
+    def load(self, name: str) -> QADomain:
+        """Settle and split the questions of one subject, or take the domain from memory."""
+        self.check(name)
+        if name not in self._loaded:
+            settled = [settle(record, f"{name}-{i}", self.errors) for i, record in enumerate(self.sources[name]())]
+            self.annotations[name] = Counter((one.error_type, one.fate) for one in settled)
+            items = list({_text(one.item): one.item for one in settled if one.item}.values())
+            self._loaded[name] = QADomain(name, name.replace("_", " "), self._split(name, items))
+        return self._loaded[name]
+
+    def _split(self, name: str, items: Sequence[Item]) -> dict[Split, list[Item]]:
+        by_id = {item.id: item for item in items}
+        try:
+            parts = split_questions([Question(i.id, _text(i), "") for i in items], self.split_seed, self.held_out_size)
+        except ArgumentError as error:
+            raise DataError(f"subject {name!r}: {error}") from None
+        found = {split: [by_id[question.id] for question in parts[split]] for split in SPLITS}
+        if self.choice_seed is None:
+            return found
+        return {split: [reorder(item, self.choice_seed) for item in found[split]] for split in SPLITS}
+
+
+def _text(item: Item) -> str:
+    """What makes two items the same, whatever the order of their choices."""
+    return "\n".join([item.stem, *sorted(item.choices)])
+
+
+def _sources(data_dir: str | os.PathLike[str] | None) -> dict[str, Callable[[], Records]]:
+    if data_dir is None:
+        raise DataError(
+            "no data. Pass data_dir= a directory with one <subject>.jsonl or <subject>.parquet each, or "
+            f'data_dir="{REDUX}" to load MMLU-Redux from the Hugging Face hub (CC BY 4.0; '
+            "pip install 'lse-gym[data]')."
+        )
+    if str(data_dir).startswith(HUB):
+        return _hub(str(data_dir).removeprefix(HUB))
+    root = Path(data_dir)
+    files = sorted(path for path in root.glob("*") if path.suffix in (".jsonl", ".parquet")) if root.is_dir() else []
+    if not files:
+        raise DataError(
+            f"{str(root)!r} is no directory with files <subject>.jsonl or <subject>.parquet. MMLU-Redux is at "
+            f'https://huggingface.co/datasets/edinburgh-dawg/mmlu-redux-2.0, or pass data_dir="{REDUX}".'
+        )
+    found: dict[str, Records] = {}
+    problems: list[str] = []
+    for path in files:
+        for name, records in group(_read(path, problems), path.stem).items():
+            found[name] = [*found.get(name, ()), *records]
+    if problems:
+        more = f" and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
+        raise DataError(f"{str(root)!r} cannot be used: {'; '.join(problems[:MAX_LISTED])}{more}. Mend or remove them.")
+    return {name: partial(list, records) for name, records in found.items()}
+
+
+def _read(path: Path, problems: list[str]) -> list[Mapping[str, Any]]:
+    """The records of a file that can be used; what is wrong with the others is added to ``problems``."""
+    if path.suffix == ".parquet":
+        parquet = require("pyarrow.parquet", "data", "Reading Parquet")
+        try:
+            rows: list[Any] = parquet.read_table(path).to_pylist()
+        except Exception as error:  # pyarrow raises many kinds
+            problems.append(f"{path.name} is no Parquet file ({error})")
+            return []
+    else:
+        rows = []
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            if line.strip():
+                try:
+                    rows.append(json.loads(line))
+                except (ValueError, RecursionError) as error:
+                    problems.append(f"{path.name} line {number} is no JSON ({error})")
+    wrong = [f"{path.name} record {i} {fault}" for i, row in enumerate(rows, 1) if (fault := faults(row))]
+    problems += wrong
+    if not rows and not problems:
+        problems.append(f"{path.name} is empty")
+    return [] if wrong else rows
+
+
+def _hub(name: str) -> dict[str, Callable[[], Records]]:
+    """The configurations of a dataset on the hub, each loaded on first use; a single one is divided into subjects."""
+    datasets = require("datasets", "data", "Loading from the Hugging Face hub")
+    name, _, revision = name.partition("@")
+    try:
+        configs = datasets.get_dataset_config_names(name, revision=revision or None)
+    except Exception as error:  # the hub's client raises many kinds
+        raise DataError(f"{HUB + name!r} cannot be loaded: {error}. Pass data_dir= a directory instead.") from None
+    if len(configs) > 1:
+        return {config: partial(_load, name, revision, config) for config in configs}
+    found = group(_load(name, revision, configs[0]), name.rpartition("/")[2])
+    return {subject: partial(list, records) for subject, records in found.items()}
+
+
+def _load(name: str, revision: str, config: str) -> Records:
+    """One configuration of a dataset on the hub, all its splits."""
+    parts = require("datasets", "data", "Loading from the Hugging Face hub").load_dataset(
+        name, config, revision=revision or None
+    )
+    rows = [row for part in parts for row in parts[part]]
+    wrong = [f"record {i} {fault}" for i, row in enumerate(rows, 1) if (fault := faults(row))]
+    if wrong:
+        raise DataError(f"{name!r}, {config!r}: {'; '.join(wrong[:MAX_LISTED])}. It is not in the form of MMLU-Redux.")
+    return rows

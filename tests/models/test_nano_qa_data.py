@@ -1,0 +1,50 @@
+"""The multiple-choice samples that `nano` may be trained on: like the shipped subjects, in other words."""
+
+import numpy as np
+import pytest
+
+from lse_gym.envs.models.nano.lexicon import strings
+from lse_gym.envs.models.nano.qa_data import GUESS, draw_qa_sample, draw_subject, shipped
+from lse_gym.envs.models.reader.choice import read_lines
+from lse_gym.envs.models.reader.choice.question import understand
+from lse_gym.envs.models.reader.choice.solve import solve
+from lse_gym.envs.qa.answer import extract_choice
+from lse_gym.envs.sql.prompt import CONTEXT_HEADER
+
+
+def test_subjects_use_no_shipped_word():
+    for seed in range(100):
+        assert not {word.lower() for word in strings(draw_subject(np.random.default_rng(seed)))} & shipped()
+
+
+def test_sample_is_reproducible_and_differs_by_stream():
+    assert draw_qa_sample((1, 2)) == draw_qa_sample((1, 2)) != draw_qa_sample((1, 3))
+
+
+def test_an_answer_quotes_the_context_and_is_what_a_reader_of_it_finds():
+    quoted = 0
+    for index in range(60):
+        sample = draw_qa_sample((8, index))
+        context = sample.system.partition(f"{CONTEXT_HEADER}\n")[2]
+        for user, response in sample.turns:
+            lines = [line for line in response.split("\n") if line.startswith("- ")]
+            assert set(lines) <= set(context.split("\n"))
+            letter = extract_choice(response)
+            quoted += len(lines)
+            if not lines:
+                assert letter == GUESS
+                continue
+            asked = understand(user.removeprefix("Question: "))
+            assert asked
+            assert letter in solve(asked, read_lines(tuple(context.split("\n"))))
+    assert quoted > 300
+
+
+def test_prompts_fit_the_window():
+    transformers = pytest.importorskip("transformers")
+    from lse_gym.envs.models import NANO
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(NANO)
+    for index in range(30):
+        sample = draw_qa_sample((9, index))
+        assert len(tokenizer(sample.system + "".join(max(sample.turns))).input_ids) < 3000
