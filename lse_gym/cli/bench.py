@@ -40,7 +40,7 @@ from lse_gym.envs.errors import MissingExtraError
 from lse_gym.envs.extras import available
 from lse_gym.envs.registration import ENVS
 
-TRAINED = ("sb3",)  # agents that need a file of their own
+APART = ("sb3", "moi")  # agents that need a file of their own, or passages: named, or they do not take part
 PACKAGES = {"gepa": "gepa", "textgrad-package": "textgrad"}  # agent -> the package it needs, and the extra
 BUDGET_CALLS = 1300  # pays for about 20 edits
 QUICK_DOMAINS, QUICK_ROUNDS, QUICK_CALLS = 3, 8, 600.0
@@ -52,7 +52,7 @@ def bench_command(
         list[str] | None,
         typer.Option(
             help="Who takes part, repeatable: AGENT, or 'LABEL: AGENT,key=value,…'; your own is package.module:Class. "
-            "By default every agent that needs no training.",
+            "By default every agent that needs no training, on any env.",
             rich_help_panel="What",
         ),
     ] = None,
@@ -175,7 +175,7 @@ def _write_report(results: list[Result], out: Path, reference: str | None) -> No
 
 def _everyone() -> list[str]:
     """Every agent that needs no training and whose package is installed."""
-    names = [name for name in AGENTS if name not in TRAINED]
+    names = [name for name in AGENTS if name not in APART]
     missing = [name for name in names if name in PACKAGES and not available(PACKAGES[name])]
     for name in missing:
         err_console.print(f"without {name}: pip install 'lse-gym[{PACKAGES[name]}]'", markup=False, highlight=False)

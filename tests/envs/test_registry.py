@@ -41,14 +41,8 @@ def make(made, **more):
 
 
 def test_every_spec_is_a_case():
-    assert [spec.id for spec in SPECS] == [
-        "LSE/BIRD-v0",
-        "LSE/Custom-v0",
-        "LSE/MMLURedux-v0",
-        "LSE/PassageOrder-v0",
-        "LSE/QA-v0",
-        "LSE/TextToSQL-v0",
-    ]
+    names = ["BIRD", "Custom", "MMLURedux", "PassageOrder", "QA", "TextToSQL"]
+    assert [spec.id for spec in SPECS] == [f"LSE/{name}-v0" for name in names]
     assert all(spec.vector_entry_point and not spec.additional_wrappers and not spec.kwargs for spec in SPECS)
 
 
