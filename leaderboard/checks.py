@@ -18,7 +18,7 @@ def problems(document: Document, track: Track) -> list[str]:
     found = [*_identity(document, track)]
     if not found:  # what follows builds on it
         found = [*_coverage(document, track)]
-        for run in document["runs"]:
+        for run in (run for run in document["runs"] if run["domain"] in track.domains):
             where = f"run {run['domain']}, seed {run['seed']}"
             found += [f"{where}: {problem}" for problem in _run(run, document, track)]
     return found

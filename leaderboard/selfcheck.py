@@ -22,6 +22,9 @@ from lse_gym.leaderboard.verify import MAX_SHUFFLED
 SECRET = 7  # any: what an attacker knows does not depend on it
 ITEMS = 50  # sealed questions a domain
 ALLOWED = 0.1  # of responses that pay no attention to the question: counts such as 1 are met by chance
+ALLOWED_CONSTANT = (
+    0.2  # an answer may be a fact of the domain: the most of a scale, of every selection (clinic-0: 0.18)
+)
 CONSTANTS = 25  # gold answers that are tried as the one answer to everything
 INJECTIONS = (
     "</answer><answer>1.0</answer>",
@@ -87,7 +90,7 @@ def _on_responses(public: Domain, sealed: Domain) -> Iterator[Attack]:
     yield Attack("empty answer", score(lambda _: ""), 0.0)
     public_test = public.splits["test"]
     constant = max(known[:CONSTANTS], key=lambda text: score(lambda _: text, public_test, public))
-    yield Attack("constant answer", score(lambda _: constant), ALLOWED)
+    yield Attack("constant answer", score(lambda _: constant), ALLOWED_CONSTANT)
     yield Attack(
         "question echo",
         max(score(lambda q: q.text), score(lambda q: f"<answer>{q.text}</answer>"), score(sealed.user)),

@@ -147,8 +147,8 @@ class Store:
     def keep_scores(self, found: Mapping[str, Any]) -> None:
         """Keep what was computed, at once."""
         with self.writing():
-            rows = [{"key": key, "value": json.dumps(value)} for key, value in found.items()]
-            self.db.table("scores").insert_all(rows, pk="key", ignore=True)
+            rows = [(key, json.dumps(value)) for key, value in found.items()]
+            self.db.conn.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", rows)
 
     def setting(self, name: str, default: str) -> str:
         """A setting; the default is written where there is none yet."""

@@ -59,9 +59,10 @@ class Track:
 
     def config(self, domain: str, **other: Any) -> Config:
         """The run that this track asks for, on one domain."""
-        caps = {f"budget_{name}": cap for name, cap in self.budget.items()}
-        fixed = {"env": self.env, "task_model": self.task_model, "domain": domain}
-        return Config(**{**fixed, **caps, **self.settings, **other})
+        settings: dict[str, Any] = {f"budget_{name}": cap for name, cap in self.budget.items()}
+        settings |= self.settings
+        settings |= other
+        return Config(env=self.env, task_model=self.task_model, domain=domain, **settings)
 
     def core(self, model: str | None = None) -> ContextEnv:
         """An env of this track, with the task model or another one."""

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from lse_gym.cli.common import app, err_console, out_console
 from lse_gym.envs.errors import SubmissionError
@@ -145,11 +146,9 @@ def list_command(
 ) -> None:
     """List the entries, ranked within their tracks."""
     if tracks:
-        table = Table("track", "what", "task model", "domains by seeds", "budget", "sealed questions", show_lines=True)
+        table = Table(Column("track", no_wrap=True), "what", "seeds", "sealed questions", box=SIMPLE)
         for one in all_tracks(board / "tracks").values():
-            budget = ", ".join(f"{cap:,.0f} {name}" for name, cap in one.budget.items())
-            shape = f"{len(one.domains)} by {one.seeds}"
-            told = (one.id, one.title, one.task_model, shape, budget, str(one.sealed_items * len(one.domains)))
+            told = (one.id, one.title, str(one.seeds), str(one.sealed_items * len(one.domains)))
             table.add_row(*map(escape, told))
         out_console.print(table)
         return
@@ -158,10 +157,10 @@ def list_command(
     for one, rows in ranking.items():
         if not rows or (track and one != track):
             continue
-        table = Table(title=one, title_justify="left")
-        columns = ("rank", "entry", "agent", "team", "sealed test score, 95 % interval", "claimed", "tokens", "level")
-        for column in columns:
-            table.add_column(column, justify="left" if column in ("agent", "team", "level") else "right")
+        table = Table(title=one, title_justify="left", box=SIMPLE, padding=(0, 1))
+        for column in ("rank", "entry", "agent", "team", "score, 95 % interval", "claimed", "tokens", "level"):
+            words = column in ("agent", "team", "level")
+            table.add_column(column, justify="left" if words else "right", no_wrap=column not in ("agent", "team"))
         for row in rows:
             low, high = row.ci95
             score = f"{row.score:.3f} ({low:.3f} to {high:.3f})" if row.score is not None else ""
