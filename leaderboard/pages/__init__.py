@@ -27,7 +27,6 @@ from lse_gym.leaderboard.track import Track, canonical
 FOLDER = files("lse_gym.leaderboard.pages")
 SOURCES = ("base.html", "index.html", "track.html", "entry.html", "board.css", "board.js")
 SHOWN = 100  # rows in the page itself; the script shows the others
-HEAD_CHARS = 2000  # of a page, within which it says what it was made from
 PLOTS = {"calls": "model calls of a run", "context_tokens": "tokens of the context"}
 
 
@@ -111,7 +110,7 @@ def _entry(site: _Site, board: Board, track: Track, row: Row, folder: Path) -> i
     history = board.store.history(row.id)
     made_from = sha256(canonical([site.digest, row.sha256, row.level, history])).hexdigest()
     page = folder / f"{row.id}.html"
-    if page.exists() and made_from in page.open(encoding="utf-8").read(HEAD_CHARS):
+    if page.exists() and made_from in page.read_text(encoding="utf-8"):
         return 0
     data = board.store.document(row.id).decode()
     document: Mapping[str, Any] = json.loads(data)

@@ -7,7 +7,8 @@ const heads = [...document.querySelectorAll("#entries th")];
 const PAGE = 100;   // rows shown at once: a table of thousands is slow to lay out, and nobody reads it
 const AGENT = 1;
 const LENGTH = data.columns.findIndex((column) => column.name === "context");
-const words = data.rows.map((row) => row.cells.join("\n").toLowerCase());
+const TEXTS = data.columns.flatMap((column, i) => column.numeric || column.name === "submitted" ? [] : [i]);
+const words = data.rows.map((row) => TEXTS.map((i) => row.cells[i]).join("\n").toLowerCase());
 let order = data.rows.map((_, i) => i);
 let found = order;
 let shown = PAGE;
