@@ -10,6 +10,6 @@ setup(
     + [
         f"lse_gym.{name}"
         for tree in TREES
-        for name in find_namespace_packages(include=[tree, f"{tree}.*"], exclude=["leaderboard.results*"])
+        for name in find_namespace_packages(include=[tree, f"{tree}.*"], exclude=["leaderboard.results*", "leaderboard.board*"])
     ],
 )
