@@ -7,9 +7,6 @@ model is the generator. The wording of the prompts is ours.
 
 import re
 from dataclasses import dataclass
-from typing import Any
-
-import gymnasium as gym
 
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.agents.tree import Selection
@@ -31,8 +28,8 @@ class ACEAgent(EditorAgent):
     """Two calls an edit: the reflector judges the bullets, the curator adds new ones.
 
     The first line of the context, the task, is kept. Every other line is a bullet ``- …``; lines that the curator's
-    answer leaves out stay all the same, which is what keeps the playbook from collapsing. Counts of helpful and harmful
-    marks are kept by the agent, not in the context.
+    answer leaves out stay all the same, which is what keeps the playbook from collapsing. Marks are kept in ``memory``,
+    not in the context: bullet to the number of times it was helpful less those it was harmful.
 
     Args:
         env: an env of the namespace ``LSE``.
@@ -42,10 +39,6 @@ class ACEAgent(EditorAgent):
     name = "ace"
     Args = Args
 
-    def __init__(self, env: gym.Env | None = None, **args: Any):
-        super().__init__(env, **args)
-        self._balance: dict[str, int] = {}  # bullet -> helpful less harmful marks
-
     def edit(self, observation: Observation, step: int, deterministic: bool = False) -> str:
         """Reflect, prune what has done harm, and add what was learnt."""
         context = observation["context"]
@@ -53,8 +46,8 @@ class ACEAgent(EditorAgent):
         if bullets:
             marks = self.ask(reflector_prompt(bullets, observation["feedback"]), step, deterministic)
             for bullet, mark in read_marks(marks, bullets):
-                self._balance[bullet] = self._balance.get(bullet, 0) + mark
-        kept = [bullet for bullet in bullets if self._balance.get(bullet, 0) > -self.args.prune]
+                self.memory[bullet] = self.memory.get(bullet, 0) + mark
+        kept = [bullet for bullet in bullets if self.memory.get(bullet, 0) > -self.args.prune]
         told = "Keep every line that is there; answer with the lines to add only."
         prompt = editor_prompt("\n".join([head, *kept]), observation["feedback"], self._max_chars(), told)
         answer = parse_edit(self.ask(prompt, step, deterministic, call=1), "\n".join([head, *kept]))

@@ -52,6 +52,7 @@ class SearchAgent(ABC):
         self.args = self.Args(**args)
         self.env = env
         self.tree = self._new_tree()
+        self.memory: dict[str, Any] = {}  # what an agent knows beyond its tree, fit for JSON; saved with it
 
     def _new_tree(self) -> Tree:
         return Tree(self.selection)
@@ -157,8 +158,8 @@ class SearchAgent(ABC):
         return self.tree.best["context"]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write arguments and tree as JSON, atomically."""
-        state = {"agent": self.name, "args": asdict(self.args), "tree": self.tree.to_json()}
+        """Write arguments, tree and memory as JSON, atomically."""
+        state = {"agent": self.name, "args": asdict(self.args), "tree": self.tree.to_json(), "memory": self.memory}
         write_text(path, json.dumps(state, ensure_ascii=False))
 
     @classmethod
@@ -169,7 +170,7 @@ class SearchAgent(ABC):
         if state.get("agent") != cls.name:
             raise ArgumentError(f"{os.fspath(path)!r} holds agent {state.get('agent')!r}, not {cls.name!r}.")
         agent = cls(env, **state["args"])
-        agent.tree = Tree.from_json(state["tree"])
+        agent.tree, agent.memory = Tree.from_json(state["tree"]), state["memory"]
         return agent
 
     def _max_chars(self) -> int:

@@ -1,5 +1,6 @@
 """Wrappers of the core env: actions, observations, rewards and curricula. They know no task family."""
 
+from lse_gym.wrappers.budget import EpisodeBudget
 from lse_gym.wrappers.curriculum import Curriculum
 from lse_gym.wrappers.features import TextFeatures
 from lse_gym.wrappers.menu import EditMenu, Menu
@@ -16,6 +17,7 @@ __all__ = [
     "PotentialReward",
     "Penalty",
     "RollbackToBest",
+    "EpisodeBudget",
     "Curriculum",
     "RecordTrajectory",
     "apply_operation",

@@ -1,10 +1,11 @@
 """Edit operations as actions: add, remove, replace or move a line of the context, or stop."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.spaces import Dict, Discrete
+from gymnasium.spaces import Dict, Discrete, MultiDiscrete
 from gymnasium.utils import RecordConstructorArgs
 
 from lse_gym.envs.core import TOLD, Info, Observation
@@ -55,27 +56,44 @@ class EditOperations(gym.Wrapper, RecordConstructorArgs):
     without an evaluation and with reward 0. An operation on a line that is not there leaves the context as it was and
     is told in ``info["problem"]``.
 
+    With ``texts`` actions are numbers, for policies that write no text: ``MultiDiscrete([5, max_items, max_items,
+    len(texts)])`` in the same order, the last one an index into ``texts``.
+
     ``info["action_mask"]`` is a bool array of shape (5, ``max_items``): whether an operation can be done to a line.
+    :meth:`action_masks` tells it for each number of a ``MultiDiscrete`` action by itself, as MaskablePPO asks for it.
 
     Args:
         env: an env of the namespace ``LSE``.
         max_items: lines that can be addressed, >= 1.
         max_text: longest line that can be added, in characters.
+        texts: the lines that can be added; None allows any.
     """
 
-    def __init__(self, env: gym.Env[Observation, str], max_items: int = 64, max_text: int = 500):
-        RecordConstructorArgs.__init__(self, max_items=max_items, max_text=max_text)
+    def __init__(
+        self,
+        env: gym.Env[Observation, str],
+        max_items: int = 64,
+        max_text: int = 500,
+        texts: Sequence[str] | None = None,
+    ):
+        RecordConstructorArgs.__init__(self, max_items=max_items, max_text=max_text, texts=texts)
         gym.Wrapper.__init__(self, env)
         if max_items < 1:
             raise ArgumentError(f"max_items={max_items} is not an int >= 1. Pass e.g. max_items=64.")
-        self.max_items = max_items
-        self.action_space = Dict(
-            {
-                "operation": Discrete(len(OPERATIONS)),
-                "item": Discrete(max_items),
-                "to": Discrete(max_items),
-                "text": FreeText(max_text),
-            }
+        if texts is not None and not texts:
+            raise ArgumentError("texts is empty: nothing could be added. Pass lines, or None to allow any.")
+        self.max_items, self.texts = max_items, texts
+        self.action_space: gym.Space[Any] = (
+            Dict(
+                {
+                    "operation": Discrete(len(OPERATIONS)),
+                    "item": Discrete(max_items),
+                    "to": Discrete(max_items),
+                    "text": FreeText(max_text),
+                }
+            )
+            if texts is None
+            else MultiDiscrete([len(OPERATIONS), max_items, max_items, len(texts)])
         )
         self._last: Observation | None = None
         self._info: Info = {}
@@ -85,10 +103,13 @@ class EditOperations(gym.Wrapper, RecordConstructorArgs):
         observation, info = self.env.reset(seed=seed, options=options)
         return self._see(observation, info)
 
-    def step(self, action: dict[str, Any]) -> tuple[Observation, float, bool, bool, Info]:
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
         """Do an operation and evaluate the context that it leads to."""
         if self._last is None:
             raise gym.error.ResetNeeded("step() before reset(). Call env.reset() first.")
+        if self.texts is not None:
+            *numbers, chosen = (int(number) for number in action)
+            action = {**dict(zip(("operation", "item", "to"), numbers, strict=True)), "text": self.texts[chosen]}
         operation, item, to = (int(action[name]) for name in ("operation", "item", "to"))
         if operation == STOP:
             info = {**self._info, **dict.fromkeys(("evaluated", "improvement", *USED), 0.0), "problem": ""}
@@ -113,3 +134,9 @@ class EditOperations(gym.Wrapper, RecordConstructorArgs):
         mask[[STOP, ADD]] = True
         mask[[REMOVE, REPLACE, MOVE], :lines] = True
         return mask
+
+    def action_masks(self) -> np.ndarray:
+        """What each number of a ``MultiDiscrete`` action can be, bool of shape (sum of its sizes,)."""
+        mask = self.mask()
+        rest = np.ones(self.max_items + len(self.texts or ()), dtype=np.bool_)
+        return np.concatenate([mask.any(axis=1), mask[REMOVE] | ~mask[REMOVE].any(), rest])

@@ -21,7 +21,7 @@ class Grid:
     """What is compared on what.
 
     ``shared`` holds what is the same for all: task model, editor, rounds and budget, where a contestant does not
-    set its own. ``domains`` are (env id, domain name).
+    set its own. ``domains`` are (env id, domain name). A seed is that of the run and of the questions drawn.
     """
 
     contestants: Sequence[Contestant]
@@ -70,7 +70,7 @@ def run_grid(
         for one in grid.contestants
         for env, domain in grid.domains
         for seed in grid.seeds
-        for config in [one.config(replace(grid.shared, env=env, domain=domain, seed=seed))]
+        for config in [one.config(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=seed))]
     ]
     for contestant in grid.contestants:  # a wrong argument is told at once, not in the middle of the night
         first = next(job for job in jobs if job.contestant is contestant)

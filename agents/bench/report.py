@@ -85,9 +85,10 @@ def report(results: Sequence[Result], reference: str | None = None) -> str:
     """All tables, one after the other."""
     n = estimate(results, lambda r: r.gain)
     budgets = sorted({str(r.budget_calls) for r in results})
+    where, unit = (f"{n.domains} domains", "domains") if n.domains > 1 else ("1 domain", "seeds")
     told = (
-        f"{n.domains} domains, {n.runs} runs; budget of a run: {', '.join(budgets)} calls. Means over domains with "
-        "Student's 95 % intervals; differences in pairs of the same domain and seed; ≈: the interval contains zero."
+        f"{where}, {n.runs} runs; budget of a run: {', '.join(budgets)} calls. Means over {unit} with Student's 95 % "
+        "intervals; differences in pairs of the same domain and seed; ≈: the interval contains zero."
     )
     parts = [told, score_table(results, reference), context_table(results), transfer_table(results)]
     return "\n".join(f"{part}\n" for part in parts if part)

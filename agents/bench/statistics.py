@@ -1,4 +1,7 @@
-"""Means and intervals over domains: the domain is what a result must carry over to, so it is the unit."""
+"""Means and intervals over domains: the domain is what a result must carry over to, so it is the unit.
+
+Where there is one domain only, its seeds are the unit, and the result says nothing about other domains.
+"""
 
 from collections.abc import Callable, Sequence
 from math import sqrt, tan
@@ -14,7 +17,7 @@ Domain = tuple[str, str]  # env id and name
 
 
 class Estimate(NamedTuple):
-    """A mean over domains with its 95 % interval, and of how many domains and runs."""
+    """A mean over domains, or over the seeds of one, with its 95 % interval; and of how many domains and runs."""
 
     mean: float
     low: float
@@ -36,7 +39,7 @@ def estimate(results: Sequence[Result], value: Callable[[Result], float]) -> Est
     groups: dict[Domain, list[float]] = {}
     for result in results:
         groups.setdefault((result.env, result.domain), []).append(value(result))
-    return _over_domains([float(np.mean(group)) for group in groups.values()], len(results))
+    return _over_domains([*groups.values()])
 
 
 def paired(
@@ -57,13 +60,14 @@ def paired(
         if len(one.test_scores_best) != len(other.test_scores_best):
             raise DataError(f"{one.domain!r} was scored on other test questions by {one.label!r} and {other.label!r}.")
         groups.setdefault((one.env, one.domain), []).append(value(one) - value(other))
-    return _over_domains([float(np.mean(group)) for group in groups.values()], len(pairs))
+    return _over_domains([*groups.values()])
 
 
-def _over_domains(means: Sequence[float], runs: int) -> Estimate:
-    n, mean = len(means), float(np.mean(means))
-    half = student95(n - 1) * float(np.std(means, ddof=1)) / sqrt(n) if n > 1 else float("inf")
-    return Estimate(mean, mean - half, mean + half, n, runs)
+def _over_domains(groups: Sequence[Sequence[float]]) -> Estimate:
+    units = [float(np.mean(group)) for group in groups] if len(groups) > 1 else groups[0]
+    n, mean = len(units), float(np.mean(units))
+    half = student95(n - 1) * float(np.std(units, ddof=1)) / sqrt(n) if n > 1 else float("inf")
+    return Estimate(mean, mean - half, mean + half, len(groups), sum(map(len, groups)))
 
 
 def student95(degrees: int) -> float:

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from lse_gym.agents.files import write_text
 from lse_gym.agents.sb3.settings import ALGORITHMS
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.extras import require
@@ -66,25 +66,23 @@ def train_policy(
     out.mkdir(parents=True, exist_ok=True)
     envs = VecMonitor(MenuVecEnv(env, num_envs, Menu(editor), **options))
     model = kind("MlpPolicy", envs, seed=seed, device="cpu", verbose=0, **ALGORITHMS[algorithm].settings)
-    rows: list[dict[str, float]] = []
+    recent: deque[float] = deque(maxlen=20)
     began = time.monotonic()
 
     class Curve(BaseCallback):
         def _on_step(self) -> bool:
             for info in self.locals["infos"]:
                 if "episode" in info:
-                    rows.append(
-                        {
-                            "step": self.num_timesteps,
-                            "improvement": float(info["episode"]["r"]),
-                            "seconds": round(time.monotonic() - began, 1),
-                        }
-                    )
+                    recent.append(float(info["episode"]["r"]))
+                    seconds = round(time.monotonic() - began, 1)
+                    row = {"step": self.num_timesteps, "improvement": recent[-1], "seconds": seconds}
+                    metrics.write(json.dumps(row) + "\n")
+                    metrics.flush()
                     if on_progress:
-                        on_progress(self.num_timesteps, float(np.mean([row["improvement"] for row in rows[-20:]])))
+                        on_progress(self.num_timesteps, float(np.mean(recent)))
             return True
 
-    model.learn(total_timesteps, callback=Curve())
+    with (out / "metrics.jsonl").open("w", encoding="utf-8") as metrics:
+        model.learn(total_timesteps, callback=Curve())
     model.save(out / "policy.zip")
-    write_text(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     return model

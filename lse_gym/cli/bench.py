@@ -23,6 +23,7 @@ from lse_gym.cli.common import (
     DataDir,
     Editor,
     Exclude,
+    FeedbackSize,
     MaxEditTokens,
     MaxTokens,
     TaskModel,
@@ -59,9 +60,12 @@ def bench_command(
         str | None,
         typer.Option(help="Domains, comma-separated, or a group; by default test domains.", rich_help_panel="What"),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each domain.", rich_help_panel="What")] = 3,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Seeds of each domain, and of its questions.", rich_help_panel="What")
+    ] = 3,
     data_dir: DataDir = None,
     exclude: Exclude = None,
+    feedback_size: FeedbackSize = DEFAULT.feedback_size,
     task_model: TaskModel = DEFAULT.task_model,
     editor: Editor = None,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
@@ -97,6 +101,7 @@ def bench_command(
     shared = Config(
         task_model=task_model,
         editor=editor,
+        feedback_size=feedback_size,
         max_tokens=max_tokens,
         max_edit_tokens=max_edit_tokens,
         rounds=rounds,

@@ -34,6 +34,9 @@ DataDir = Annotated[
 Exclude = Annotated[
     Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")
 ]
+FeedbackSize = Annotated[
+    int, typer.Option(min=1, help="Questions of a feedback batch, that is of a report.", rich_help_panel="What")
+]
 MaxTokens = Annotated[
     int, typer.Option(min=1, help="Longest answer of the task model, in tokens.", rich_help_panel="Models")
 ]

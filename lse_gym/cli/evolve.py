@@ -20,6 +20,7 @@ from lse_gym.cli.common import (
     Editor,
     Env,
     Exclude,
+    FeedbackSize,
     MaxEditTokens,
     MaxTokens,
     Scoring,
@@ -69,6 +70,7 @@ def evolve_command(
     feedback: Annotated[
         str, typer.Option(help="What the editor is shown: gold, error, score.", rich_help_panel="What")
     ] = DEFAULT.feedback,
+    feedback_size: FeedbackSize = DEFAULT.feedback_size,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
     max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
     max_chars: Annotated[int, typer.Option(min=1, help="Longest context.", rich_help_panel="What")] = DEFAULT.max_chars,

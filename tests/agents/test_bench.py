@@ -156,7 +156,13 @@ def test_the_domain_is_the_unit():
     assert (found.mean, found.domains, found.runs) == (0.375, 2, 6)
     half = student95(1) * np.std([0.25, 0.5], ddof=1) / math.sqrt(2)
     assert found.high - found.mean == pytest.approx(half)
-    assert math.isinf(estimate(results[:3], lambda r: r.gain).high)
+    assert math.isinf(estimate(results[:1], lambda r: r.gain).high)
+
+
+def test_of_one_domain_the_seeds_are_the_unit():
+    found = estimate([result(seed=s, best=b) for s, b in enumerate((0.5, 0.75, 1.0))], lambda r: r.gain)
+    assert (found.mean, found.domains, found.runs) == (0.5, 1, 3)
+    assert found.high - found.mean == pytest.approx(student95(2) * 0.25 / math.sqrt(3))
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=8))

@@ -103,11 +103,15 @@ def test_ace_never_loses_a_bullet_that_does_no_harm(monkeypatch):
     assert len(prompts) == 7  # the first edit has no bullets to reflect on
 
 
-def test_ace_drops_what_was_marked_harmful_twice(monkeypatch):
-    agent = ACEAgent(make(), seed=0)
+def test_ace_drops_what_was_marked_harmful_twice_and_saves_its_marks(monkeypatch, tmp_path):
     calls = iter(["<add>- A.</add>", "[1] harmful", "<add>- B.</add>", "[1] harmful [2] helpful", "<add>- C.</add>"])
+    agent = ACEAgent(make(), seed=0)
     monkeypatch.setattr(agent.editor.model, "complete", lambda requests: [Response(next(calls), 1, 1)])
-    agent.learn(3)
+    agent.learn(2).save(tmp_path / "ace.json")
+    agent = ACEAgent.load(tmp_path / "ace.json", make())
+    assert agent.memory == {"- A.": -1}
+    monkeypatch.setattr(agent.editor.model, "complete", lambda requests: [Response(next(calls), 1, 1)])
+    agent.learn(1)
     assert agent.tree.nodes[-1]["context"].split("\n")[1:] == ["- B.", "- C."]
 
 

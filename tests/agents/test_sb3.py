@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("sb3_contrib")
 
+from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.evaluation import evaluate_policy as evaluate_masked_policy
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -20,7 +22,7 @@ from lse_gym.agents.sb3.settings import ALGORITHMS
 from lse_gym.agents.sb3.training import train_policy
 from lse_gym.agents.sb3.vec_env import MenuVecEnv
 from lse_gym.envs.errors import ArgumentError, MissingExtraError, UnknownNameError
-from lse_gym.wrappers import EditMenu, Menu, Penalty, RollbackToBest, TextFeatures
+from lse_gym.wrappers import EditMenu, EditOperations, Menu, Penalty, RollbackToBest, TextFeatures
 
 ENV = "LSE/TextToSQL-v0"
 
@@ -30,9 +32,15 @@ def test_check_env_of_stable_baselines_is_clean(wrap):
     check_env(wrap(gym.make(ENV, domain=["library-0", "shop-0"])), warn=True)
 
 
-def test_text_features_are_an_observation_of_it():
-    env = TextFeatures(gym.make(ENV, domain="library-0"), size=8)
-    assert env.observation_space.contains(env.reset(seed=0)[0])
+def test_operations_as_numbers_with_text_features_check_clean_and_train_with_masks():
+    texts = ["- Always require loans.record_state <> 'test'.", "- one more line"]
+    env = TextFeatures(EditOperations(gym.make(ENV, domain="library-0"), max_items=6, texts=texts), size=8)
+    check_env(env, warn=True)
+    assert is_masking_supported(env)
+    model = MaskablePPO("MlpPolicy", env, n_steps=16, batch_size=16, device="cpu").learn(16)
+    masks = get_action_masks(env)
+    observation, _ = env.reset(seed=0)
+    assert env.action_space.contains(model.predict(observation, action_masks=masks)[0])
 
 
 def test_the_batched_env_is_that_of_single_ones():
@@ -84,9 +92,9 @@ def test_a_policy_trains_and_is_an_agent(trained, tmp_path):
     summary = evolve(config, tmp_path / "run")
     assert summary["calls"] <= 400
     env = EditMenu(gym.make(ENV, domain="shop-0", max_edits=2))
-    if name != "maskable-ppo":
-        mean, _ = evaluate_policy(model, env, n_eval_episodes=1, warn=False)
-        assert -1 <= mean <= 1
+    evaluate = evaluate_masked_policy if name == "maskable-ppo" else evaluate_policy
+    mean, _ = evaluate(model, env, n_eval_episodes=1, warn=False)
+    assert -1 <= mean <= 1
 
 
 def test_wrong_policies_are_told(trained, tmp_path):

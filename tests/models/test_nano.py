@@ -70,7 +70,8 @@ def test_the_template_of_an_editor_prompt_is_what_training_uses(tokenizer):
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     assert text == "".join(chat_parts("", "B", "")[:2])
     shared, turns, targets = encode(draw_demonstration((4, 4)), tokenizer)
-    assert shared.shape[1] > turns.shape[1]
+    assert len(turns) > 1
+    assert shared.shape[1] > 200  # instructions, context and schema are those of all turns
     assert (targets >= 0).any()
 
 

@@ -14,6 +14,7 @@ from lse_gym.wrappers import (
     Curriculum,
     EditMenu,
     EditOperations,
+    EpisodeBudget,
     Menu,
     Penalty,
     PostEditScore,
@@ -52,6 +53,42 @@ def test_check_env_is_clean_and_the_spec_rebuilds_it(wrapper):
 
 
 line = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Zs"]), min_size=1, max_size=5)
+
+
+@pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")  # on purpose
+def test_operations_as_numbers_do_the_same_as_with_text():
+    texts = ["- gold is T1.", "- one more"]
+    free, numbered = make(EditOperations, max_items=8), make(EditOperations, max_items=8, texts=texts)
+    check_env(numbered, skip_render_check=True, skip_close_check=True)
+    assert gym.make(numbered.spec).action_space == numbered.action_space
+    free.reset(seed=0)
+    numbered.reset(seed=0)
+    for action in ([ADD, 0, 7, 1], [ADD, 0, 0, 0], [MOVE, 1, 0, 0], [REMOVE, 5, 0, 0], [STOP, 0, 0, 0]):
+        named = dict(zip(("operation", "item", "to", "text"), [*action[:3], texts[action[3]]], strict=True))
+        assert repr(free.step(named)) == repr(numbered.step(np.array(action)))
+        assert numbered.action_masks().shape == (numbered.action_space.nvec.sum(),)
+    assert numbered.action_masks()[:5].all()
+    assert numbered.action_masks()[5:13].sum() == 3
+    with pytest.raises(ArgumentError, match="texts is empty"):
+        make(EditOperations, texts=[])
+
+
+def test_each_episode_has_a_budget_of_its_own_within_the_whole():
+    env = EpisodeBudget(gym.make("LSE/TextToSQL-v0", domain="library-0", budget={"calls": 250}), {"calls": 125})
+    budget = env.unwrapped.budget
+    for episode in range(3):
+        before = budget.spent.calls
+        observation, info = env.reset(options={"context": f"Start {episode}."})
+        truncated, steps = not info["evaluated"], 0
+        while not truncated:
+            assert 0 <= observation["remaining_budget"][1] < 1
+            observation, _, _, truncated, _ = env.step(f"Context {episode} {steps}.")
+            steps += 1
+        assert budget.spent.calls - before <= 125
+        assert steps == (2 if episode < 2 else 0)
+    assert budget.spent.calls <= 250
+    with pytest.raises(UnknownNameError, match="calls"):
+        EpisodeBudget(make(), {"call": 5})
 
 
 @given(st.lists(line, min_size=1, max_size=6), st.integers(0, 4), st.integers(0, 9), st.integers(0, 9), line)

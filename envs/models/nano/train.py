@@ -14,6 +14,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -75,19 +76,22 @@ def renaming(tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator) -> np
 def encode(
     sample: Sample, tokenizer: PreTrainedTokenizerFast, mapping: np.ndarray | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids of what the turns share (1 by tokens), ids of the turns, and their targets (-100 where there is none)."""
+    """Ids of what the turns begin with (1 by tokens), ids of the rest of them, and their targets (-100 where none)."""
     parts = [chat_parts(sample.system, user, answer) for user, answer in sample.turns]
-    encoded = tokenizer([parts[0][0], *(text for _, user, answer in parts for text in (user, answer))]).input_ids
+    encoded = tokenizer([text for turn in parts for text in turn]).input_ids
     if mapping is not None:
         encoded = [mapping[ids].tolist() for ids in encoded]
-    system, asked, answered = encoded[0], encoded[1::2], encoded[2::2]
+    prompts = [shared + own for shared, own in zip(encoded[::3], encoded[1::3], strict=True)]
+    alike = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*prompts, strict=False)))
+    common = min(alike, min(map(len, prompts)) - 1)
+    asked, answered = [ids[common:] for ids in prompts], encoded[2::3]
     longest = max(len(q) + len(a) for q, a in zip(asked, answered, strict=True))
     turns = torch.full((len(asked), longest), tokenizer.pad_token_id)
     targets = torch.full((len(asked), longest), -100)
     for i, (q, a) in enumerate(zip(asked, answered, strict=True)):
         turns[i, : len(q) + len(a)] = torch.tensor(q + a)
         targets[i, len(q) - 1 : len(q) + len(a) - 1] = torch.tensor(a)
-    return torch.tensor([system]), turns, targets
+    return torch.tensor([prompts[0][:common]]), turns, targets
 
 
 def losses(model: Lfm2ForCausalLM, system: Tensor, turns: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -181,14 +185,14 @@ def train(
     start: Path | None = None,
     peak: float = 1.0,
 ) -> None:
-    """Train, keeping in ``out`` the weights that did best on the dev domains, and a log.
+    """Train, keeping in ``out`` the latest weights and a log.
 
     Args:
         out: the directory to write, and to continue in.
         seed: of weights and data.
         steps: updates to make.
         minutes: training time after which it ends before that.
-        evaluate_every: steps between two measurements on the dev domains.
+        evaluate_every: steps between two measurements on the dev domains (of the task model's job, if it is trained).
         width: of the hidden states, a multiple of 32.
         layers: an even number, half of them with attention.
         edits: share of the steps that are on the editor's job.
@@ -204,11 +208,11 @@ def train(
         model = make_model(tokenizer, width, layers)
     model.to(torch.bfloat16)
     optimizer, checkpoint = Optimizer(model), out / "checkpoint.pt"
-    first, tokens, best, before = 0, 0, -1.0, 0.0
+    first, tokens, before = 0, 0, 0.0
     if checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
         optimizer.restore(kept["optimizer"])
-        first, tokens, best, before = (kept[name] for name in ("step", "tokens", "best", "seconds"))
+        first, tokens, before = (kept[name] for name in ("step", "tokens", "seconds"))
     began, log, running = time.monotonic(), out / "training_log.jsonl", 0.0
 
     def note(**values: object) -> None:
@@ -223,14 +227,13 @@ def train(
         progress = max(step / steps, seconds / (60 * minutes))
         last = progress >= 1
         if step > first and (last or step % evaluate_every == 0):
-            score = {kind: accuracy(model, tokenizer, DEV, "held_out", kind, 16) for kind in ("seed", "oracle")}
+            kinds = ("seed", "oracle") if edits < 1 else ()
+            score = {kind: accuracy(model, tokenizer, DEV, "held_out", kind, 16) for kind in kinds}
             values = {f"dev_{kind}": round(right / n, 3) for kind, (right, n) in score.items()}
             note(step=step, tokens=tokens, loss=round(running, 4), seconds=round(seconds), **values)
+            save(model, tokenizer, out)
             state = {"optimizer": optimizer.state(), "step": step, "tokens": tokens, "seconds": seconds}
-            if values["dev_oracle"] >= best:
-                best = values["dev_oracle"]
-                save(model, tokenizer, out)
-            torch.save(state | {"best": best}, checkpoint)
+            torch.save(state, checkpoint)
         if last:
             break
         total = 0.0
@@ -261,7 +264,7 @@ def train(
     hours = round((before + time.monotonic() - began) / 3600, 3)
     samples = repr([draw((seed, 1, step), step, edits) for step in range(100)])
     data = hashlib.sha256(samples.encode()).hexdigest()[:16]
-    note(seed=seed, data_of_100_samples=data, hours=hours, tokens=tokens, best=best)
+    note(seed=seed, data_of_100_samples=data, hours=hours, tokens=tokens)
 
 
 def main() -> None:
