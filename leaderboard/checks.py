@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from lse_gym.leaderboard.leaks import find_leaks
-from lse_gym.leaderboard.submission import SPENT, best_row, chain, digest, text_digest
-from lse_gym.leaderboard.track import Track, base_name, canonical
+from lse_gym.leaderboard.submission import SPENT, best_row, chain, contestant, digest, text_digest
+from lse_gym.leaderboard.track import Track, base_name
 
 EPSILON = 1e-6
 Document = Mapping[str, Any]
@@ -52,11 +52,7 @@ def _coverage(document: Document, track: Track) -> Iterator[str]:
         seeds = sum(place[0] == domain for place in places)
         if seeds < track.seeds:
             yield f"domain {domain} has {seeds} runs; the track wants {track.seeds} or more, each of another seed."
-    contestants = {
-        canonical({k: v for k, v in run["config"].items() if k not in ("domain", "seed", "data_sha256")})
-        for run in document["runs"]
-    }
-    if len(contestants) > 1:
+    if len({contestant(run["config"]) for run in document["runs"]}) > 1:
         yield "its runs have different settings: an entry is one agent."
 
 
@@ -86,6 +82,8 @@ def _settings(run: Mapping[str, Any], document: Document, track: Track) -> Itera
     for name, value in (wanted | {"agent": document["agent"]["kind"]}).items():
         if config.get(name) != value or type(config.get(name)) is not type(value):
             yield f"its config has {name}={config.get(name)!r}; this track and run want {value!r}."
+    if config.get("split_seed") not in (0, run["seed"]) or type(config["split_seed"]) is not int:
+        yield f"its config has split_seed={config.get('split_seed')!r}; that is 0, or the seed of the run."
     model = config.get("task_model")
     if base_name(str(model)) != base_name(track.task_model):
         yield f"its contexts were evolved for {model!r}, and the track is about {track.task_model!r}."
@@ -116,7 +114,10 @@ def _ledger(run: Mapping[str, Any], track: Track) -> Iterator[str]:
 
 
 def _content(run: Mapping[str, Any], document: Document, track: Track) -> Iterator[str]:
-    core, contexts = track.core("reader"), document["contexts"]
+    split_seed = run["config"].get("split_seed")
+    if split_seed not in (0, run["seed"]):
+        return  # told above; its questions are not ours
+    core, contexts = track.core("reader", split_seed), document["contexts"]
     domain, rows = core.family.load(run["domain"]), run["trajectory"]
     held_out, tests = (len(domain.splits[split]) for split in ("held_out", "test"))
     samples = core.evaluator.samples

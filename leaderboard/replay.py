@@ -18,16 +18,17 @@ AT_ONCE = 4  # contexts in one model batch, and at most lost by a kill
 
 
 class Unit(NamedTuple):
-    """One context on one set of questions with one task model."""
+    """One context on one set of questions with one task model; sealed ones have no split seed."""
 
     domain: str
+    split_seed: int
     model: str
     questions: Questions
     context: str
 
 
 class Job(NamedTuple):
-    """Units of one domain and model, for one process; ``backend`` is what serves the model."""
+    """Units of one domain, split seed and model, for one process; ``backend`` is what serves the model."""
 
     track: Track
     secret: int
@@ -64,12 +65,12 @@ def replay(
     keys = {unit: _key(track, secret, unit, backends) for unit in units}
     known = store.scores([*keys.values()])
     missing = [unit for unit in keys if keys[unit] not in known]
-    together: dict[tuple[str, str], list[Unit]] = {}
+    together: dict[tuple[str, int, str], list[Unit]] = {}
     for unit in missing:
-        together.setdefault((unit.domain, unit.model), []).append(unit)
+        together.setdefault((unit.domain, unit.split_seed, unit.model), []).append(unit)
     jobs = [
         Job(track, secret, backends.get(model, model), group[start : start + AT_ONCE])
-        for (_, model), group in together.items()
+        for (_, _, model), group in together.items()
         for start in range(0, len(group), AT_ONCE)
     ]
     failures: list[str] = []
@@ -96,7 +97,7 @@ def score_job(job: Job) -> list[dict[str, Any]]:
         ProviderError: the model failed; nothing of the job counts.
         BoardError: the model here is of another revision than the track's.
     """
-    core = job.track.core(job.backend)
+    core = job.track.core(job.backend, job.units[0].split_seed)
     _check_revision(core.model, job.track, job.units[0].model)
     own = core.evaluator
     evaluator = Evaluator(

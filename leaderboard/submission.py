@@ -18,6 +18,7 @@ from lse_gym.leaderboard.track import Track, base_name, canonical, find_track
 FORMAT, SCHEMA_VERSION = "lse-gym/submission", 1
 PACKAGES = "gymnasium numpy torch transformers vllm gepa textgrad stable-baselines3 sb3-contrib sqlglot".split()
 SPENT = ("edits", "calls", "tokens", "usd")
+OF_A_RUN = ("domain", "seed", "split_seed", "data_sha256")  # settings in which the runs of one entry differ
 LEDGER = ("calls", "tokens", "usd", "editor_calls", "editor_tokens", "editor_usd")
 SETTINGS = [field.name for field in fields(Config)]
 
@@ -60,8 +61,13 @@ class Run(NamedTuple):
 
     @property
     def contestant(self) -> str:
-        """What the runs of one entry have in common: all settings but the domain and the seed."""
-        return canonical({k: v for k, v in self.config.items() if k not in ("domain", "seed", "data_sha256")}).decode()
+        """What the runs of one entry have in common: all settings but the domain and the seeds."""
+        return contestant(self.config)
+
+
+def contestant(config: Mapping[str, Any]) -> str:
+    """The settings that the runs of one entry have in common."""
+    return canonical({key: value for key, value in config.items() if key not in OF_A_RUN}).decode()
 
 
 def find_runs(path: Path) -> list[Run]:

@@ -64,9 +64,10 @@ class Track:
         settings |= other
         return Config(env=self.env, task_model=self.task_model, domain=domain, **settings)
 
-    def core(self, model: str | None = None) -> ContextEnv:
-        """An env of this track, with the task model or another one."""
-        return core_env(replace(self.config(self.domains[0]), task_model=model or self.task_model).make_env())
+    def core(self, model: str | None = None, split_seed: int = 0) -> ContextEnv:
+        """An env of this track, with the task model or another one, and the public questions of a split seed."""
+        config = replace(self.config(self.domains[0]), task_model=model or self.task_model, split_seed=split_seed)
+        return core_env(config.make_env())
 
 
 def read_track(path: Path) -> Track:

@@ -94,11 +94,17 @@ def _first(run: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     return document["contexts"][run["trajectory"][0]["context"]]
 
 
+def _unit(run: Mapping[str, Any], model: str, questions: Questions, context: str) -> Unit:
+    split_seed = 0 if questions == "sealed" else run["config"]["split_seed"]  # sealed ones are the same for all
+    return Unit(run["domain"], split_seed, model, questions, context)
+
+
 def _leaks(document: Mapping[str, Any], track: Track, secret: int) -> Iterator[str]:
-    family = track.core("reader").family
+    sealed = track.core("reader").family.sealed
     for run in document["runs"]:
-        domains = [family.load(run["domain"]), family.sealed(run["domain"], secret, track.sealed_items)]
-        problem = find_leaks(_best(run, document), domains).problem()
+        public = track.core("reader", run["config"]["split_seed"]).family.load(run["domain"])
+        hidden = sealed(run["domain"], secret, track.sealed_items)
+        problem = find_leaks(_best(run, document), [public, hidden]).problem()
         if problem:  # told without the questions: they are sealed
             yield f"The best context of {run['domain']}, seed {run['seed']} {problem}."
 
@@ -107,7 +113,7 @@ def _units(document: Mapping[str, Any], track: Track, secret: int) -> list[Unit]
     units: dict[Unit, None] = {}
 
     def add(run: Mapping[str, Any], model: str, questions: Questions, context: str) -> None:
-        units[Unit(run["domain"], model, questions, context)] = None
+        units[_unit(run, model, questions, context)] = None
 
     for number, run in enumerate(document["runs"]):
         first, best, rows = _first(run, document), _best(run, document), run["trajectory"]
@@ -127,7 +133,7 @@ def _mismatches(document: Mapping[str, Any], track: Track, found: Mapping[Unit, 
         where = f"{run['domain']}, seed {run['seed']}"
 
         def scores(questions: Questions, context: str, run: Mapping[str, Any] = run) -> list[float]:
-            return found[Unit(run["domain"], track.task_model, questions, context)]["scores"]
+            return found[_unit(run, track.task_model, questions, context)]["scores"]
 
         contexts = {"test_scores_seed": _first(run, document), "test_scores_best": _best(run, document)}
         for name, context in contexts.items():
@@ -139,13 +145,13 @@ def _mismatches(document: Mapping[str, Any], track: Track, found: Mapping[Unit, 
                     f"claimed {mean(claimed):.3f}, replayed {mean(again):.3f}."
                 )
         for row in run["trajectory"]:
-            unit = Unit(run["domain"], track.task_model, "held_out", document["contexts"][row["context"]])
+            unit = _unit(run, track.task_model, "held_out", document["contexts"][row["context"]])
             if unit in found:
                 again = mean(found[unit]["scores"])
                 if abs(again - row["performance"]) > track.tolerance + 1e-6:
                     yield f"{where}: round {row['id']} claims {row['performance']:.3f} held-out, replayed {again:.3f}."
                     break
-        best = found[Unit(run["domain"], track.task_model, "sealed", _best(run, document))]
+        best = found[_unit(run, track.task_model, "sealed", _best(run, document))]
         if best["shuffled"] > MAX_SHUFFLED:
             yield f"{where}: {best['shuffled']:.0%} of its answers are right for the next question as well."
     claimed, sealed = _by_item(document, track, found)
@@ -164,7 +170,7 @@ def _by_item(
     sealed: list[float] = []
     for domain in track.domains:
         runs = [run for run in document["runs"] if run["domain"] == domain]
-        replayed = [found[Unit(domain, track.task_model, "sealed", _best(run, document))]["scores"] for run in runs]
+        replayed = [found[_unit(run, track.task_model, "sealed", _best(run, document))]["scores"] for run in runs]
         claimed += [mean(each) for each in zip(*(run["claimed"]["test_scores_best"] for run in runs), strict=True)]
         sealed += [mean(each) for each in zip(*replayed, strict=True)]
     return claimed, sealed
@@ -176,7 +182,7 @@ def _details(
     def table(model: str, context: Callable[[Any, Any], str]) -> Scores | None:
         scores: dict[str, list[list[float]]] = {domain: [] for domain in track.domains}
         for run in document["runs"]:
-            unit = Unit(run["domain"], model, "sealed", context(run, document))
+            unit = _unit(run, model, "sealed", context(run, document))
             if unit not in found:
                 return None
             scores[run["domain"]].append(found[unit]["scores"])
@@ -194,8 +200,7 @@ def _details(
             other = summarize(there)
             transfer[model] = {"score": other.mean, "ci95": interval(other), "seed": summarize(before).mean}
     shuffled = [
-        found[Unit(run["domain"], track.task_model, "sealed", _best(run, document))]["shuffled"]
-        for run in document["runs"]
+        found[_unit(run, track.task_model, "sealed", _best(run, document))]["shuffled"] for run in document["runs"]
     ]
     return {
         "schema_version": SCHEMA_VERSION,

@@ -130,7 +130,7 @@ FORGED = {
     "another env": (setter(*RUN, "config", "env", value="LSE/BIRD-v0"), "env='LSE/BIRD-v0'"),
     "another task model": (setter(*RUN, "config", "task_model", value="nano"), "evolved for 'nano'"),
     "another revision": (setter(*RUN, "config", "task_model_revision", value="0"), "of revision '0'"),
-    "another split seed": (setter(*RUN, "config", "split_seed", value=1), "split_seed=1"),
+    "another split seed": (setter(*RUN, "config", "split_seed", value=5), "split_seed=5"),
     "true for a number": (setter(*RUN, "config", "split_seed", value=False), "split_seed=False"),
     "another scoring": (setter(*RUN, "config", "scoring", value="strict"), "scoring='strict'"),
     "another feedback size": (setter(*RUN, "config", "feedback_size", value=60), "feedback_size=60"),

@@ -37,7 +37,7 @@ def test_offline_tracks_are_about_the_models_that_ship(track):
 def test_another_suite_is_another_track():
     track = ALL["sql-clinic-reader-1300-v1"]
     with pytest.raises(BoardError, match="made for a suite"):
-        check_suite(replace(track, settings=dict(track.settings) | {"split_seed": 1}))
+        check_suite(replace(track, domains=("lab-0",)))
 
 
 def test_names_and_files_of_tracks(tmp_path):
