@@ -3,6 +3,7 @@
 from setuptools import find_namespace_packages, setup
 
 TREES = ("envs", "agents", "wrappers", "leaderboard")
+DATA = ["leaderboard.results*", "leaderboard.board*"]  # recorded results and the board with them
 
 setup(
     package_dir={"lse_gym": "lse_gym"} | {f"lse_gym.{tree}": tree for tree in TREES},
@@ -10,6 +11,6 @@ setup(
     + [
         f"lse_gym.{name}"
         for tree in TREES
-        for name in find_namespace_packages(include=[tree, f"{tree}.*"], exclude=["leaderboard.results*"])
+        for name in find_namespace_packages(include=[tree, f"{tree}.*"], exclude=DATA)
     ],
 )

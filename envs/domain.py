@@ -111,6 +111,20 @@ class Family(ABC):
             UnknownNameError: there is no such domain.
         """
 
+    def sealed(self, name: str, secret: int, count: int) -> Domain:
+        """The domain with other test questions, which nobody can know without the secret.
+
+        Args:
+            name: of the domain.
+            secret: any int >= 0; the same one gives the same questions.
+            count: how many, >= 1.
+
+        Raises:
+            UnknownNameError: there is no such domain.
+            ArgumentError: the family has no more questions than its splits hold.
+        """
+        raise ArgumentError(f"{type(self).__name__} cannot draw sealed questions of {name!r}: all it has is public.")
+
     def select(self, domain: str | Sequence[str] | None) -> tuple[str, ...]:
         """The names that ``domain`` stands for: a name, several, a group, or None for the default group.
 

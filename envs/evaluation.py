@@ -54,15 +54,15 @@ def core_env(env: gym.Env) -> ContextEnv:
     return core
 
 
-def wilson(mean: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval for a mean of ``n`` scores in [0, 1] (E. B. Wilson, JASA 22, 1927).
+def wilson(mean: float, n: float, z: float = Z95) -> tuple[float, float]:
+    """Wilson's score interval for a mean of ``n`` scores in [0, 1] (E. B. Wilson, JASA 22, 1927); of 95 % by default.
 
     Exact in spirit for right-or-wrong scores, conservative for scores in between.
     """
     if n == 0:
         return 0.0, 1.0
-    centre = (mean + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    half = Z95 / (1 + Z95**2 / n) * sqrt(mean * (1 - mean) / n + Z95**2 / (4 * n**2))
+    centre = (mean + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * sqrt(mean * (1 - mean) / n + z**2 / (4 * n**2))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 

@@ -1,10 +1,10 @@
-"""The command line: ``lse-gym evolve | evaluate | bench | report | archive | train | envs | cache | doctor``."""
+"""The command line: ``lse-gym`` and one of ``evolve``, ``bench``, ``train``, ``leaderboard`` and more."""
 
 import sys
 
 import gymnasium
 
-from lse_gym.cli import bench, evolve, tell, train  # noqa: F401 - they register their commands
+from lse_gym.cli import bench, evolve, leaderboard, tell, train  # noqa: F401 - they register their commands
 from lse_gym.cli.common import app, err_console
 from lse_gym.envs.errors import LSEGymError
 

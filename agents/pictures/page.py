@@ -30,7 +30,8 @@ def embed(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES)
 
 
-def _sha256(content: str) -> str:
+def policy_hash(content: str) -> str:
+    """Return how a content security policy names an inline script or style sheet."""
     digest = hashlib.sha256(content.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
@@ -131,7 +132,7 @@ def tree_page(tree: dict, summary: dict, *, title: str = "") -> str:
     folder = files("lse_gym.agents.pictures")
     template, style, script = ((folder / f"page.{ext}").read_text(encoding="utf-8") for ext in ("html", "css", "js"))
     policy = (
-        f"default-src 'none'; script-src {_sha256(script)}; style-src {_sha256(style)} {_sha256(STYLE)}; "
+        f"default-src 'none'; script-src {policy_hash(script)}; style-src {policy_hash(style)} {policy_hash(STYLE)}; "
         "base-uri 'none'; form-action 'none'"
     )
     meta = (

@@ -65,14 +65,19 @@ class ProceduralFamily(Family):
         self.check(name)
         return _load(name, self.split_seed, self.scoring)
 
+    def sealed(self, name: str, secret: int, count: int) -> SQLDomain:
+        """The domain with ``count`` other test questions, which only who has the secret can know."""
+        self.check(name)
+        return _load(name, self.split_seed, self.scoring, (secret, count))
+
 
 @lru_cache(maxsize=64)
-def _load(name: str, split_seed: int, scoring: Scoring) -> SQLDomain:
+def _load(name: str, split_seed: int, scoring: Scoring, sealed: tuple[int, int] | None = None) -> SQLDomain:
     world, script = make_world(name)
     schema = "\n\n".join(statement for statement, _ in script)
     with closing(sqlite3.connect(":memory:")) as connection:
         _fill(connection, script)
-        drawn = draw_questions(world, connection, [*_stream(name), split_seed])
+        drawn = draw_questions(world, connection, [*_stream(name), split_seed], sealed)
     splits = {split: tuple(question for question, _ in drawn[split]) for split in SPLITS}
     return SQLDomain(
         name, _file(name, script), schema, splits, scoring=scoring, oracle_context=oracle_context(SEED_CONTEXT, world)
@@ -124,12 +129,13 @@ def _file(name: str, script: Script) -> Path:
 
 
 def draw_questions(
-    world: World, connection: sqlite3.Connection, stream: Sequence[int]
+    world: World, connection: sqlite3.Connection, stream: Sequence[int], sealed: tuple[int, int] | None = None
 ) -> dict[Split, list[tuple[Question, Form]]]:
     """Draw the three splits, disjoint by text, each question with its logical form.
 
     Item i of split s comes from ``SeedSequence([*stream, s, i])``. Held-out and test questions use no word that the
-    feedback questions do not: what nobody could learn is not asked.
+    feedback questions do not: what nobody could learn is not asked. With ``sealed``, a secret and a count, the test
+    questions are replaced by others, disjoint from all three splits, from ``SeedSequence([*stream, 3, secret, i])``.
     """
     taken: set[str] = set()
     heard: set[str] = set()
@@ -145,6 +151,12 @@ def draw_questions(
             for index in range(SIZES[split])
         ]
         heard = heard or {word for text in taken for word in WORD.findall(text)}
+    if sealed:
+        secret, size = sealed
+        splits["test"] = [
+            _draw_question(world, run, f"sealed-{index}", [*stream, len(SPLITS), secret, index], taken, heard)
+            for index in range(size)
+        ]
     return splits
 
 

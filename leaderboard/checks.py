@@ -1,0 +1,145 @@
+"""What can be told of a submission without a model: does it add up, and does it keep to its track."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from lse_gym.leaderboard.leaks import find_leaks
+from lse_gym.leaderboard.submission import SPENT, best_row, chain, contestant, digest, text_digest
+from lse_gym.leaderboard.track import Track, base_name
+
+EPSILON = 1e-6
+Document = Mapping[str, Any]
+
+
+def problems(document: Document, track: Track) -> list[str]:
+    """Everything that is wrong with a document of the right schema; empty when all is well."""
+    found = [*_identity(document, track)]
+    if not found:  # what follows builds on it
+        found = [*_coverage(document, track)]
+        for run in (run for run in document["runs"] if run["domain"] in track.domains):
+            where = f"run {run['domain']}, seed {run['seed']}"
+            found += [f"{where}: {problem}" for problem in _run(run, document, track)]
+    return found
+
+
+def _identity(document: Document, track: Track) -> Iterator[str]:
+    if document["sha256"] != digest(document):
+        yield "its sha256 is not that of its content: it was changed after it was packed."
+    if document["suite_sha256"] != track.suite_sha256:
+        yield f"its suite {document['suite_sha256'][:12]} is not that of {track.id}, {track.suite_sha256[:12]}."
+    wrong = [key for key, text in document["contexts"].items() if text_digest(text) != key]
+    if wrong:
+        yield f"{len(wrong)} contexts are not those of their digests, first {wrong[0][:12]}."
+    if document["declarations"]["saw_test"]:
+        yield "it declares that its agent saw test questions: it cannot be ranked."
+    named = {row["context"] for run in document["runs"] for row in run["trajectory"]}
+    if named != document["contexts"].keys():
+        odd = sorted(named ^ document["contexts"].keys())
+        yield f"contexts and trajectories do not name the same digests, first {odd[0][:12]}."
+
+
+def _coverage(document: Document, track: Track) -> Iterator[str]:
+    places = Counter((run["domain"], run["seed"]) for run in document["runs"])
+    twice = [place for place, times in places.items() if times > 1]
+    if twice:
+        yield f"domain and seed {twice[0]} occur {places[twice[0]]} times."
+    foreign = sorted({domain for domain, _ in places} - {*track.domains})
+    if foreign:
+        yield f"{', '.join(foreign)} is not of this track; it has {', '.join(track.domains)}."
+    for domain in track.domains:
+        seeds = sum(place[0] == domain for place in places)
+        if seeds < track.seeds:
+            yield f"domain {domain} has {seeds} runs; the track wants {track.seeds} or more, each of another seed."
+    if len({contestant(run["config"]) for run in document["runs"]}) > 1:
+        yield "its runs have different settings: an entry is one agent."
+
+
+def _run(run: Mapping[str, Any], document: Document, track: Track) -> Iterator[str]:
+    config, rows = run["config"], run["trajectory"]
+    yield from _settings(run, document, track)
+    if [type(row["id"]) is int and row["id"] for row in rows] != [*range(len(rows))]:
+        yield "the rows of its trajectory are not numbered from 0."
+        return
+    parents = [row["parent_id"] for row in rows]
+    if parents[0] is not None or any(type(p) is not int or p >= i for i, p in enumerate(parents) if i):
+        yield "a row of its trajectory has no parent before it."
+        return
+    if [row["hash"] for row in rows] != chain(run):
+        yield "its hash chain is broken: a row was changed, added or left out."
+    if run["best"] != best_row(rows)["id"]:
+        yield f"its best row is {best_row(rows)['id']} by the held-out scores, not {run['best']!r}."
+    if len(rows) > config.get("rounds", 0) + 1:
+        yield f"it has {len(rows) - 1} edits, and its config allows {config.get('rounds')}."
+    yield from _ledger(run, track)
+    yield from _content(run, document, track)
+
+
+def _settings(run: Mapping[str, Any], document: Document, track: Track) -> Iterator[str]:
+    config = run["config"]
+    wanted = {"env": track.env, "domain": run["domain"], "seed": run["seed"], **track.settings}
+    for name, value in (wanted | {"agent": document["agent"]["kind"]}).items():
+        if config.get(name) != value or type(config.get(name)) is not type(value):
+            yield f"its config has {name}={config.get(name)!r}; this track and run want {value!r}."
+    if config.get("split_seed") not in (0, run["seed"]) or type(config["split_seed"]) is not int:
+        yield f"its config has split_seed={config.get('split_seed')!r}; that is 0, or the seed of the run."
+    model = config.get("task_model")
+    if base_name(str(model)) != base_name(track.task_model):
+        yield f"its contexts were evolved for {model!r}, and the track is about {track.task_model!r}."
+    revision, pinned = str(config.get("task_model_revision", "")), track.models[track.task_model]
+    if not str(model).startswith("openai:") and not revision.startswith(pinned):  # a server does not tell
+        yield f"its task model was of revision {revision!r}; the track has {pinned!r}."
+    if config.get("editor_revision") is not None and document["agent"]["editor"] != config.get("editor"):
+        yield f"its editor is {document['agent']['editor']!r} in one place and {config.get('editor')!r} in another."
+    for name, cap in track.budget.items():
+        own = config.get(f"budget_{name}")
+        if own is not None and (not isinstance(own, int | float) or own > cap):
+            yield f"it ran with a budget of {own!r} {name}; the track has {cap:,.0f}."
+
+
+def _ledger(run: Mapping[str, Any], track: Track) -> Iterator[str]:
+    rows, ledger = run["trajectory"], run["ledger"]
+    for before, after in pairwise(rows):
+        if any(after["spent"][name] < before["spent"][name] for name in SPENT):
+            yield f"row {after['id']} has spent less than the row before it."
+            break
+    for name in ("calls", "tokens", "usd"):
+        if not rows[-1]["spent"][name] <= ledger[name] + EPSILON:
+            yield f"its ledger has {ledger[name]:,.0f} {name}, less than its trajectory spent."
+        if ledger[f"editor_{name}"] > ledger[name] + EPSILON:
+            yield f"its editor spent more {name} than the whole run."
+        if ledger[name] > track.budget.get(name, float("inf")):
+            yield f"it spent {ledger[name]:,.0f} {name}; the track's budget is {track.budget[name]:,.0f}."
+
+
+def _content(run: Mapping[str, Any], document: Document, track: Track) -> Iterator[str]:
+    split_seed = run["config"].get("split_seed")
+    if split_seed not in (0, run["seed"]):
+        return  # told above; its questions are not ours
+    core, contexts = track.core("reader", split_seed), document["contexts"]
+    domain, rows = core.family.load(run["domain"]), run["trajectory"]
+    held_out, tests = (len(domain.splits[split]) for split in ("held_out", "test"))
+    samples = core.evaluator.samples
+    if contexts[rows[0]["context"]] != domain.seed_context:
+        yield "its trajectory does not start from the seed context."
+    paid = run["ledger"]["calls"] - run["ledger"]["editor_calls"]
+    least = len({row["context"] for row in rows}) * held_out * samples
+    if paid < least:
+        yield f"its task model was called {paid:,.0f} times; its contexts on held-out questions alone take {least:,}."
+    longest = max(len(contexts[row["context"]]) for row in rows)
+    if longest > core.max_chars:
+        yield f"a context of its trajectory has {longest:,} characters; {core.max_chars:,} fit."
+    same = {row["context"]: row["performance"] for row in rows}
+    if any(abs(same[row["context"]] - row["performance"]) > EPSILON for row in rows):
+        yield "equal contexts have different held-out scores."
+    for name, scores in run["claimed"].items():
+        if len(scores) != tests:
+            yield f"it claims {len(scores)} {name}; the public test split has {tests} questions."
+    best = contexts[rows[run["best"]]["context"]] if 0 <= run["best"] < len(rows) else ""
+    tokens = core.model.count_tokens(best)
+    if tokens > track.max_context_tokens:
+        yield f"its best context has {tokens:,} tokens; the track ranks up to {track.max_context_tokens:,}."
+    leak = find_leaks(best, [domain]).problem()
+    if leak:
+        yield f"its best context {leak}."

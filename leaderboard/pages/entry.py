@@ -1,0 +1,124 @@
+"""The page of an entry: scores, contexts, how each came about, and the commands that make it again."""
+
+import difflib
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from lse_gym.agents.pictures import tree_page
+from lse_gym.agents.run import Config
+from lse_gym.leaderboard.ranking import Row
+from lse_gym.leaderboard.statistics import mean
+from lse_gym.leaderboard.submission import SETTINGS
+from lse_gym.leaderboard.track import Track
+
+MAX_DIFF_LINES = 400
+KINDS = {"+": "add", "-": "del", " ": ""}
+
+
+def entry_parts(row: Row, document: Mapping[str, Any], track: Track) -> dict[str, Any]:
+    """What the template of an entry shows."""
+    runs = [_run_parts(row, number, run, document) for number, run in enumerate(document["runs"])]
+    return {
+        "row": row,
+        "document": document,
+        "runs": runs,
+        "commands": [shlex.join(["lse-gym", *arguments]) for arguments in commands(document, track)],
+    }
+
+
+def _run_parts(row: Row, number: int, run: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    rows, contexts = run["trajectory"], document["contexts"]
+    best = rows[run["best"]]
+    return {
+        "number": number,
+        "domain": run["domain"],
+        "seed": run["seed"],
+        "held_out_seed": rows[0]["performance"],
+        "held_out_best": best["performance"],
+        "claimed": mean(run["claimed"]["test_scores_best"]),
+        "sealed": _sealed(row, number, run, document),
+        "edits": len(rows) - 1,
+        "ledger": run["ledger"],
+        "context": contexts[best["context"]],
+        "path": [*_path(run, contexts)],
+    }
+
+
+def _sealed(row: Row, number: int, run: Mapping[str, Any], document: Mapping[str, Any]) -> float | None:
+    place = sum(other["domain"] == run["domain"] for other in document["runs"][:number])
+    scores = row.details.get("scores", {}).get(run["domain"])
+    return mean(scores[place]) if scores and len(scores) > place else None
+
+
+def _path(run: Mapping[str, Any], contexts: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The edits from the seed context to the best one, each with the lines that it changed."""
+    rows, chain = run["trajectory"], [run["best"]]
+    while (parent := rows[chain[-1]]["parent_id"]) is not None:
+        chain.append(parent)
+    for before, after in pairwise(reversed(chain)):
+        old, new = (contexts[rows[i]["context"]].splitlines() for i in (before, after))
+        lines = [
+            line for line in difflib.unified_diff(old, new, n=1, lineterm="") if not line.startswith(("---", "+++"))
+        ]
+        yield {
+            "round": rows[after]["round_idx"],
+            "performance": rows[after]["performance"],
+            "gain": rows[after]["performance"] - rows[before]["performance"],
+            "lines": [("gap", "…") if line.startswith("@@") else (KINDS[line[0]], line[1:]) for line in lines],
+        }
+
+
+def run_page(row: Row, number: int, document: Mapping[str, Any]) -> str:
+    """The tree of one run, as the page that ``evolve`` writes."""
+    run = document["runs"][number]
+    nodes: list[dict[str, Any]] = []
+    for step in run["trajectory"]:
+        parent = nodes[step["parent_id"]] if step["parent_id"] is not None else None
+        node = {
+            **step,
+            "context": document["contexts"][step["context"]],
+            "depth": parent["depth"] + 1 if parent else 0,
+            "improvement": step["performance"] - parent["performance"] if parent else 0.0,
+            "visits": 0,
+        }
+        if parent:
+            parent["visits"] += 1
+        nodes.append(node)
+    claimed = run["claimed"]
+    summary = {
+        "env_id": run["config"].get("env"),
+        "domain": run["domain"],
+        "agent": row.agent,
+        "task_model": run["config"].get("task_model"),
+        "editor": row.editor,
+        "seed": run["seed"],
+        "rounds": len(nodes) - 1,
+        "seed_score": nodes[0]["performance"],
+        "best_held_out_score": nodes[run["best"]]["performance"],
+        "test_score_seed": mean(claimed["test_scores_seed"]),
+        "test_score_best": mean(claimed["test_scores_best"]),
+        "test_n": len(claimed["test_scores_best"]),
+        **run["ledger"],
+    }
+    title = f"Entry {row.id}: {row.agent} on {run['domain']}, seed {run['seed']}"
+    return tree_page({"nodes": nodes}, summary, title=title)
+
+
+def commands(document: Mapping[str, Any], track: Track) -> Iterator[list[str]]:
+    """Arguments of ``lse-gym`` that make the runs of a document again, submit and verify them."""
+    defaults = Config()
+    for number, run in enumerate(document["runs"]):
+        config, flags = run["config"], []
+        for name in SETTINGS:
+            value = config.get(name)
+            if name in ("agent_args", "data_dir", "exclude") or value is None or value == getattr(defaults, name):
+                continue
+            flags += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else f"{value}"]
+        for name, value in (config.get("agent_args") or {}).items():
+            flags += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+        yield ["evolve", *flags, "--out", f"again/{number}"]
+    yield ["leaderboard", "submit", "again", "--track", track.id]
+    yield ["leaderboard", "verify"]

@@ -1,0 +1,68 @@
+"""The order of a board: verified numbers rank, groups tell what cannot be told apart."""
+
+from typing import Any, NamedTuple
+
+from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.statistics import groups, summarize
+
+ORDER = ("reproduced", "replayed", "self-reported", "rejected")
+RANKED = ("reproduced", "replayed")
+
+
+class Row(NamedTuple):
+    """One line of a track's table. ``group`` is None and scores are None where nothing was verified."""
+
+    id: int
+    group: int | None
+    track: str
+    agent: str
+    team: str
+    kind: str
+    editor: str | None
+    level: str
+    reason: str
+    score: float | None
+    ci95: tuple[float, float]
+    seed: float | None
+    claimed: float
+    context_tokens: float
+    calls: float
+    tokens: float
+    usd: float
+    runs: int
+    transfer: dict[str, Any]
+    submitted: str
+    verified: str | None
+    sha256: str
+    details: dict[str, Any]
+
+
+def rank(board: Board) -> dict[str, list[Row]]:
+    """The entries of every track in order: those that rank by score, then those that wait, then the rejected."""
+    by_track: dict[str, list[Row]] = {track: [] for track in board.tracks}
+    for entry in board.store.entries():
+        by_track.setdefault(entry["track"], []).append(_row(entry))
+    return {track: _ranked(rows) for track, rows in by_track.items()}
+
+
+def _row(entry: dict[str, Any]) -> Row:
+    facts, details, ranks = entry["facts"], entry["details"], entry["level"] in RANKED
+    taken = {name: facts[name] for name in Row._fields if name in facts}
+    told = {name: entry[name] for name in Row._fields if name in entry}
+    return Row(
+        **(taken | told),
+        group=None,
+        score=details["score"] if ranks else None,
+        ci95=tuple(details["ci95"]) if ranks else (0.0, 1.0),
+        seed=details["seed"] if ranks else None,
+        transfer=details["transfer"] if ranks else {},
+    )
+
+
+def _ranked(rows: list[Row]) -> list[Row]:
+    ordered = [row for row in rows if row.score is not None]
+    ordered.sort(key=lambda row: (-(row.score or 0.0), row.context_tokens, row.id))  # of equals, the shorter context
+    found = groups([summarize(row.details["scores"]) for row in ordered])
+    ranked = [row._replace(group=group) for row, group in zip(ordered, found, strict=True)]
+    others = [row for row in rows if row.score is None]
+    return ranked + sorted(others, key=lambda row: (ORDER.index(row.level), -row.claimed, row.id))

@@ -1,0 +1,238 @@
+"""A submission: what a run directory, or several of one agent, come to as one JSON document."""
+
+import json
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lse_gym
+from lse_gym.agents import AGENTS
+from lse_gym.agents.run import Config
+from lse_gym.envs.errors import SubmissionError
+from lse_gym.leaderboard.track import Track, base_name, canonical, find_track
+
+FORMAT, SCHEMA_VERSION = "lse-gym/submission", 1
+PACKAGES = "gymnasium numpy torch transformers vllm gepa textgrad stable-baselines3 sb3-contrib sqlglot".split()
+SPENT = ("edits", "calls", "tokens", "usd")
+OF_A_RUN = ("domain", "seed", "split_seed", "data_sha256")  # settings in which the runs of one entry differ
+LEDGER = ("calls", "tokens", "usd", "editor_calls", "editor_tokens", "editor_usd")
+SETTINGS = [field.name for field in fields(Config)]
+
+
+@dataclass(frozen=True)
+class About:
+    """What the submitter says; everything else is taken from the runs."""
+
+    team: str = "local"
+    """who submits; limits are per team"""
+    contact: str = ""
+    """how to reach them"""
+    name: str = ""
+    """name of the agent on the board; by default the agent's own"""
+    version: str = ""
+    """version of the agent"""
+    url: str = ""
+    """https address of a paper or of the code"""
+    commit: str = ""
+    """commit of the agent's code"""
+    description: str = ""
+    """what is special, in a few sentences"""
+    saw_test: bool = False
+    """whether anything of the test questions was seen"""
+    training_data: str = "none"
+    """what the editor or policy was trained on"""
+    external_data: str = "none"
+    """what else the contexts contain"""
+    licence: str = "CC-BY-4.0"
+    """of the contexts"""
+
+
+class Run(NamedTuple):
+    """A finished run directory, read."""
+
+    path: Path
+    config: dict[str, Any]
+    summary: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+    @property
+    def contestant(self) -> str:
+        """What the runs of one entry have in common: all settings but the domain and the seeds."""
+        return contestant(self.config)
+
+
+def contestant(config: Mapping[str, Any]) -> str:
+    """The settings that the runs of one entry have in common."""
+    return canonical({key: value for key, value in config.items() if key not in OF_A_RUN}).decode()
+
+
+def find_runs(path: Path) -> list[Run]:
+    """The finished runs at ``path``: a run directory, or a folder with such at any depth, as ``bench`` writes them.
+
+    Raises:
+        SubmissionError: there is none, or one is damaged.
+    """
+    configs = [path / "config.json"] if (path / "config.json").exists() else sorted(path.rglob("config.json"))
+    finished = [config.parent for config in configs if (config.parent / "summary.json").exists()]
+    if not finished:
+        raise SubmissionError([f"{str(path)!r} has no finished run. Make one: lse-gym evolve --out {path}"])
+    return [_read_run(folder) for folder in finished]
+
+
+def _read_run(folder: Path) -> Run:
+    try:
+        config, summary = (json.loads((folder / name).read_text("utf-8")) for name in ("config.json", "summary.json"))
+        rows = [json.loads(line) for line in (folder / "trajectory.jsonl").read_text("utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise SubmissionError([f"the run {str(folder)!r} cannot be read: {error}"]) from None
+    return Run(folder, config, summary, rows)
+
+
+def pack(runs: Sequence[Run], tracks: Mapping[str, Track], about: About, track: str | None = None) -> list[dict]:
+    """Make one document per contestant among the runs.
+
+    Args:
+        runs: finished runs.
+        tracks: what there is.
+        about: what the submitter says.
+        track: id of the track; by default the first that a contestant's runs cover within the tightest budget.
+
+    Raises:
+        SubmissionError: no track fits; told for each.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.contestant, []).append(run)
+    chosen = [find_track(tracks, track) if track else _fitting(group, tracks) for group in groups.values()]
+    return [_document(group, one, about) for group, one in zip(groups.values(), chosen, strict=True)]
+
+
+def _fitting(runs: Sequence[Run], tracks: Mapping[str, Track]) -> Track:
+    reasons, fitting = [], []
+    for track in tracks.values():
+        misfit = _misfit(runs, track)
+        if misfit:
+            reasons.append(f"{track.id}: {misfit}")
+        else:
+            fitting.append(track)
+    if not fitting:
+        raise SubmissionError([f"the runs of {runs[0].config.get('agent')!r} fit no track", *reasons])
+    return min(fitting, key=lambda track: (-len(track.domains), *track.budget.values()))
+
+
+def _misfit(runs: Sequence[Run], track: Track) -> str:
+    """Why runs cannot go into a track, or ""."""
+    config = runs[0].config
+    if config.get("env") != track.env or base_name(str(config.get("task_model"))) != base_name(track.task_model):
+        return f"it is about {track.env} with {track.task_model}"
+    wrong = [name for name, value in track.settings.items() if config.get(name) != value]
+    if wrong:
+        return "it has " + ", ".join(f"{name}={track.settings[name]!r}" for name in wrong)
+    for name, cap in track.budget.items():
+        spent = config.get(f"budget_{name}") or max(run.summary[name] for run in runs)
+        if spent > cap:
+            return f"its budget is {cap:,.0f} {name}, and the runs had {spent:,.0f}"
+    short = [d for d in track.domains if len({r.config["seed"] for r in runs if r.config["domain"] == d}) < track.seeds]
+    return f"it wants {track.seeds} seeds of each of {', '.join(track.domains)}" if short else ""
+
+
+def _document(runs: Sequence[Run], track: Track, about: About) -> dict[str, Any]:
+    config = runs[0].config
+    contexts: dict[str, str] = {}
+    packed = [_packed(run, contexts) for run in runs if run.config["domain"] in track.domains]
+    if not packed:
+        raise SubmissionError([f"no run is on a domain of {track.id}: {', '.join(track.domains)}"])
+    document = {
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "track": track.id,
+        "suite_sha256": track.suite_sha256,
+        "team": {"name": about.team, "contact": about.contact},
+        "agent": {
+            "name": about.name or config["agent"],
+            "kind": config["agent"],
+            "editor": runs[0].summary["editor"],
+            "version": about.version or (lse_gym.__version__ if config["agent"] in AGENTS else ""),
+            "url": about.url,
+            "commit": about.commit,
+            "description": about.description,
+        },
+        "contexts": contexts,
+        "runs": packed,
+        "environment": {
+            "lse_gym": str(config["lse_gym"]),
+            "python": platform.python_version(),
+            "platform": f"{platform.system()} {platform.machine()}",
+            "packages": dict(_packages()),
+        },
+        "declarations": {
+            name: getattr(about, name) for name in ("saw_test", "training_data", "external_data", "licence")
+        },
+    }
+    return document | {"sha256": digest(document)}
+
+
+def _packages() -> Iterator[tuple[str, str]]:
+    for name in PACKAGES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            continue
+
+
+def _packed(run: Run, contexts: dict[str, str]) -> dict[str, Any]:
+    rows = []
+    for row in run.rows:
+        key = text_digest(row["context"])
+        contexts[key] = row["context"]
+        kept = {name: row[name] for name in ("id", "parent_id", "round_idx", "performance", "feedback_score", "batch")}
+        rows.append(kept | {"context": key, "spent": {name: row["spent"][name] for name in SPENT}})
+    packed = {
+        "domain": run.config["domain"],
+        "seed": run.config["seed"],
+        "config": run.config,
+        "trajectory": rows,
+        "best": best_row(rows)["id"],
+        "ledger": {name: run.summary[name] for name in LEDGER},
+        "claimed": {name: run.summary[name] for name in ("test_scores_seed", "test_scores_best")},
+    }
+    for row, link in zip(rows, chain(packed), strict=True):
+        row["hash"] = link
+    return packed
+
+
+def best_row(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The row of the best held-out score; of equals the deepest, then the latest, as the tree picks it."""
+    depths: list[int] = []
+    for row in rows:
+        depths.append(0 if row["parent_id"] is None else depths[row["parent_id"]] + 1)
+    return max(rows, key=lambda row: (row["performance"], depths[row["id"]], row["id"]))
+
+
+def chain(run: Mapping[str, Any]) -> list[str]:
+    """The hash of every row: of the row and of the hash before it, the first one of domain, seed and config."""
+    link = sha256(canonical([run["domain"], run["seed"], run["config"]])).hexdigest()
+    links = []
+    for row in run["trajectory"]:
+        link = sha256(canonical([link, {k: v for k, v in row.items() if k != "hash"}])).hexdigest()
+        links.append(link)
+    return links
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 of a document but for its own digest: what identifies it."""
+    return sha256(canonical({k: v for k, v in document.items() if k != "sha256"})).hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text."""
+    return sha256(text.encode()).hexdigest()
+
+
+def run_config(run: Mapping[str, Any]) -> Config:
+    """The configuration that a run of a document was made with."""
+    return replace(Config(), **{name: run["config"][name] for name in SETTINGS if name in run["config"]})

@@ -1,0 +1,228 @@
+"""``lse-gym leaderboard``: submit runs, verify and list entries, build and serve the pages, check the tracks."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+
+from lse_gym.cli.common import app, err_console, out_console
+from lse_gym.envs.errors import SubmissionError
+from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.export import export
+from lse_gym.leaderboard.pages import build
+from lse_gym.leaderboard.ranking import rank
+from lse_gym.leaderboard.selfcheck import attack_track
+from lse_gym.leaderboard.serve import serve
+from lse_gym.leaderboard.submission import About, find_runs, pack
+from lse_gym.leaderboard.track import all_tracks, find_track
+from lse_gym.leaderboard.verify import Options, pending, verify
+
+board_app = typer.Typer(no_args_is_help=True, help="Submit, replay, rank and publish runs. Works on a local board.")
+app.add_typer(board_app, name="leaderboard")
+
+DEFAULT = About()
+BoardPath = Annotated[Path, typer.Option("--board", help="Directory of the board.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes.")]
+TrackName = Annotated[str | None, typer.Option("--track", help="Id of a track; `list --tracks` tells them.")]
+BOARD = Path("board")
+
+
+@board_app.command("submit")
+def submit_command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Run directories of `evolve`, directories of `bench`, or submissions packed before."),
+    ],
+    board: BoardPath = BOARD,
+    track: TrackName = None,
+    team: Annotated[str, typer.Option(help="Who submits.")] = DEFAULT.team,
+    contact: Annotated[str, typer.Option(help="How to reach them.")] = DEFAULT.contact,
+    name: Annotated[str, typer.Option(help="Name of the agent on the board.")] = DEFAULT.name,
+    version: Annotated[str, typer.Option(help="Version of the agent.")] = DEFAULT.version,
+    url: Annotated[str, typer.Option(help="https address of a paper or of the code.")] = DEFAULT.url,
+    commit: Annotated[str, typer.Option(help="Commit of the agent's code.")] = DEFAULT.commit,
+    description: Annotated[str, typer.Option(help="What is special about it.")] = DEFAULT.description,
+    saw_test: Annotated[bool, typer.Option("--saw-test", help="Test questions were seen: it cannot rank.")] = False,
+    training_data: Annotated[str, typer.Option(help="What editor or policy was trained on.")] = DEFAULT.training_data,
+    external_data: Annotated[str, typer.Option(help="What else the contexts contain.")] = DEFAULT.external_data,
+    licence: Annotated[str, typer.Option(help="Licence of the contexts.")] = DEFAULT.licence,
+    pack_to: Annotated[
+        Path | None, typer.Option("--pack", help="Write the submissions into this folder, and submit nothing.")
+    ] = None,
+) -> None:
+    """Pack finished runs and submit them; one entry an agent, whatever the number of its domains and seeds."""
+    about = About(
+        team, contact, name, version, url, commit, description, saw_test, training_data, external_data, licence
+    )
+    packed = [path for path in runs if path.is_file()]
+    found = [run for path in runs if path not in packed for run in find_runs(path)]
+    tracks = all_tracks(board / "tracks")
+    documents = [json.dumps(one, ensure_ascii=False).encode() for one in pack(found, tracks, about, track)]
+    documents += [path.read_bytes() for path in packed]
+    if pack_to:
+        pack_to.mkdir(parents=True, exist_ok=True)
+        for data in documents:
+            path = pack_to / f"{json.loads(data)['sha256'][:16]}.json"
+            path.write_bytes(data)
+            out_console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        return
+    refused = 0
+    with Board(board, create=True) as there:
+        for data in documents:
+            try:
+                (row,) = there.store.entries("e.id = ?", [there.submit(data)])
+            except SubmissionError as error:
+                refused += 1
+                err_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+                continue
+            out_console.print(
+                f"entry {row['id']}: {row['agent']} of {row['team']} in {row['track']}, {row['facts']['runs']} runs, "
+                f"claims {row['facts']['claimed']:.3f}; {row['level']}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+    if refused:
+        raise typer.Exit(1)
+    out_console.print("Next: lse-gym leaderboard verify", highlight=False)
+
+
+@board_app.command("verify")
+def verify_command(
+    entries: Annotated[list[int] | None, typer.Argument(help="Entries; by default all that wait.")] = None,
+    board: BoardPath = BOARD,
+    track: TrackName = None,
+    reproduce: Annotated[
+        bool, typer.Option("--reproduce", help="Execute agents of the package again from their seeds, too.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Verify replayed entries once more.")] = False,
+    backend: Annotated[
+        list[str] | None,
+        typer.Option(help="Serve a model of the track by another name: 'hf:ID@REV=openai:ID'; repeatable."),
+    ] = None,
+    workers: Workers = 1,
+) -> None:
+    """Run the submitted contexts again on sealed questions: only what this finds ranks. After a kill, repeat it."""
+    backends = dict(pair.rsplit("=", 1) for pair in backend or ())
+    failed = 0
+    with Board(board) as there:
+        wanted = entries or pending(there, again or reproduce)
+        for number in wanted:
+            (row,) = there.store.entries("e.id = ?", [number]) or [None]
+            if row is not None and track and row["track"] != track:
+                continue
+            columns = (TextColumn(f"entry {number}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            with Progress(*columns, console=err_console, transient=True) as progress:
+                bar = progress.add_task("")
+                verdict = verify(
+                    there,
+                    number,
+                    Options(workers, reproduce, backends),
+                    lambda done, total, bar=bar, p=progress: p.update(bar, completed=done, total=total),
+                )
+            failed += verdict.level in ("", "rejected")
+            low, high = verdict.details.get("ci95", (0.0, 1.0))
+            told = f"{verdict.details['score']:.3f} ({low:.3f} to {high:.3f})" if "score" in verdict.details else ""
+            parts = [verdict.level or "postponed, a model failed", told, verdict.reason]
+            parts.append(verdict.details.get("reproduction", ""))
+            line = ": ".join(part for part in parts if part)
+            out_console.print(f"entry {number}: {line}", markup=False, highlight=False, soft_wrap=True)
+    if not wanted:
+        out_console.print("Nothing waits for verification.", highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+@board_app.command("list")
+def list_command(
+    board: BoardPath = BOARD,
+    track: TrackName = None,
+    tracks: Annotated[bool, typer.Option("--tracks", help="List the tracks instead.")] = False,
+) -> None:
+    """List the entries, ranked within their tracks."""
+    if tracks:
+        table = Table(Column("track", no_wrap=True), "what", "seeds", "sealed questions", box=SIMPLE)
+        for one in all_tracks(board / "tracks").values():
+            told = (one.id, one.title, str(one.seeds), str(one.sealed_items * len(one.domains)))
+            table.add_row(*map(escape, told))
+        out_console.print(table)
+        return
+    with Board(board) as there:
+        ranking = rank(there)
+    for one, rows in ranking.items():
+        if not rows or (track and one != track):
+            continue
+        table = Table(title=one, title_justify="left", box=SIMPLE, padding=(0, 1))
+        for column in ("rank", "entry", "agent", "team", "score, 95 % interval", "claimed", "tokens", "level"):
+            words = column in ("agent", "team", "level")
+            table.add_column(column, justify="left" if words else "right", no_wrap=column not in ("agent", "team"))
+        for row in rows:
+            low, high = row.ci95
+            score = f"{row.score:.3f} ({low:.3f} to {high:.3f})" if row.score is not None else ""
+            told = [str(row.group or ""), str(row.id), row.agent, row.team, score, f"{row.claimed:.3f}"]
+            table.add_row(*map(escape, [*told, f"{row.context_tokens:.0f}", row.level]))
+        out_console.print(table)
+    if not any(ranking.values()):
+        out_console.print("The board has no entries.", highlight=False)
+    else:
+        out_console.print("Entries of one rank cannot be told apart from the first of them.", highlight=False)
+
+
+@board_app.command("build")
+def build_command(
+    board: BoardPath = BOARD,
+    out: Annotated[Path, typer.Option(help="Directory to write.")] = Path("site"),
+) -> None:
+    """Write the pages: static files that need no server and load nothing from elsewhere."""
+    with Board(board) as there:
+        written = build(there, out)
+    out_console.print(f"{written} pages written; open {out / 'index.html'}", soft_wrap=True, highlight=False)
+
+
+@board_app.command("serve")
+def serve_command(
+    board: BoardPath = BOARD,
+    out: Annotated[Path, typer.Option(help="Directory of the pages; built first.")] = Path("site"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 for any free one.")] = 8000,
+) -> None:
+    """Build the pages and show them on this machine, until interrupted."""
+    with Board(board) as there:
+        build(there, out)
+    serve(out, port, lambda url: out_console.print(f"{url}  (Ctrl-C ends it)", highlight=False, soft_wrap=True))
+
+
+@board_app.command("export")
+def export_command(
+    board: BoardPath = BOARD,
+    out: Annotated[Path, typer.Option(help="Directory to write.")] = Path("export"),
+) -> None:
+    """Write entries.csv and, with `pip install 'lse-gym[data]'`, entries.parquet, a table for Hugging Face datasets."""
+    with Board(board) as there:
+        for path in export(there, out):
+            out_console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+
+@board_app.command("selfcheck")
+def selfcheck_command(board: BoardPath = BOARD, track: TrackName = None) -> None:
+    """Attack every offline track as cheaters would, and fail those where an attack scores."""
+    tracks = all_tracks(board / "tracks")
+    chosen = [find_track(tracks, track)] if track else [one for one in tracks.values() if one.offline]
+    broken = 0
+    for one in chosen:
+        table = Table(title=one.id, title_justify="left")
+        for column in ("attack", "score", "may score", ""):
+            table.add_column(column, justify="left" if column in ("attack", "") else "right")
+        attacks = attack_track(one)
+        for attack in attacks:
+            mark = "[green]holds[/]" if attack.holds else "[bold red]broken[/]"
+            table.add_row(escape(attack.name), f"{attack.score:.3f}", f"{attack.allowed:.3f}", mark)
+        out_console.print(table)
+        broken += not all(attack.holds for attack in attacks)
+    if broken:
+        err_console.print(f"{broken} of {len(chosen)} tracks let an attack score.", highlight=False)
+        raise typer.Exit(1)

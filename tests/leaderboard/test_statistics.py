@@ -1,0 +1,68 @@
+"""Intervals that cover, and groups that tell apart what can be told apart."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lse_gym.envs.evaluation import wilson
+from lse_gym.leaderboard.statistics import apart, difference, groups, interval, summarize
+
+shape = st.tuples(st.integers(1, 4), st.integers(1, 30))
+
+
+def draw(rng, rate, domains=3, seeds=2, items=50):
+    """Scores of an entry whose items have their own difficulty, alike for all its seeds."""
+    return {f"d{d}": (rng.random(items) < rate).astype(float)[None].repeat(seeds, 0) for d in range(domains)}
+
+
+def test_interval_covers_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    for rate in (0.1, 0.5, 0.95):
+        inside = [low <= rate <= high for low, high in (interval(summarize(draw(rng, rate))) for _ in range(400))]
+        assert 0.92 <= np.mean(inside) <= 0.995
+
+
+def test_seeds_that_disagree_widen_the_interval():
+    items = np.zeros(50)
+    same, apart_ = ({"d": [items + 0.5, items + 0.5]}, {"d": [items + 0.1, items + 0.9]})
+    widths = [high - low for low, high in (interval(summarize(scores)) for scores in (same, apart_))]
+    assert widths[1] > 1.5 * widths[0]
+
+
+def test_one_run_of_one_domain_has_wilsons_interval():
+    scores = {"d": [[1.0] * 90 + [0.0] * 10]}
+    assert interval(summarize(scores)) == pytest.approx(wilson(0.9, 100), abs=0.01)
+
+
+@given(st.lists(st.lists(st.floats(0, 1), min_size=5, max_size=5), min_size=1, max_size=4))
+def test_interval_holds_its_mean_and_stays_in_range(runs):
+    summary = summarize({"a": runs, "b": runs})
+    low, high = interval(summary)
+    assert 0 <= low <= summary.mean + 1e-9
+    assert summary.mean - 1e-9 <= high <= 1
+
+
+def test_pairs_tell_apart_what_intervals_do_not():
+    rng = np.random.default_rng(1)
+    base = draw(rng, 0.5, seeds=1)
+    better = {d: np.where(rng.random(runs.shape) < 0.15, 1.0, runs) for d, runs in base.items()}
+    one, other = summarize(better), summarize(base)
+    assert interval(one)[0] < interval(other)[1]  # they overlap
+    assert difference(one, other)[1] > 0  # and yet one is better: it has all of the other's right answers, and more
+
+
+def test_groups_begin_where_the_leader_can_be_told_apart():
+    rng = np.random.default_rng(2)
+    ranked = sorted((summarize(draw(rng, rate)) for rate in (0.9, 0.9, 0.5, 0.5, 0.1)), key=lambda s: -s.mean)
+    assert groups(ranked) == [1, 1, 2, 2, 3]
+    assert groups([]) == []
+    assert groups([ranked[0]] * 3) == [1, 1, 1]
+
+
+def test_a_claim_is_apart_only_beyond_chance():
+    assert not apart([1.0] * 57 + [0.0] * 3, [1.0] * 90 + [0.0] * 10, 3.29)
+    assert apart([1.0] * 60, [1.0] * 60 + [0.0] * 40, 3.29)
+    rng = np.random.default_rng(3)
+    wrong = sum(apart((rng.random(60) < 0.8).tolist(), (rng.random(100) < 0.8).tolist(), 3.29) for _ in range(1000))
+    assert wrong <= 5

@@ -1,0 +1,132 @@
+"""Tracks mean the same for ever, and none can be fooled by what fooled others."""
+
+import json
+from dataclasses import asdict, replace
+
+import gymnasium as gym
+import pytest
+
+from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.domain import Outcome
+from lse_gym.envs.errors import BoardError, UnknownNameError
+from lse_gym.envs.models import make_model
+from lse_gym.envs.sql.domain import SQLDomain
+from lse_gym.envs.sql.procedural.family import ProceduralFamily
+from lse_gym.leaderboard.selfcheck import attack_track
+from lse_gym.leaderboard.track import TRACKS, all_tracks, base_name, check_suite, find_track, read_track
+
+ALL = all_tracks()
+
+
+@pytest.mark.parametrize("track", ALL.values(), ids=ALL)
+def test_a_track_asks_what_it_was_made_with(track):
+    check_suite(track)
+    assert track.id.rpartition("-v")[2].isdigit()
+    assert track.offline == ("reader" in track.models)
+    assert all(revision for revision in track.models.values())
+
+
+@pytest.mark.parametrize("track", [track for track in ALL.values() if track.offline], ids=lambda track: track.id)
+def test_offline_tracks_are_about_the_models_that_ship(track):
+    for name, revision in track.models.items():
+        if name != "reader":
+            pytest.importorskip("transformers")
+        assert make_model(name).revision.startswith(revision)
+
+
+def test_another_suite_is_another_track():
+    track = ALL["sql-clinic-reader-1300-v1"]
+    with pytest.raises(BoardError, match="made for a suite"):
+        check_suite(replace(track, domains=("lab-0",)))
+
+
+def test_names_and_files_of_tracks(tmp_path):
+    with pytest.raises(UnknownNameError, match="Did you mean"):
+        find_track(ALL, "sql-reader-500-v2")
+    (tmp_path / "a-v1.json").write_text("{}")
+    with pytest.raises(BoardError, match="is no track"):
+        read_track(tmp_path / "a-v1.json")
+    (tmp_path / "a-v1.json").write_text((TRACKS / "sql-reader-500-v1.json").read_text())
+    with pytest.raises(BoardError, match="Name the file"):
+        read_track(tmp_path / "a-v1.json")
+    assert base_name("vllm:Qwen/Qwen3-4B") == base_name("hf:Qwen/Qwen3-4B@abc") == "Qwen/Qwen3-4B"
+    assert base_name("nano") == "nano"
+
+
+class ContainsGold(SQLDomain):
+    """A scorer with the hole of many: a response that contains the gold answer is right."""
+
+    def score(self, questions, responses):
+        found = (float(question.gold in text) for question, text in zip(questions, responses, strict=True))
+        return [Outcome(score, "") for score in found]
+
+
+class TrustsTheResponse(SQLDomain):
+    """A scorer that believes what a response says of itself."""
+
+    def score(self, questions, responses):
+        right = super().score(questions, responses)
+        return [Outcome(1.0, "") if "1.0" in text else o for o, text in zip(right, responses, strict=True)]
+
+
+class EmptyIsRight(SQLDomain):
+    """A scorer for which a missing answer equals a missing row."""
+
+    def score(self, questions, responses):
+        right = super().score(questions, responses)
+        return [o if text.strip() else Outcome(1.0, "") for o, text in zip(right, responses, strict=True)]
+
+
+class NeverRight(SQLDomain):
+    """A scorer that fails, which would make every agent a zero."""
+
+    def score(self, questions, responses):
+        return [Outcome(0.0, "") for _ in responses]
+
+
+class BrokenFamily(ProceduralFamily):
+    broken: type[SQLDomain]
+
+    def load(self, name):
+        return self._as_broken(super().load(name))
+
+    def sealed(self, name, secret, count):
+        return self._as_broken(super().sealed(name, secret, count))
+
+    def _as_broken(self, domain):
+        made = self.broken.__new__(self.broken)
+        vars(made).update(vars(domain))
+        return made
+
+
+BROKEN = {
+    ContainsGold: "all choices",
+    TrustsTheResponse: "injection into the scorer",
+    EmptyIsRight: "empty answer",
+    NeverRight: "gold answers that do not score",
+}
+
+
+@pytest.mark.parametrize(("scorer", "attack"), BROKEN.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_selfcheck_fails_on_a_broken_track(monkeypatch, tmp_path, scorer, attack):
+    class BrokenEnv(ContextEnv):
+        def __init__(self, domain=None, split_seed=0, scoring="set", **options):
+            family = BrokenFamily(split_seed, scoring)
+            family.broken = scorer
+            super().__init__(family, domain=domain, **options)
+
+    monkeypatch.setitem(gym.registry, "LSE/Broken-v0", gym.envs.registration.EnvSpec("LSE/Broken-v0", BrokenEnv))
+    facts = asdict(ALL["sql-clinic-reader-1300-v1"]) | {"id": "broken-v1", "env": "LSE/Broken-v0", "sealed_items": 20}
+    (tmp_path / "broken-v1.json").write_text(json.dumps(facts))
+    attacks = {found.name: found for found in attack_track(read_track(tmp_path / "broken-v1.json"))}
+    assert not attacks[attack].holds
+
+
+def test_selfcheck_passes_on_a_shipped_track():
+    assert [attack for attack in attack_track(ALL["sql-clinic-reader-1300-v1"]) if not attack.holds] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("track", [track for track in ALL.values() if track.offline], ids=lambda track: track.id)
+def test_selfcheck_passes_on_every_offline_track(track):
+    assert [attack for attack in attack_track(track) if not attack.holds] == []

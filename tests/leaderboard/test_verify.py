@@ -1,0 +1,235 @@
+"""Verification: honest entries are replayed and reproduced, dishonest ones rejected, and nothing is ever half done."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lse_gym.__main__ import app
+from lse_gym.envs.errors import BoardError, ProviderError
+from lse_gym.envs.models.reader import Reader
+from lse_gym.leaderboard.export import to_dataset
+from lse_gym.leaderboard.ranking import rank
+from lse_gym.leaderboard.verify import Options, pending, verify
+from tests.leaderboard.conftest import TRACK, sent
+from tests.leaderboard.test_tampered import dump, replace_context
+
+
+def test_an_honest_entry_is_replayed_then_reproduced_from_cache(board, document):
+    number = board.submit(sent(document))
+    assert pending(board) == [number]
+    first = verify(board, number, Options())
+    assert (first.level, first.reason) == ("replayed", "")
+    assert first.details["items"] == 100
+    assert first.details["score"] > first.details["seed"] + 0.2
+    assert first.details["shuffled"] < 0.1
+    assert pending(board) == []
+    start = time.perf_counter()
+    second = verify(board, number, Options())
+    assert time.perf_counter() - start < 5
+    assert second.details["scores"] == first.details["scores"]
+    third = verify(board, number, Options(reproduce=True))
+    assert third.level == "reproduced", third.details["reproduction"]
+    assert [row.level for row in rank(board)[TRACK]] == ["reproduced"]
+    assert [step["action"] for step in board.store.history(number)] == [
+        "submitted",
+        "replayed",
+        "replayed",
+        "reproduced",
+    ]
+    assert verify(board, number, Options()).level == "reproduced"  # a replay does not take it away
+    assert not [*(board.path / "work").glob("*")]
+
+
+def test_a_forged_claim_is_rejected_and_does_not_rank(board, document):
+    document["runs"][0]["claimed"]["test_scores_best"] = [1.0] * 60
+    number = board.submit(sent(document))
+    verdict = verify(board, number, Options())
+    assert verdict.level == "rejected"
+    assert "items come out otherwise" in verdict.reason
+    (row,) = rank(board)[TRACK]
+    assert (row.group, row.score) == (None, None)
+    assert pending(board, again=True) == []
+
+
+def test_a_forged_held_out_score_is_rejected(board, document):
+    document["runs"][0]["trajectory"][document["runs"][0]["best"]]["performance"] = 1.0
+    verdict = verify(board, board.submit(sent(document)), Options())
+    assert verdict.level == "rejected"
+    assert "held-out, replayed" in verdict.reason
+
+
+def test_a_forged_trajectory_is_not_reproduced(board, document):
+    document["runs"][0]["trajectory"][2]["feedback_score"] = 0.123
+    verdict = verify(board, board.submit(sent(document)), Options(reproduce=True))
+    assert verdict.level == "replayed"
+    assert "round 2 comes out otherwise" in verdict.details["reproduction"]
+
+
+def test_another_context_is_rejected(board, document):
+    replace_context(document, "Return one SQLite statement, please.")
+    assert verify(board, board.submit(sent(document)), Options()).level == "rejected"
+
+
+def test_scores_by_heart_hold_only_for_questions_that_everybody_can_read(board, document):
+    """A context that carries the public answers in a code that no scan knows, for a model that can read it."""
+    found = verify(board, board.submit(sent(document)), Options())
+    assert found.level == "replayed"
+    from lse_gym.leaderboard import verify as module
+
+    claimed, sealed = [1.0] * 60, [1.0] * 40 + [0.0] * 60
+    assert module.apart(claimed, sealed, module.Z_REJECT)
+
+
+def test_sealed_questions_in_a_context_are_found_and_not_told(board, document):
+    track = board.tracks[TRACK]
+    sealed = track.core("reader").family.sealed("clinic-0", board.secret(track), track.sealed_items)
+    text = "\n".join(q.text for q in sealed.splits["test"][:5])
+    replace_context(document, text)
+    verdict = verify(board, board.submit(sent(document)), Options())
+    assert verdict.level == "rejected"
+    assert "word for word" in verdict.reason
+    assert not any(q.text in verdict.reason for q in sealed.splits["test"])
+
+
+def test_feedback_questions_are_fair_as_worked_examples(board, document):
+    replace_context(document, dump("feedback", 10))
+    assert board.submit(sent(document)) == 1
+
+
+def test_a_model_that_fails_leaves_the_entry_waiting(board, document, monkeypatch):
+    number = board.submit(sent(document))
+
+    def fail(self, requests):
+        raise ProviderError("the server is on fire")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Reader, "complete", fail)
+        verdict = verify(board, number, Options())
+    assert verdict.level == ""
+    assert "on fire" in verdict.reason
+    assert pending(board) == [number]
+    (row,) = rank(board)[TRACK]
+    assert row.score is None
+    assert board.store.history(number)[-1]["action"] == "postponed"
+    assert verify(board, number, Options()).level == "replayed"
+
+
+def test_a_transfer_model_that_fails_is_missing_and_the_rest_ranks(board, document, monkeypatch):
+    track = board.tracks[TRACK]
+    object.__setattr__(track, "models", {"reader": "1", "replay:nowhere.jsonl": ""})
+    verdict = verify(board, board.submit(sent(document)), Options())
+    object.__setattr__(track, "models", {"reader": "1"})
+    assert verdict.level == "replayed"
+    assert verdict.details["transfer"] == {}
+    assert verdict.details["failures"]
+
+
+def test_a_model_of_another_revision_is_not_used(board, document, monkeypatch):
+    number = board.submit(sent(document))
+    monkeypatch.setattr(Reader, "revision", "2")
+    assert "revision '2' here" in verify(board, number, Options()).reason
+
+
+def test_nothing_that_a_stranger_names_is_executed(board, document, tmp_path, monkeypatch):
+    (tmp_path / "evil.py").write_text("import pathlib; pathlib.Path('owned').touch()")
+    monkeypatch.chdir(tmp_path)
+    document["agent"]["kind"] = document["runs"][0]["config"]["agent"] = "evil:Agent"
+    verdict = verify(board, board.submit(sent(document)), Options(reproduce=True))
+    assert verdict.level == "replayed"
+    assert "not one that comes with the package" in verdict.details["reproduction"]
+    assert not (tmp_path / "owned").exists()
+
+
+VERIFIER = """
+import sys
+from lse_gym.leaderboard.verify import Options, pending, verify
+
+with Board(sys.argv[1]) as board:
+    for number in pending(board):
+        verify(board, number, Options(reproduce=True))
+"""
+
+
+def test_a_verification_that_is_killed_goes_on(board, document):
+    for version in ("1", "2"):
+        document["agent"]["version"] = version
+        board.submit(sent(document))
+    kept = 0
+    for delay_s in (1.5, 2.0, 2.5, 3.0):
+        process = subprocess.Popen([sys.executable, "-c", VERIFIER, board.path], stderr=subprocess.DEVNULL)
+        time.sleep(delay_s)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        (now,) = board.store.db.execute("SELECT COUNT(*) FROM scores").fetchone()
+        assert now >= kept
+        kept = now
+        board.store.check_log()
+    for number in pending(board):
+        verify(board, number, Options(reproduce=True))
+    rows = rank(board)[TRACK]
+    assert [row.score is not None for row in rows] == [True, True]
+    assert rows[0].score == rows[1].score
+    assert rows[0].group == rows[1].group == 1
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + str(result.exception)
+    return result.output
+
+
+def test_every_command_works_without_options(run_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BoardError, match="there is no board"):
+        CliRunner().invoke(app, ["leaderboard", "list"], catch_exceptions=False)
+    assert "entry 1: lse of local" in run("leaderboard", "submit", run_folder)
+    assert "entry 1" in run("leaderboard", "submit", run_folder)  # again: the same entry
+    assert "self-reported" in run("leaderboard", "list")
+    assert "entry 1: replayed: 0." in run("leaderboard", "verify")
+    assert "Nothing waits" in run("leaderboard", "verify")
+    assert "reproduced" in run("leaderboard", "verify", "--reproduce")
+    assert "index.html" in run("leaderboard", "build")
+    assert Path("site/index.html").exists()
+    assert "entries.csv" in run("leaderboard", "export")
+    header, row = Path("export/entries.csv").read_text().splitlines()
+    assert dict(zip(header.split(","), row.split(","), strict=False))["agent"] == "lse"
+    assert "sql-nano-500-v1" in run("leaderboard", "list", "--tracks")
+    packed = run("leaderboard", "submit", run_folder, "--pack", "sent", "--team", "b").strip()
+    assert "of b in" in run("leaderboard", "submit", packed)
+
+
+def test_a_board_is_a_table_of_datasets(board, document):
+    pytest.importorskip("datasets")
+    verify(board, board.submit(sent(document)), Options())
+    table = to_dataset(board)
+    assert table.num_rows == 1
+    assert table[0]["score"] == rank(board)[TRACK][0].score
+    assert table[0]["low"] < table[0]["score"] < table[0]["high"]
+
+
+def test_formulas_of_a_spreadsheet_are_defused(board, document, tmp_path):
+    document["agent"]["name"] = "=1+1"
+    board.submit(sent(document))
+    from lse_gym.leaderboard.export import export
+
+    assert ",'=1+1," in export(board, tmp_path)[0].read_text()
+
+
+def test_runs_that_fit_no_track_are_told_why(run_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for path in run_folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"budget_calls": 9999}))
+    result = CliRunner().invoke(app, ["leaderboard", "submit", str(folder)])
+    assert "its budget is 1,300 calls, and the runs had 9,999" in str(result.exception)
+    result = CliRunner().invoke(app, ["leaderboard", "submit", str(tmp_path / "nothing")])
+    assert "no finished run" in str(result.exception)
