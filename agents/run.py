@@ -75,7 +75,8 @@ class Config:
         data = {"data_dir": self.data_dir, "exclude": self.exclude}
         shared = ("domain", "task_model", "start", "feedback", "feedback_size", "max_chars", "max_tokens")
         options: dict[str, Any] = {name: getattr(self, name) for name in shared} | self.env_args
-        own = signature(load_env_creator(cast(str, gym.spec(self.env).entry_point))).parameters
+        made_by = gym.spec(self.env).entry_point
+        own = signature(load_env_creator(made_by) if isinstance(made_by, str) else cast(Any, made_by)).parameters
         for name in ("split_seed", "scoring"):  # not every env has them; the wish for another value it shall refuse
             if name in own or getattr(self, name) != getattr(Config, name):
                 options.setdefault(name, getattr(self, name))
