@@ -17,7 +17,7 @@ from lse_gym.leaderboard.document import check_schema, read_document
 from lse_gym.leaderboard.statistics import mean
 from lse_gym.leaderboard.store import Store, now
 from lse_gym.leaderboard.submission import best_row
-from lse_gym.leaderboard.track import Track, all_tracks, canonical, check_suite, find_track
+from lse_gym.leaderboard.track import Track, all_tracks, canonical, check_suite
 
 SALT_BYTES = 32
 MAX_LOGGED_CHARS = 2000
@@ -111,10 +111,6 @@ class Board:
         if reasons:
             raise SubmissionError(reasons[:40])
         return document, track
-
-    def track(self, name: str) -> Track:
-        """A track by its id."""
-        return find_track(self.tracks, name)
 
     def secret(self, track: Track) -> int:
         """What the sealed questions of a track are drawn from.

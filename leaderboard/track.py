@@ -57,11 +57,10 @@ class Track:
         """Whether anybody can replay it with what the package ships."""
         return all(model in MODELS for model in self.models)
 
-    def config(self, domain: str, **other: Any) -> Config:
+    def config(self, domain: str) -> Config:
         """The run that this track asks for, on one domain."""
         settings: dict[str, Any] = {f"budget_{name}": cap for name, cap in self.budget.items()}
         settings |= self.settings
-        settings |= other
         return Config(env=self.env, task_model=self.task_model, domain=domain, **settings)
 
     def core(self, model: str | None = None, split_seed: int = 0) -> ContextEnv:

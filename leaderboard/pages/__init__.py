@@ -30,7 +30,7 @@ SHOWN = 100  # rows in the page itself; the script shows the others
 PLOTS = {"calls": "model calls of a run", "context_tokens": "tokens of the context"}
 
 
-class _Site:
+class Site:
     """The templates with what all pages share."""
 
     def __init__(self, board: Board):
@@ -57,6 +57,7 @@ class _Site:
         self.digest = sha256(canonical([self.sources, board.rules.title, lse_gym.__version__])).hexdigest()
 
     def page(self, name: str, root: str, made_from: str, **parts: Any) -> str:
+        """A template with its parts; ``root`` leads to the index."""
         return self.env.get_template(name).render(**self.shared, **parts, root=root, made_from=made_from)
 
 
@@ -73,7 +74,7 @@ def build(board: Board, out: Path) -> int:
         (out / folder).mkdir(parents=True, exist_ok=True)
         for rest in (out / folder).glob(".*.tmp"):  # of a build that was killed
             rest.unlink(missing_ok=True)
-    site, ranking = _Site(board), rank(board)
+    site, ranking = Site(board), rank(board)
     written = 0
     for name, rows in ranking.items():
         if name not in board.tracks:  # a track of the owner that is gone: its entries have nothing to stand on
@@ -89,7 +90,7 @@ def build(board: Board, out: Path) -> int:
     return written + 1
 
 
-def track_page(site: _Site, track: Track, rows: list[Row]) -> str:
+def track_page(site: Site, track: Track, rows: list[Row]) -> str:
     """The page of a track."""
     data = table_data(track, rows)
     ranked = any(row.score is not None for row in rows)
@@ -106,7 +107,7 @@ def track_page(site: _Site, track: Track, rows: list[Row]) -> str:
     )
 
 
-def _entry(site: _Site, board: Board, track: Track, row: Row, folder: Path) -> int:
+def _entry(site: Site, board: Board, track: Track, row: Row, folder: Path) -> int:
     history = board.store.history(row.id)
     made_from = sha256(canonical([site.digest, row.sha256, row.level, history])).hexdigest()
     page = folder / f"{row.id}.html"

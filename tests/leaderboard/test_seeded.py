@@ -1,0 +1,65 @@
+"""The board in this repository: whole, verified, without its salt, and what the README tells of it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lse_gym.agents import AGENTS
+from lse_gym.envs.errors import BoardError
+from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.pages import build
+from lse_gym.leaderboard.ranking import rank
+
+ROOT = Path(__file__).parents[2]
+SEEDED = ROOT / "leaderboard" / "board"
+
+
+@pytest.fixture
+def seeded(tmp_path):
+    shutil.copytree(SEEDED, tmp_path / "board")
+    with Board(tmp_path / "board") as board:
+        yield board
+
+
+def markdown(board):
+    """Agents by offline tracks: rank, score and interval."""
+    ranking = {track: rows for track, rows in rank(board).items() if rows}
+    lines = ["| agent | " + " | ".join(f"`{track}`" for track in ranking) + " |", "|---" * (len(ranking) + 1) + "|"]
+    for agent in AGENTS:
+        cells = [next((_cell(row) for row in rows if row.agent == agent), "") for rows in ranking.values()]
+        lines.append(f"| `{agent}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(row):
+    return f"{row.group}: {row.score:.3f} ({row.ci95[0]:.3f} to {row.ci95[1]:.3f})"
+
+
+def test_every_agent_is_on_every_offline_track_and_was_verified(seeded):
+    seeded.store.check_log()
+    for track, rows in rank(seeded).items():
+        expected = set(AGENTS) if seeded.tracks[track].offline else set()
+        assert {row.kind for row in rows} == expected
+        assert all(row.score is not None for row in rows)
+        assert all(row.level == "reproduced" or row.details["reproduction"] for row in rows)
+
+
+def test_what_was_submitted_is_still_accepted(seeded):
+    for row in seeded.store.entries():
+        document, _ = seeded.check(seeded.store.document(row["id"]))
+        assert document["sha256"] == row["sha256"]
+
+
+def test_its_salt_is_not_here(seeded):
+    assert not (SEEDED / "salt").exists()
+    with pytest.raises(BoardError, match="has no salt"):
+        seeded.secret(next(iter(seeded.tracks.values())))
+
+
+def test_readme_tells_what_the_board_says(seeded):
+    assert markdown(seeded) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_its_pages_build(seeded, tmp_path):
+    assert build(seeded, tmp_path / "site") > 500
