@@ -28,8 +28,8 @@ class QAEnv(ContextEnv):
 
     ## Observation Space
     As in :class:`lse_gym.envs.core.ContextEnv`: context, feedback, feedback_score, remaining_budget. The feedback
-    holds, per problem, the question with its four choices, the model's letter, and (``feedback="gold"``) the right letter with
-    a teacher's explanation of the case.
+    holds, per problem, the question with its four choices, the model's letter, and (``feedback="gold"``) the right
+    letter with a teacher's explanation of the case.
 
     ## Rewards
     ``r = S(c_after) - S(c_before)``, ``S`` being accuracy on 50 held-out questions; in [-1, 1].

@@ -29,7 +29,8 @@ Domain = Annotated[
     ),
 ]
 DataDir = Annotated[
-    Path | None, typer.Option(help="Directory in BIRD's or Spider's layout, for LSE/BIRD-v0.", rich_help_panel="What")
+    Path | None,
+    typer.Option(help="Directory with the data, for LSE/BIRD-v0 and LSE/MMLURedux-v0.", rich_help_panel="What"),
 ]
 Exclude = Annotated[
     Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")

@@ -79,7 +79,8 @@ _ONE = re.compile(rf"(?:(?:the|an?|its|simply|just) )*({_W})")
 _UNIT = re.compile(
     rf"(?:\b(?:an?|one|1|each|every|the)\s+)?(?:(?P<when>(?!(?:an?|one|each|every|the)\b){_W})\s+)?"
     rf"\b(?!there\b)(?P<large>{_W})\s*"
-    r"(?:has|have|is|are|equals?|=|contains?|makes?|counts|lasts?|holds?|consists of|comes to)\s+(?:exactly |only |of )?"
+    r"(?:has|have|is|are|equals?|=|contains?|makes?|counts|lasts?|holds?|consists of|comes to)\s+"
+    r"(?:exactly |only |of )?"
     rf"(?P<n>\d+)\s+(?P<small>{_W})"
 )
 _UNIT_IN = re.compile(
