@@ -30,7 +30,7 @@ Domain = Annotated[
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Directory with the data, for LSE/BIRD-v0 and LSE/MMLURedux-v0.", rich_help_panel="What"),
+    typer.Option(help="Directory with the data (LSE/BIRD-v0, LSE/MMLURedux-v0).", rich_help_panel="What"),
 ]
 Exclude = Annotated[
     Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")
