@@ -66,7 +66,8 @@ EnvSet = Annotated[
     typer.Option("--env-set", help="Argument of the environment, repeatable: key=value.", rich_help_panel="What"),
 ]
 DataDir = Annotated[
-    Path | None, typer.Option(help="Directory in BIRD's or Spider's layout, for LSE/BIRD-v0.", rich_help_panel="What")
+    Path | None,
+    typer.Option(help="Directory with the data (LSE/BIRD-v0, LSE/MMLURedux-v0).", rich_help_panel="What"),
 ]
 Exclude = Annotated[
     Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")
