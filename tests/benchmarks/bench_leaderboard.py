@@ -75,18 +75,19 @@ def main() -> None:
 def fill(board: Board, document: dict, count: int) -> None:
     """Entries with made-up scores, straight into the store."""
     rng = np.random.default_rng(0)
-    for number in range(count):
-        document["agent"]["name"], document["team"]["name"] = f"agent {number}", f"team {number % 500}"
-        document["sha256"] = digest(document)
-        row = {"sha256": document["sha256"], "track": TRACK, "team": document["team"]["name"]}
-        row |= {"agent": document["agent"]["name"], "submitted": now(), "facts": json.dumps(facts(document))}
-        with board.store.writing():
+    with board.store.writing():
+        for number in range(count):
+            document["agent"]["name"], document["team"]["name"] = f"agent {number}", f"team {number % 500}"
+            document["sha256"] = digest(document)
+            row = {"sha256": document["sha256"], "track": TRACK, "team": document["team"]["name"]}
+            row |= {"agent": document["agent"]["name"], "submitted": now(), "facts": json.dumps(facts(document))}
             entry = board.store.add_entry(row, json.dumps(document).encode())
-            board.store.log(entry, "submitted", row["sha256"])
-        scores = {"clinic-0": [(rng.random(100) < rng.random()).astype(float).tolist()]}
-        summary = summarize(scores)
-        details = {"score": summary.mean, "ci95": interval(summary), "seed": 0.2, "items": 100, "scores": scores}
-        board.store.add_verification(entry, "replayed", "", details | {"transfer": {}, "shuffled": 0.0})
+            scores = {"clinic-0": [(rng.random(100) < rng.random()).astype(float).tolist()]}
+            summary = summarize(scores)
+            details = {"score": summary.mean, "ci95": interval(summary), "seed": 0.2, "items": 100, "scores": scores}
+            details |= {"transfer": {}, "shuffled": 0.0}
+            found = {"entry": entry, "at": now(), "level": "replayed", "reason": "", "details": json.dumps(details)}
+            board.store.db.table("verifications").insert(found)
 
 
 if __name__ == "__main__":
