@@ -34,7 +34,7 @@ def position_weights(passages: int) -> tuple[float, ...]:
     """How much each of ``passages`` positions counts, the first being 1: log-odds over those of the first place.
 
     >>> [round(weight, 2) for weight in position_weights(5)]
-    [1.0, 0.24, 0.13, 0.19, 0.47]
+    [1.0, 0.24, 0.14, 0.2, 0.47]
     """
     weights = [logit(accuracy) / UNIT for accuracy in ACCURACIES]
     return tuple(_between(weights, j / max(1, passages - 1)) for j in range(passages))
