@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from lse_gym.envs.domain import Question
 from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.qa.answer import extract_choice
 from lse_gym.envs.sql.domain import Scoring
 from lse_gym.envs.text import tagged
 
@@ -150,25 +151,6 @@ class MultipleChoice(Scorer):
         if len(answer) != 1 or answer not in letters:
             raise BadAnswer(f"not one letter of {', '.join(letters)}")
         return float(answer in item.golds)
-
-
-def extract_choice(response: str, letters: str) -> str | None:
-    """The letter that a response chooses, or None where it chooses none or several.
-
-    >>> [extract_choice(text, "ABCD") for text in ("<answer>B</answer>", "The answer is (C).", "A) B) C) D)")]
-    ['B', 'C', None]
-    """
-    answer = tagged(response, "answer")
-    text = (response if answer is None else answer).strip()[:MAX_ANSWER_CHARS]
-    text = text.upper() if len(text) == 1 else text
-    letter = rf"[(\[*]*([{letters}])(?![\w'\u2019])"
-    head = re.fullmatch(rf"{letter}[)\]*.:\s]*", text) or re.match(rf"{letter}[)\]*]*[).:\]]\s*\S", text)
-    if head:  # and no other behind it
-        named = re.findall(rf"(?<![\w'\u2019]){letter}(?=[).:\],*]|\s*$|\s+(?:and|or)\b)", text)
-    else:
-        alone = rf"{letter}(?![)\]*]*\s*(?:,|/|and\b|or\b)\s*[(\[*]*[{letters}]\b)"
-        named = re.findall(rf"(?i:\b(?:answer|choice|option)(?:\s+is)?\s*:?\s*){alone}", text)
-    return named[0] if len({*named}) == 1 else None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lse_gym.envs.custom.make_scorer import SCORERS, make_scorer
-from lse_gym.envs.custom.scorers import SQL, BadAnswer, Item, extract_choice, f1, read_number, same_json
+from lse_gym.envs.custom.scorers import SQL, BadAnswer, Item, f1, read_number, same_json
 from lse_gym.envs.domain import Question
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 
@@ -114,7 +114,7 @@ def test_a_choice_is_found(response):
     ["", "A", "E", "A, B, C, D", "ABCD", "A B C D", "A) B) C) D)", "<answer>A or B</answer>", "B or C", "B and D",
      "<answer>A. red\nB. green\nC. blue\nD. grey</answer>", "A. red B. green", "Bananas", "green",
      "The answer is A, B.", "The answer is (A) or (B).",
-     "The answer is A. The answer is B.", "A green one, perhaps", CHOICES.question.text, "I'd say B is likely not it"],
+     "The answer is B. The answer is A.", "A green one, perhaps", CHOICES.question.text, "I'd say B is likely not it"],
 )  # fmt: skip
 def test_no_credit_for_several_choices_or_none(response):
     assert score("multiple_choice", response, CHOICES) == 0.0
@@ -125,7 +125,6 @@ def test_hostile_responses_are_scored(text):
     for name in ANSWERED:
         gold = CHOICES if name == "multiple_choice" else item(GOLDS.get(name, '{"a": 1}'))
         assert 0 <= score(name, text, gold) <= 1
-    assert extract_choice(text, "ABCD") in (None, *"ABCD")
 
 
 def test_what_a_scorer_string_means():
