@@ -96,7 +96,7 @@ def read_items(rows: Sequence[Row], columns: Mapping[str, str], scorer: Scorer, 
         if text is None or not golds or choices is None:
             continue
         if choices:
-            text = "\n".join([text, *(f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=False))])
+            text = "\n".join([text, *(f"{letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=False))])
         evidence = str(_cell(row, columns, "evidence") or "").strip()
         pattern = str(_cell(row, columns, "pattern") or "") if isinstance(scorer, Regex) else ""
         doc = row.record if isinstance(scorer, Function) else {}
@@ -194,7 +194,7 @@ def _letter(gold: str, is_index: bool, choices: tuple[str, ...], where: str, fau
         named.add(letters[int(gold)])
     if len(named) == 1:
         return named.pop()
-    options = ", ".join(f"{letter}. {shown(choice)}" for letter, choice in zip(letters, choices, strict=True))
+    options = ", ".join(f"{letter}) {shown(choice)}" for letter, choice in zip(letters, choices, strict=True))
     what = f"could be {' or '.join(sorted(named))}; give the letter" if named else "is none"
     faults.add("answers that are no choice", where, f"{shown(gold)} {what} of {options}")
     return ""

@@ -94,7 +94,7 @@ BROKEN = {
     "equal choices": ("a.jsonl", lines({**CHOICES, "choices": ["x", "x"], "answer": 0}, fine=[]), "multiple_choice",
                       ["2 choices, 1 of them different"]),
     "no such choice": ("a.jsonl", lines({**CHOICES, "answer": "yellow"}, {**CHOICES, "answer": 3}, fine=[]),
-                       "multiple_choice", ["line 1: 'yellow' is none of A. 'red', B. 'green'", "line 2: '3' is none"]),
+                       "multiple_choice", ["line 1: 'yellow' is none of A) 'red', B) 'green'", "line 2: '3' is none"]),
     "letter or text": ("a.jsonl", lines({**CHOICES, "choices": ["B", "A"], "answer": "A"}, fine=[]), "multiple_choice",
                        ["'A' could be A or B", "give the letter"]),
     "no database": ("a.jsonl", lines(fine=[{"question": "a", "SQL": "SELECT 1"}]), "sql",

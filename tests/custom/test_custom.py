@@ -98,7 +98,7 @@ def test_what_others_call_it():
     for records, columns in ((arc, {"answer": "answerKey"}), (mmlu, None), (table, None)):
         loaded = domain(records, "multiple_choice", columns=columns)
         assert {question.gold for split in SPLITS for question in loaded.splits[split]} == {"B"}
-        assert "\nB. " in loaded.user(loaded.splits["test"][0])
+        assert "\nB) " in loaded.user(loaded.splits["test"][0])
         assert not loaded.verify()
     lm_eval = [{"Input": f"Say {n}", "Target": n} for n in range(9)]
     assert not domain(lm_eval, "exact_match").verify()

@@ -97,7 +97,7 @@ def test_equal_json_is_equal(one, other):
         assert one == other
 
 
-CHOICES = item("B", choices=("red", "green", "blue", "grey"), text="Which?\nA. red\nB. green\nC. blue\nD. grey")
+CHOICES = item("B", choices=("red", "green", "blue", "grey"), text="Which?\nA) red\nB) green\nC) blue\nD) grey")
 
 
 @pytest.mark.parametrize(
