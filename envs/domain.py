@@ -111,6 +111,11 @@ class Family(ABC):
             UnknownNameError: there is no such domain.
         """
 
+    def note(self, name: str) -> str:
+        """What a user should know about the data of a domain that was loaded; "" for nothing."""
+        del name
+        return ""
+
     def sealed(self, name: str, secret: int, count: int) -> Domain:
         """The domain with other test questions, which nobody can know without the secret.
 

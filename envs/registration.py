@@ -36,7 +36,7 @@ ENVS = {
         "lse_gym.envs.qa.envs",
         "MMLUReduxEnv",
         "MMLUReduxVectorEnv",
-        "every subject of --data-dir, or of a dataset on the hub: --data-dir hub:edinburgh-dawg/mmlu-redux-2.0",
+        "every subject of --data-dir, or of a dataset on the hub: --data-dir hf:edinburgh-dawg/mmlu-redux-2.0",
     ),
 }
 

@@ -27,6 +27,7 @@ from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 
 Metrics = dict[str, float]
+WHEN_TO_STOP = ("steps", "patience")  # settings that may differ when a training goes on
 
 
 class Learner:
@@ -42,7 +43,7 @@ class Learner:
         dev_states: of other domains, to choose the checkpoint by; may be empty.
         out: the directory to write.
         args: the settings.
-        resume: continue the training that is there.
+        resume: continue the training that is there; ``steps`` and ``patience`` may differ.
         loggers: where the metrics go as well: "tensorboard", "wandb", "trackio".
     """
 
@@ -84,10 +85,12 @@ class Learner:
         config, checkpoint = self.out / "config.json", self.out / "checkpoint.pt"
         if config.exists():
             there = json.loads(config.read_text(encoding="utf-8"))
-            if not resume or there != facts:
-                what = "another training" if there != facts else "this training already"
+            same = there | {name: facts[name] for name in WHEN_TO_STOP} == facts
+            if not (resume and same):
+                what = "this training already" if same else "another training"
                 raise RunDirectoryError(
-                    f"{str(self.out)!r} holds {what}. Pass another directory, or resume=True with the same settings."
+                    f"{str(self.out)!r} holds {what}. Pass another directory, or resume=True with the same settings; "
+                    f"{' and '.join(WHEN_TO_STOP)} may differ."
                 )
         self.out.mkdir(parents=True, exist_ok=True)
         write_text(config, json.dumps(facts, indent=1) + "\n")

@@ -96,7 +96,7 @@ class MMLUReduxEnv(ContextEnv):
     ## Arguments
     | name | type | default | unit | effect |
     |---|---|---|---|---|
-    | data_dir | str | | path | directory with one ``<subject>.jsonl`` or ``.parquet`` each, or ``hub:ID`` |
+    | data_dir | str | | path | directory with one ``<subject>.jsonl`` or ``.parquet`` each, or ``hf:ID`` |
     | domain | str, sequence or None | None | | a subject, several, or None for all |
     | split_seed | int | 0 | | another seed splits the questions otherwise |
     | held_out_size | int | 50 | questions | size of the held-out split (paper: 50) |

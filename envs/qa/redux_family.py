@@ -13,10 +13,10 @@ from lse_gym.envs.errors import ArgumentError, DataError, unknown
 from lse_gym.envs.extras import require
 from lse_gym.envs.qa.domain import QADomain
 from lse_gym.envs.qa.prompt import Item
-from lse_gym.envs.qa.redux import ERRORS, Annotations, Errors, faults, group, reorder, settle
+from lse_gym.envs.qa.redux import ERRORS, KNOWN_TYPES, OK, Annotations, Errors, faults, group, reorder, settle
 from lse_gym.envs.sql.bird import split_questions
 
-HUB = "hub:"
+HUB = "hf:"
 REDUX = f"{HUB}edinburgh-dawg/mmlu-redux-2.0"  # 57 subjects, CC BY 4.0
 MAX_LISTED = 10  # faults in an error message
 Records = Sequence[Mapping[str, Any]]
@@ -26,8 +26,8 @@ class ReduxFamily(Family):
     """One domain a subject; the group "all" has every one.
 
     Args:
-        data_dir: a directory with ``<subject>.jsonl`` or ``<subject>.parquet``, or ``hub:ID`` of a dataset on the
-            Hugging Face hub (``hub:ID@REVISION`` for a certain version), whose configurations are the subjects.
+        data_dir: a directory with ``<subject>.jsonl`` or ``<subject>.parquet``, or ``hf:ID`` of a dataset on the
+            Hugging Face hub (``hf:ID@REVISION`` for a certain version), whose configurations are the subjects.
         split_seed: seed of the splits.
         held_out_size: questions in the held-out split, at most a quarter of all.
         errors: what becomes of records with annotated errors, see :func:`lse_gym.envs.qa.redux.settle`.
@@ -69,6 +69,15 @@ class ReduxFamily(Family):
             items = list({_text(one.item): one.item for one in settled if one.item}.values())
             self._loaded[name] = QADomain(name, name.replace("_", " "), self._split(name, items))
         return self._loaded[name]
+
+    def note(self, name: str) -> str:
+        """The annotated error types of a subject, and what became of their records."""
+        counted = self.annotations.get(name, Counter())
+        named = [kind for kind in (*KNOWN_TYPES, *sorted({kind for kind, _ in counted} - {*KNOWN_TYPES})) if kind != OK]
+        told = {
+            kind: ", ".join(f"{n} {fate}" for (of, fate), n in sorted(counted.items()) if of == kind) for kind in named
+        }
+        return "; ".join(f"{kind}: {fates}" for kind, fates in told.items() if fates)
 
     def _split(self, name: str, items: Sequence[Item]) -> dict[Split, list[Item]]:
         by_id = {item.id: item for item in items}

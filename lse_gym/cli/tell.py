@@ -1,25 +1,51 @@
 """``lse-gym envs``, ``cache`` and ``doctor``: what there is."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
-from lse_gym.cli.common import app, out_console
+from lse_gym.agents.run import Config
+from lse_gym.cli.common import DEFAULT, DataDir, EnvSet, Questions, Scorer, app, env_settings, out_console
 from lse_gym.envs.doctor import checks
+from lse_gym.envs.domain import SPLITS
+from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.models.response_cache import cache_path, contents, prune
 from lse_gym.envs.registration import ENVS, describe
 
 
 @app.command("envs")
-def envs_command() -> None:
-    """List the environments, their domains and what they need."""
+def envs_command(
+    env: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="List the domains of this one and how many questions they have."),
+    ] = None,
+    questions: Questions = None,
+    scorer: Scorer = None,
+    env_set: EnvSet = None,
+    data_dir: DataDir = None,
+) -> None:
+    """List the environments, their domains and what they need; or the domains of one."""
+    if env or questions:
+        config = Config(**env_settings(env or DEFAULT.env, questions, scorer, env_set), domain=None)
+        _tell_domains(replace(config, data_dir=str(data_dir) if data_dir else None))
+        return
     table = Table(show_lines=True)
     for column in ("id", "what is edited and rewarded", "domains"):
         table.add_column(column, no_wrap=column == "id")
     for name in ENVS:
         table.add_row(name, *describe(name))
+    out_console.print(table)
+
+
+def _tell_domains(config: Config) -> None:
+    family = core_env(config.make_env()).family
+    table = Table("domain", *(Column(split, justify="right") for split in SPLITS), "notes")
+    for name in dict.fromkeys(name for group in family.groups.values() for name in group):
+        domain = family.load(name)
+        table.add_row(escape(name), *(str(len(domain.splits[split])) for split in SPLITS), escape(family.note(name)))
     out_console.print(table)
 
 

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from tests.qa.layouts import write_redux
 from tests.sql.layouts import GEOQUERY
 
 
@@ -80,6 +81,14 @@ def test_lists(command, tmp_path):
     done = run(command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "LSE/TextToSQL-v0" in done.stdout
+
+
+def test_the_domains_of_an_env_are_listed_with_what_became_of_annotated_errors(tmp_path):
+    write_redux(tmp_path)
+    done = run("envs", "LSE/MMLURedux-v0", "--data-dir", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "world_capitals" in done.stdout
+    assert "wrong_groundtruth: 1 corrected" in " ".join(done.stdout.replace("│", " ").split())
 
 
 def test_doctor_names_the_pip_command(tmp_path):

@@ -95,6 +95,17 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(folder, env, tmp_pa
     assert "dev_improvement" in rows[0][0]
 
 
+def test_more_steps_may_be_asked_for_later(folder, env, tmp_path):
+    whole = make(folder, env, tmp_path / "whole", steps=4)
+    whole.learn()
+    make(folder, env, tmp_path / "longer", steps=3).learn()
+    longer = make(folder, env, tmp_path / "longer", steps=4, patience=99, resume=True)
+    longer.learn()
+    pairs = zip(whole.editor.model.parameters(), longer.editor.model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert read(tmp_path / "whole" / "metrics.jsonl") == read(tmp_path / "longer" / "metrics.jsonl")
+
+
 def test_a_directory_is_not_overwritten(folder, env, tmp_path):
     make(folder, env, tmp_path)
     with pytest.raises(RunDirectoryError, match="this training already"):

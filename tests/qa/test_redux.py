@@ -7,7 +7,7 @@ from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
 from lse_gym.envs.qa.redux import ERRORS, KNOWN_TYPES, corrections, group, settle
 from lse_gym.envs.qa.redux_family import ReduxFamily
 from tests.envs.specs import needs_redux
-from tests.qa.layouts import REDUX, record, write_redux
+from tests.qa.layouts import REDUX, SUBJECTS, record, write_redux
 
 FOUR = ["w", "x", "y", "z"]
 
@@ -101,6 +101,23 @@ def test_parquet_is_read_like_json(tmp_path):
     assert ReduxFamily(tmp_path / "p").load("sums").splits == one.splits
 
 
+def test_a_dataset_of_the_hub_is_read_like_a_directory(tmp_path, monkeypatch):
+    """The package takes a local folder for a dataset; its configurations are the subjects."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "there").mkdir()
+    write_redux(tmp_path / "there")
+    (tmp_path / "there" / "README.md").write_text(
+        "---\nconfigs:\n" + "".join(f"- config_name: {s}\n  data_files: {s}.jsonl\n" for s in SUBJECTS) + "---\n"
+    )
+    plain, hub = ReduxFamily(tmp_path / "there"), ReduxFamily(f"hf:{tmp_path / 'there'}")
+    assert hub.groups == plain.groups
+    for name in SUBJECTS:
+        assert hub.load(name).splits == plain.load(name).splits
+    with pytest.raises(DataError, match="cannot be loaded"):
+        ReduxFamily(f"hf:{tmp_path / 'absent'}")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -120,7 +137,7 @@ def test_broken_files_say_where(tmp_path, text, told):
 
 
 def test_wrong_arguments_say_what_is_right(tmp_path):
-    with pytest.raises(DataError, match=r"subject.*hub:"):
+    with pytest.raises(DataError, match=r"subject.*hf:"):
         ReduxFamily(None)
     with pytest.raises(DataError, match="no directory"):
         ReduxFamily(tmp_path / "absent")
