@@ -73,11 +73,9 @@ class ReduxFamily(Family):
     def note(self, name: str) -> str:
         """The annotated error types of a subject, and what became of their records."""
         counted = self.annotations.get(name, Counter())
-        named = [kind for kind in (*KNOWN_TYPES, *sorted({kind for kind, _ in counted} - {*KNOWN_TYPES})) if kind != OK]
-        told = {
-            kind: ", ".join(f"{n} {fate}" for (of, fate), n in sorted(counted.items()) if of == kind) for kind in named
-        }
-        return "; ".join(f"{kind}: {fates}" for kind, fates in told.items() if fates)
+        kinds = [*KNOWN_TYPES, *sorted({kind for kind, _ in counted} - {*KNOWN_TYPES})]
+        told = {kind: [f"{n} {fate}" for (of, fate), n in sorted(counted.items()) if of == kind] for kind in kinds}
+        return "; ".join(f"{kind}: {', '.join(fates)}" for kind, fates in told.items() if fates and kind != OK)
 
     def _split(self, name: str, items: Sequence[Item]) -> dict[Split, list[Item]]:
         by_id = {item.id: item for item in items}

@@ -20,7 +20,7 @@ from lse_gym.envs.registration import ENVS, describe
 def envs_command(
     env: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="List the domains of this one and how many questions they have."),
+        typer.Argument(metavar="[ID]", help="List the domains of this one and their questions."),
     ] = None,
     questions: Questions = None,
     scorer: Scorer = None,
