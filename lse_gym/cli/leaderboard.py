@@ -158,14 +158,21 @@ def list_command(
         if not rows or (track and one != track):
             continue
         table = Table(title=one, title_justify="left", box=SIMPLE, padding=(0, 1))
-        for column in ("rank", "entry", "agent", "team", "score, 95 % interval", "claimed", "tokens", "level"):
-            words = column in ("agent", "team", "level")
-            table.add_column(column, justify="left" if words else "right", no_wrap=column not in ("agent", "team"))
+        several = len({row.team for row in rows}) > 1
+        table.add_column("rank", justify="right")
+        table.add_column("entry", justify="right")
+        table.add_column("agent", min_width=16, overflow="fold")
+        table.add_column("score, 95 % interval", justify="right", no_wrap=True)
+        table.add_column("tokens", justify="right")
+        table.add_column("level", no_wrap=True)
         for row in rows:
             low, high = row.ci95
-            score = f"{row.score:.3f} ({low:.3f} to {high:.3f})" if row.score is not None else ""
-            told = [str(row.group or ""), str(row.id), row.agent, row.team, score, f"{row.claimed:.3f}"]
-            table.add_row(*map(escape, [*told, f"{row.context_tokens:.0f}", row.level]))
+            score = (
+                f"{row.score:.3f} ({low:.3f} to {high:.3f})" if row.score is not None else f"claims {row.claimed:.3f}"
+            )
+            agent = f"{row.agent}\n{row.team}" if several else row.agent
+            told = [str(row.group or ""), str(row.id), agent, score, f"{row.context_tokens:.0f}"]
+            table.add_row(*map(escape, [*told, row.level]))
         out_console.print(table)
     if not any(ranking.values()):
         out_console.print("The board has no entries.", highlight=False)
