@@ -20,7 +20,9 @@ MAX_ANSWER_CHARS = 10_000  # of an answer that is scored; what comes after is no
 LETTERS = string.ascii_uppercase
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
-NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:[,'\u2019\u00a0\u202f]\d{3})+(?!\d)|\d+)?(?:\.\d+|(?<=\d)\.)?(?:[eE][-+]?\d+)?")
+NUMBER = re.compile(
+    r"(?=[-+]?\.?\d)[-+]?(?:\d{1,3}(?:[,'\u2019\u00a0\u202f]\d{3})+(?!\d)|\d+)?(?:\.\d+|(?<=\d)\.)?(?:[eE][-+]?\d+)?"
+)
 FRACTION = re.compile(r"([-+]?\d{1,15})\s*/\s*(\d{1,15})")
 MENDED = str.maketrans({"\u2212": "-", "$": None, "€": None, "£": None})  # a real minus sign, currencies
 
@@ -125,7 +127,7 @@ def read_number(text: str) -> float:
     fraction = FRACTION.fullmatch(text)
     if fraction and int(fraction[2]):
         return int(fraction[1]) / int(fraction[2])
-    found = [match for match in NUMBER.findall(text) if any(map(str.isdecimal, match))]
+    found = NUMBER.findall(text)
     if len(found) != 1:
         raise BadAnswer(f"{len(found) or 'no'} numbers in it, expected one")
     value = float(re.sub(r"[,'\u2019\s]", "", found[0]))

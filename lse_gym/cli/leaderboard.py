@@ -157,7 +157,7 @@ def list_command(
     for one, rows in ranking.items():
         if not rows or (track and one != track):
             continue
-        table = Table(title=one, title_justify="left", box=SIMPLE, padding=(0, 1))
+        table = Table(title=one, title_justify="left", box=SIMPLE, padding=(0, 1), pad_edge=False)
         several = len({row.team for row in rows}) > 1
         table.add_column("rank", justify="right")
         table.add_column("entry", justify="right")

@@ -47,14 +47,20 @@ def contents(out: Path) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in COMPARED}
 
 
+def wait_for(trajectory: Path, rounds: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until so many rounds are done, or the process is."""
+    while process.poll() is None and (trajectory.read_bytes().count(b"\n") if trajectory.exists() else 0) < rounds:
+        time.sleep(0.001)
+
+
 def kill_and_resume(uninterrupted: tuple[Path, float], out: Path, moments: int, seed: int) -> None:
-    whole, seconds = uninterrupted
-    expected, rng = contents(whole), random.Random(seed)
+    expected, rng = contents(uninterrupted[0]), random.Random(seed)
     cut = 0
     for number in range(moments):
         run = out / str(number)
         process = evolve(run)
-        time.sleep(seconds * rng.uniform(0.1, 1.0))
+        wait_for(run / "trajectory.jsonl", rng.randrange(int(ROUNDS)), process)
+        time.sleep(rng.uniform(0, 0.02))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         cut += (run / "trajectory.jsonl").exists() and not (run / "summary.json").exists()
