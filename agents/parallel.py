@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any, TypeVar
 
 from lse_gym.envs.errors import ArgumentError
@@ -32,7 +33,7 @@ def side_by_side(
             yield job, result, error
         return
     threads = str(max(1, (os.cpu_count() or 1) // workers))
-    with ProcessPoolExecutor(workers, get_context("spawn"), _limit_threads, (threads,)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (threads,)) as pool:
         running = {pool.submit(function, job): job for job in jobs}
         try:
             for done in as_completed(running):
@@ -44,5 +45,14 @@ def side_by_side(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _limit_threads(threads: str) -> None:
+def _begin(threads: str) -> None:
     os.environ["OMP_NUM_THREADS"] = threads  # read when torch is imported
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A pool whose owner was killed waits for work for ever otherwise."""
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
