@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from lse_gym.cli.common import app, err_console, out_console
-from lse_gym.envs.errors import SubmissionError
+from lse_gym.envs.errors import MissingExtraError, SubmissionError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.export import export
 from lse_gym.leaderboard.pages import build
@@ -221,10 +221,16 @@ def selfcheck_command(board: BoardPath = BOARD, track: TrackName = None) -> None
     chosen = [find_track(tracks, track)] if track else [one for one in tracks.values() if one.offline]
     broken = 0
     for one in chosen:
+        try:
+            attacks = attack_track(one)
+        except MissingExtraError as error:
+            if track:
+                raise
+            err_console.print(f"{one.id} is not checked. {error}", soft_wrap=True, highlight=False, markup=False)
+            continue
         table = Table(title=one.id, title_justify="left")
         for column in ("attack", "score", "may score", ""):
             table.add_column(column, justify="left" if column in ("attack", "") else "right")
-        attacks = attack_track(one)
         for attack in attacks:
             mark = "[green]holds[/]" if attack.holds else "[bold red]broken[/]"
             table.add_row(escape(attack.name), f"{attack.score:.3f}", f"{attack.allowed:.3f}", mark)

@@ -5,10 +5,12 @@ from dataclasses import asdict, replace
 
 import gymnasium as gym
 import pytest
+from typer.testing import CliRunner
 
+from lse_gym.__main__ import app
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Outcome
-from lse_gym.envs.errors import BoardError, UnknownNameError
+from lse_gym.envs.errors import BoardError, MissingExtraError, UnknownNameError
 from lse_gym.envs.models import make_model
 from lse_gym.envs.sql.domain import SQLDomain
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
@@ -130,3 +132,18 @@ def test_selfcheck_passes_on_a_shipped_track():
 @pytest.mark.parametrize("track", [track for track in ALL.values() if track.offline], ids=lambda track: track.id)
 def test_selfcheck_passes_on_every_offline_track(track):
     assert [attack for attack in attack_track(track) if not attack.holds] == []
+
+
+def test_selfcheck_tells_what_it_cannot_check_here(monkeypatch, tmp_path):
+    def without_torch(track):
+        if "nano" in track.models and track.task_model == "nano":
+            raise MissingExtraError("A model of Hugging Face needs torch: pip install 'lse-gym[hf]'")
+        return []
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lse_gym.cli.leaderboard.attack_track", without_torch)
+    told = CliRunner().invoke(app, ["leaderboard", "selfcheck"])
+    assert told.exit_code == 0
+    assert "sql-reader-500-v1" in told.output
+    assert "sql-nano-500-v1 is not checked." in told.output
+    assert "pip install 'lse-gym[hf]'" in told.output
