@@ -1,6 +1,6 @@
 """The leaderboard with 10,000 entries: how long its table takes to build and to filter, and a verification from cache.
 
-Run: python tests/benchmarks/bench_leaderboard.py [--entries 10000]
+Run: python -m tests.benchmarks.bench_leaderboard [--entries 10000]
 """
 
 import argparse
