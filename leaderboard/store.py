@@ -11,8 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_utils import Database
-
 from lse_gym.envs.errors import BoardError
 from lse_gym.leaderboard.track import canonical
 
@@ -58,6 +56,8 @@ class Store:
     """
 
     def __init__(self, path: Path):
+        from sqlite_utils import Database
+
         self.path = path
         self.db = Database(sqlite3.connect(path, timeout=WAIT_S, isolation_level=None))
         self._prepare()

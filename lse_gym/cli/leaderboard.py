@@ -14,10 +14,8 @@ from lse_gym.cli.common import app, err_console, out_console
 from lse_gym.envs.errors import MissingExtraError, SubmissionError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.export import export
-from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.selfcheck import attack_track
-from lse_gym.leaderboard.serve import serve
 from lse_gym.leaderboard.submission import About, find_runs, pack
 from lse_gym.leaderboard.track import all_tracks, find_track
 from lse_gym.leaderboard.verify import Options, pending, verify
@@ -186,6 +184,8 @@ def build_command(
     out: Annotated[Path, typer.Option(help="Directory to write.")] = Path("site"),
 ) -> None:
     """Write the pages: static files that need no server and load nothing from elsewhere."""
+    from lse_gym.leaderboard.pages import build
+
     with Board(board) as there:
         written = build(there, out)
     out_console.print(f"{written} pages written; open {out / 'index.html'}", soft_wrap=True, highlight=False)
@@ -198,6 +198,9 @@ def serve_command(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 for any free one.")] = 8000,
 ) -> None:
     """Build the pages and show them on this machine, until interrupted."""
+    from lse_gym.leaderboard.pages import build
+    from lse_gym.leaderboard.serve import serve
+
     with Board(board) as there:
         build(there, out)
     serve(out, port, lambda url: out_console.print(f"{url}  (Ctrl-C ends it)", highlight=False, soft_wrap=True))

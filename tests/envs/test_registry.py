@@ -211,3 +211,10 @@ def test_import_is_light():
     code = f"import sys, lse_gym; print([m for m in ({heavy}) if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_the_command_line_starts_without_what_single_commands_need():
+    heavy = "'torch', 'transformers', 'pandas', 'sqlite_utils', 'jinja2', 'jsonschema', 'http.server'"
+    code = f"import sys, lse_gym.__main__; print([m for m in ({heavy}) if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
