@@ -105,9 +105,9 @@ def bench_command(
     """Run optimizers on the same domains under the same hard budget, and print the table of a paper."""
     if quick:
         seeds, rounds, budget_calls = 1, QUICK_ROUNDS, QUICK_CALLS
-    settings = [env_settings(one, questions, scorer, env_set) for one in env or [DEFAULT.env]]
+    settings = [env_settings(one, questions, scorer, env_set, data_dir, exclude) for one in env or [DEFAULT.env]]
     shared = Config(
-        env_args=settings[0]["env_args"],
+        **settings[0],  # but for the env, the same for all
         task_model=task_model,
         editor=editor,
         feedback_size=feedback_size,
@@ -116,8 +116,6 @@ def bench_command(
         rounds=rounds,
         budget_calls=budget_calls,
         budget_tokens=budget_tokens,
-        data_dir=str(data_dir) if data_dir else None,
-        exclude=str(exclude) if exclude else None,
     )
     wanted = group_or_names(domains) if domains else None
     places = [place for one in settings for place in default_domains(one["env"], shared, wanted)]

@@ -28,16 +28,22 @@ CUSTOM = "LSE/Custom-v0"
 
 
 def env_settings(
-    env: str, questions: str | None = None, scorer: str | None = None, pairs: Iterable[str] | None = None
+    env: str,
+    questions: str | None = None,
+    scorer: str | None = None,
+    pairs: Iterable[str] | None = None,
+    data_dir: Path | None = None,
+    exclude: Path | None = None,
 ) -> dict[str, Any]:
-    """``env`` and ``env_args`` of a :class:`Config`, from what a command line says of the env."""
+    """What a :class:`Config` has of the env and its data, from what a command line says of them."""
     args = {name: value for name, value in (("questions", questions), ("scorer", scorer)) if value is not None}
     for pair in pairs or ():
         key, equals, value = pair.partition("=")
         if not equals:
             raise ArgumentError(f"--env-set {pair!r} is no key=value. Write e.g. --env-set held_out_size=30.")
         args[key.strip()] = read_value(value)
-    return {"env": CUSTOM if questions and env == DEFAULT.env else env, "env_args": args}
+    files = {"data_dir": str(data_dir) if data_dir else None, "exclude": str(exclude) if exclude else None}
+    return {"env": CUSTOM if questions and env == DEFAULT.env else env, "env_args": args, **files}
 
 
 Env = Annotated[str, typer.Option("--env", help=f"Environment id: {', '.join(ENVS)}.", rich_help_panel="What")]

@@ -98,7 +98,8 @@ def evolve_command(
     """Evolve a context: edit it round after round, watch the held-out score, report the sealed test score."""
     given = dict(locals())
     values: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
-    values |= env_settings(env, questions, scorer, env_set) | ({"start": str(context)} if context else {})
+    values |= env_settings(env, questions, scorer, env_set, data_dir, exclude)
+    values |= {"start": str(context)} if context else {}
     known = {name: value for name, value in values.items() if name in Config.__dataclass_fields__}
     config = _on_a_domain(Config(**known | parse_contestant(",".join([agent, *(argument or ())])).settings))
     folder = out or _new_folder(config)
@@ -171,13 +172,10 @@ def evaluate_command(
         context = sys.stdin.read() if str(context_file) == "-" else context_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LSEGymError(f"{str(context_file)!r} cannot be read: {error}. Pass a text file with a context.") from None
-    directory, excluded = (str(path) if path else None for path in (data_dir, exclude))
     config = Config(
-        **env_settings(env, questions, scorer, env_set),
+        **env_settings(env, questions, scorer, env_set, data_dir, exclude),
         domain=domain,
         task_model=task_model,
-        data_dir=directory,
-        exclude=excluded,
         split_seed=split_seed,
         scoring=scoring,
         max_tokens=max_tokens,

@@ -1,6 +1,5 @@
 """``lse-gym envs``, ``cache`` and ``doctor``: what there is."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -29,8 +28,8 @@ def envs_command(
 ) -> None:
     """List the environments, their domains and what they need; or the domains of one."""
     if env or questions:
-        config = Config(**env_settings(env or DEFAULT.env, questions, scorer, env_set), domain=None)
-        _tell_domains(replace(config, data_dir=str(data_dir) if data_dir else None))
+        place = env_settings(env or DEFAULT.env, questions, scorer, env_set, data_dir)
+        _tell_domains(Config(**place, domain=None))
         return
     table = Table(show_lines=True)
     for column in ("id", "what is edited and rewarded", "domains"):
