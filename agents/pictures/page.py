@@ -30,8 +30,20 @@ def embed(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES)
 
 
-def policy_hash(content: str) -> str:
-    """Return how a content security policy names an inline script or style sheet."""
+def shared_style() -> str:
+    """Return the colours and rules that all pages of the package share; a page's own come after them."""
+    return (files("lse_gym.agents.pictures") / "shared.css").read_text(encoding="utf-8")
+
+
+def content_policy(style: str, script: str) -> str:
+    """Return the content security policy of a page that has these inline, and the style sheet of the SVG pictures."""
+    return (
+        f"default-src 'none'; script-src {_sha256(script)}; style-src {_sha256(style)} {_sha256(STYLE)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _sha256(content: str) -> str:
     digest = hashlib.sha256(content.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
@@ -131,10 +143,7 @@ def tree_page(tree: dict, summary: dict, *, title: str = "") -> str:
     title = title or " · ".join(clean(summary[key]) for key in ("env_id", "domain") if key in summary) or "Run"
     folder = files("lse_gym.agents.pictures")
     template, style, script = ((folder / f"page.{ext}").read_text(encoding="utf-8") for ext in ("html", "css", "js"))
-    policy = (
-        f"default-src 'none'; script-src {policy_hash(script)}; style-src {policy_hash(style)} {policy_hash(STYLE)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    style = shared_style() + style
     meta = (
         f"<span>{key.replace('_', ' ')} <b>{text(figure(summary[key]))}</b></span>" for key in _META if key in summary
     )
@@ -142,7 +151,7 @@ def tree_page(tree: dict, summary: dict, *, title: str = "") -> str:
     oracle = summary.get("oracle_score")
     sideways = bool(family.nodes) and lay_out(family, TREE_WIDTH_PX).sideways
     parts = {
-        "policy": policy,
+        "policy": content_policy(style, script),
         "title": text(title),
         "style": style,
         "meta": " ".join(meta),

@@ -15,8 +15,7 @@ from markupsafe import Markup
 
 import lse_gym
 from lse_gym.agents.files import write_text
-from lse_gym.agents.pictures.page import embed, policy_hash
-from lse_gym.agents.pictures.svg import STYLE
+from lse_gym.agents.pictures.page import content_policy, embed, shared_style
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.pages.entry import entry_parts, run_page
 from lse_gym.leaderboard.pages.plot import scatter
@@ -34,20 +33,16 @@ class Site:
     """The templates with what all pages share."""
 
     def __init__(self, board: Board):
-        self.sources = {name: (FOLDER / name).read_text("utf-8") for name in SOURCES}
+        self.sources = {name: (FOLDER / name).read_text("utf-8") for name in SOURCES} | {"shared.css": shared_style()}
         self.env = jinja2.Environment(
             loader=jinja2.DictLoader(self.sources),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
         )
-        style, script = self.sources["board.css"], self.sources["board.js"]
-        policy = (
-            f"default-src 'none'; script-src {policy_hash(script)}; "
-            f"style-src {policy_hash(style)} {policy_hash(STYLE)}; base-uri 'none'; form-action 'none'"
-        )
+        style, script = self.sources["shared.css"] + self.sources["board.css"], self.sources["board.js"]
         self.shared = {
-            "policy": policy,
+            "policy": content_policy(style, script),
             "style": Markup(style),
             "script": Markup(script),
             "board_title": board.rules.title,
