@@ -48,7 +48,7 @@ class Entry(NamedTuple):
 
 
 def find_columns(
-    rows: Sequence[Row], scorer: Scorer, chosen: Mapping[str, str] | None, faults: Faults
+    rows: Sequence[Row], scorer: Scorer | SQL, chosen: Mapping[str, str] | None, faults: Faults
 ) -> dict[str, str]:
     """Role -> name of the column; ``chosen`` ones come first, and what is missing or ambiguous is recorded.
 
@@ -80,7 +80,7 @@ def find_columns(
     return found
 
 
-def read_items(rows: Sequence[Row], columns: Mapping[str, str], scorer: Scorer, faults: Faults) -> list[Entry]:
+def read_items(rows: Sequence[Row], columns: Mapping[str, str], scorer: Scorer | SQL, faults: Faults) -> list[Entry]:
     """Every row that is a question; what is wrong with the others is recorded."""
     entries = []
     ids: dict[str, str] = {}
@@ -136,7 +136,7 @@ def _sound(text: str, where: str, column: str, faults: Faults) -> bool:
 
 
 def _golds(
-    row: Row, columns: Mapping[str, str], choices: tuple[str, ...] | None, scorer: Scorer, faults: Faults
+    row: Row, columns: Mapping[str, str], choices: tuple[str, ...] | None, scorer: Scorer | SQL, faults: Faults
 ) -> tuple[str, ...]:
     """The right answers as texts; empty where there is none, with the fault recorded."""
     value, column = _cell(row, columns, "answer"), columns["answer"]

@@ -74,7 +74,7 @@ def function_name(function: Callable[..., Any]) -> str:
     return f"{getattr(function, '__module__', '?')}:{getattr(function, '__qualname__', repr(type(function)))}"
 
 
-SCORERS: Mapping[str, type[Scorer]] = {
+SCORERS: Mapping[str, type[Scorer | SQL]] = {
     "exact": Exact,
     "exact_match": Exact,  # its name in lm-eval and in Hugging Face evaluate
     "numeric": Numeric,
@@ -86,7 +86,7 @@ SCORERS: Mapping[str, type[Scorer]] = {
 }
 
 
-def make_scorer(scorer: str | Callable[..., float | bool]) -> Scorer:
+def make_scorer(scorer: str | Callable[..., float | bool]) -> Scorer | SQL:
     """The scorer that a name stands for, options and all, or one around a function.
 
     >>> make_scorer("numeric,tolerance=0.01")

@@ -227,12 +227,8 @@ def same_json(one: Any, other: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class SQL(Scorer):
-    """The answer is SQL with the rows of the gold, see :class:`lse_gym.envs.sql.domain.SQLDomain`."""
+class SQL:
+    """The answer is SQL with the rows of the gold; :class:`lse_gym.envs.sql.domain.SQLDomain` scores whole batches."""
 
     scoring: Scoring = "set"
     """"set": BIRD's official accuracy; "strict": multisets, ordered where the gold orders"""
-
-    def score(self, answer: str, item: Item) -> float:
-        """Not used: a database scores whole batches."""
-        raise NotImplementedError
