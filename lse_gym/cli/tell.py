@@ -75,9 +75,11 @@ def cache_command(
 @app.command("doctor")
 def doctor_command() -> None:
     """Tell what is installed, what is missing and what would work."""
-    failed = False
-    for check in checks():
-        mark = {True: "[green]ok[/]", False: "[red]broken[/]", None: "[yellow]absent[/]"}[check.ok]
-        failed = failed or check.ok is False
-        out_console.print(f"{mark:<22} {check.name:<16} {escape(check.detail)}", soft_wrap=True, highlight=False)
+    marks = {True: "[green]ok[/]    ", False: "[red]broken[/]", None: "[yellow]absent[/]"}
+    found = checks()
+    width = max(len(check.name) for check in found)
+    for check in found:
+        line = f"{marks[check.ok]}  {check.name:<{width}}  {escape(check.detail)}"
+        out_console.print(line, soft_wrap=True, highlight=False)
+    failed = any(check.ok is False for check in found)
     raise typer.Exit(1 if failed else 0)
