@@ -83,7 +83,7 @@ def test_repeated_sequences_repeat():
 
 @pytest.mark.long
 def test_interrupted_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
-    for name, value in {"COPY_STEPS": 2, "WORLDS": 1, "TURNS": 2, "DEV": ("library-0",)}.items():
+    for name, value in {"COPY_STEPS": 2, "WORLDS": 1, "TURNS": 2, "DEV": {"sql": ("library-0",)}}.items():
         monkeypatch.setattr(training, name, value)
     torch.set_num_threads(1)
     training.train(tmp_path / "whole", seed=1, steps=6, minutes=1e9, evaluate_every=3)

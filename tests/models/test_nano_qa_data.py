@@ -1,5 +1,7 @@
 """The multiple-choice samples that `nano` may be trained on: like the shipped subjects, in other words."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,17 @@ def test_an_answer_quotes_the_context_and_is_what_a_reader_of_it_finds():
             assert asked
             assert letter in solve(asked, read_lines(tuple(context.split("\n"))))
     assert quoted > 300
+
+
+def test_every_equation_in_the_working_is_true():
+    equations = 0
+    for index in range(60):
+        for _, response in draw_qa_sample((10, index)).turns:
+            for chain in re.findall(r"(?<![\w])-?\d+(?: [-+x] \d+)*(?: = -?\d+(?: [-+x] \d+)*)+", response):
+                values = [eval(side.replace("x", "*")) for side in chain.split(" = ")]  # noqa: S307 - digits and signs
+                assert len(set(values)) == 1, chain
+                equations += 1
+    assert equations > 1000
 
 
 def test_prompts_fit_the_window():

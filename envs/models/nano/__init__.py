@@ -1,1 +1,1 @@
-"""``nano``, a small transformer: the worlds it is trained on, and its training. No weights ship yet."""
+"""``nano``, a small transformer: the worlds it is trained on, its training, and its weights."""

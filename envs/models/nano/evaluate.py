@@ -1,4 +1,4 @@
-"""Execution accuracy of ``nano`` on embedded domains, with a fast greedy decoder.
+"""Accuracy of ``nano`` on embedded domains, with a fast greedy decoder.
 
 python -m lse_gym.envs.models.nano.evaluate --model DIR --group test
 """
@@ -11,12 +11,14 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
-from lse_gym.envs.domain import Split
+from lse_gym.envs.domain import Family, Split
 from lse_gym.envs.models.generation import Prompt, batches, generate
 from lse_gym.envs.models.nano.tokenizer import chat_parts
+from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
 
-MAX_TOKENS = 256
+FAMILIES: dict[str, type[Family]] = {"sql": ProceduralFamily, "qa": ProceduralQAFamily}
+MAX_TOKENS = 512
 
 
 def answer_all(
@@ -39,9 +41,10 @@ def accuracy(
     split: Split,
     context: str,
     limit: int | None = None,
+    family: Family | None = None,
 ) -> tuple[float, int]:
     """Sum of scores and number of questions, with the "seed" or the "oracle" context."""
-    family, right, n = ProceduralFamily(), 0.0, 0
+    family, right, n = family or ProceduralFamily(), 0.0, 0
     for name in domains:
         domain = family.load(name)
         questions = domain.splits[split][:limit]
@@ -57,16 +60,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--group", choices=("train", "test"), default="test")
+    parser.add_argument("--family", choices=tuple(FAMILIES), default="sql")
     parser.add_argument("--domains", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     model = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
-    names = ProceduralFamily.groups[arguments.group]
+    family = FAMILIES[arguments.family]()
+    names = family.groups[arguments.group]
     names = names[:: max(1, len(names) // arguments.domains)][: arguments.domains]
     for context in ("seed", "oracle"):
-        right, n = accuracy(model, tokenizer, names, "test", context)
+        right, n = accuracy(model, tokenizer, names, "test", context, family=family)
         sys.stdout.write(f"{arguments.group} {context}: {right / n:.3f} (n={n})\n")
 
 

@@ -5,6 +5,7 @@ needs, then works, then gives the letter.
 """
 
 from functools import cache
+from itertools import takewhile
 
 import numpy as np
 
@@ -13,13 +14,15 @@ from lse_gym.envs.models.nano.lexicon import invent, strings
 from lse_gym.envs.models.reader.choice.rules import parse_rule
 from lse_gym.envs.models.writer.choice import sentences
 from lse_gym.envs.qa.procedural.forms import (
+    OPS,
     Form,
     Reading,
+    Thing,
     answer,
     choice_text,
     draw_choices,
     draw_form,
-    draw_op,
+    entered,
     fits,
     measured,
     say,
@@ -27,12 +30,13 @@ from lse_gym.envs.qa.procedural.forms import (
 from lse_gym.envs.qa.procedural.rules import oracle_rules
 from lse_gym.envs.qa.procedural.theme import Attribute, Theme, Unit
 from lse_gym.envs.qa.procedural.themes import TEST_THEMES, TRAIN_THEMES
-from lse_gym.envs.qa.procedural.world import World, draw_world
+from lse_gym.envs.qa.procedural.world import Rounding, World, draw_world
 from lse_gym.envs.qa.prompt import LETTERS, SEED_CONTEXT, Item, frozen_part, system_message, user_message
 
 Key = tuple[str, ...]
 COMPLETE, NOTHING = 0.6, 0.1  # shares of contexts that tell every rule, and none
 EDITED = 0.4  # share of contexts in the words of the offline editor
+CHANCES = (0.14, 0.14, 0.12, 0.1, 0.2, 0.1, 0.07, 0.09, 0.04)  # of each op: more where there is more to learn
 GUESS = LETTERS[0]  # of who does not know
 
 
@@ -85,7 +89,7 @@ def draw_qa_sample(stream: tuple[int, ...], turns: int = 10) -> Sample:
     )
     asked: dict[str, str] = {}
     while len(asked) < turns:
-        form = draw_form(draw_op(rng), world, rng)
+        form = draw_form(OPS[int(rng.choice(len(OPS), p=CHANCES))], world, rng)
         choices = draw_choices(form, world, rng)
         gold = answer(form, Reading(told), choices or ()) if choices else None
         if not choices or gold not in choices:
@@ -116,7 +120,6 @@ def needed(form: Form, world: World) -> tuple[list[Key], list[Key]]:
     excepted: list[Key] = [
         ("definition", word, kind) for word, (kind, _) in world.exceptions.items() if word == form.word
     ]
-    excepted = [key for key in excepted if key[2] in kinds]
     match form.op:
         case "adjective":
             return definition, excepted
@@ -136,10 +139,11 @@ def needed(form: Form, world: World) -> tuple[list[Key], list[Key]]:
             return [("count", state) for state, _ in form.parts], []
         case "source":
             kind, insider = world.insider
+            special: list[Key] = [("source", insider, kind)] if insider else []
             if kind in kinds and insider in dict(form.parts):
-                return [("source", insider, kind)], []
+                return special, []
             best = next(source for source in world.sources if source in dict(form.parts))
-            return [("source", best)], []
+            return [*special, ("source", best)], []
     return [("rank",)], []
 
 
@@ -155,24 +159,119 @@ def respond(form: Form, world: World, known: dict[Key, str], choices: list[str],
 
 
 def working(form: Form, world: World, choices: list[str], gold: str) -> list[str]:
-    """The steps between rules and answer, as short as they can be."""
-    theme, things = world.theme, {thing.name: thing for thing in form.things}
-    lines = []
-    if form.op in ("adjective", "both"):
-        kind, changed = world.exceptions.get(form.word, ("", world.definitions[form.word]))
-        shown = []
-        for letter, name in zip(LETTERS, choices, strict=False):
-            thing = things[name]
-            definition = changed if thing.kind == kind else world.definitions[form.word]
-            value = thing.values[[a.name for a in theme.attributes].index(definition.attribute)]
-            shown.append(f"{letter} {value} {'yes' if fits(thing, definition, theme) else 'no'}")
-        lines.append(", ".join(shown))
-    if form.op in ("term", "both"):
-        values = [
-            (letter, measured(things[name], world.measures[form.term], theme))
-            for letter, name in zip(LETTERS, choices, strict=False)
-        ]
-        lines.append(", ".join(f"{letter} {value}" for letter, value in values))
-    if form.op in ("convert", "enter", "entry", "count", "source"):
-        lines.append(f"{gold}")
+    """The steps between rules and answer, each small enough for a small model: a look-up, a digit or a comparison."""
+    things = [next((t for t in form.things if t.name == name), None) for name in choices]
+    described = {letter: thing for letter, thing in zip(LETTERS, things, strict=False) if thing}
+    match form.op:
+        case "adjective":
+            return fitting(form, world, described)[0]
+        case "term":
+            return ranking(form, world, described)
+        case "both":
+            lines, fit = fitting(form, world, described)
+            return [*lines, *ranking(form, world, {letter: described[letter] for letter in fit})]
+        case "convert":
+            occasional = form.occasion and form.word in world.occasional
+            factor = world.occasional[form.word] if occasional else world.factors[form.word]
+            return [product(form.number, factor), matching(choices, gold)]
+        case "enter":
+            lines, quotient, rest = division(form.number, world.factors[form.word])
+            rounding = world.roundings[form.document]
+            return [*lines, rounded(quotient, rest, world.factors[form.word], rounding), matching(choices, gold)]
+        case "entry":
+            return [rounded(form.number, 0, 1, world.roundings[form.document]), matching(choices, gold)]
+        case "count":
+            lines, total = [], form.number
+            for state, n in form.parts:
+                change = (world.counts[state] - 1) * n
+                lines.append(f"{total} {'-' if change < 0 else '+'} {abs(change)} = {total + change}")
+                total += change
+            return [", ".join(lines), matching(choices, gold)]
+        case "rank":
+            ranks = world.ranks if form.most else world.ranks[::-1]
+            return [", ".join([*takewhile(lambda rank: rank != gold, ranks), matching(choices, gold)])]
+    return [matching(choices, gold)]
+
+
+def matching(choices: list[str], gold: str) -> str:
+    """Which of the choices the answer is."""
+    shown = (f"{letter} {c} {'yes' if c == gold else 'no'}" for letter, c in zip(LETTERS, choices, strict=False))
+    return f"{gold}: {', '.join(shown)}"
+
+
+def fitting(form: Form, world: World, things: dict[str, Thing]) -> tuple[list[str], list[str]]:
+    """One line a thing on whether the definition holds of it, and the letters of those of which it does."""
+    names = [a.name for a in world.theme.attributes]
+    kind, changed = world.exceptions.get(form.word, ("", world.definitions[form.word]))
+    lines, letters = [], []
+    for letter, thing in things.items():
+        usual = thing.kind != kind
+        definition = world.definitions[form.word] if usual else changed
+        value = thing.values[names.index(definition.attribute)]
+        relation = ">=" if value >= definition.threshold else "<"
+        fit = fits(thing, definition, world.theme)
+        told = f" {thing.kind}" if kind else ""
+        wanted = ">=" if definition.at_least else "<"
+        lines.append(
+            f"{letter}{told} {wanted} {definition.threshold}: {definition.attribute} {value} {relation} "
+            f"{'yes' if fit else 'no'}"
+        )
+        letters += [letter] * fit
+    return lines, letters
+
+
+def ranking(form: Form, world: World, things: dict[str, Thing]) -> list[str]:
+    """One line a thing with its measure and the best so far."""
+    measure = world.measures[form.term]
+    names = [a.name for a in world.theme.attributes]
+    lines: list[str] = []
+    best = ("", 0)
+    for letter, thing in things.items():
+        value = measured(thing, measure, world.theme)
+        shown = f"{thing.values[names.index(measure.first)]}"
+        if measure.sign:
+            shown = total(int(shown), measure.sign, thing.values[names.index(measure.second)])
+        if not lines:
+            best = (letter, value)
+            lines.append(f"{letter} {shown}")
+            continue
+        relation = "=" if value == best[1] else ">" if value > best[1] else "<"
+        if relation == (">" if form.most else "<"):
+            lines.append(f"{letter} {shown} {relation} {best[1]}: {letter} {value}")
+            best = (letter, value)
+        else:
+            lines.append(f"{letter} {shown} {relation} {best[1]}: {best[0]} {best[1]}")
     return lines
+
+
+def total(first: int, sign: int, second: int) -> str:
+    """A sum or a difference by tens and units."""
+    tens, units = (first // 10 + sign * (second // 10)) * 10, first % 10 + sign * (second % 10)
+    operator = "+" if sign > 0 else "-"
+    return f"{first} {operator} {second} = {tens} {'+' if units >= 0 else '-'} {abs(units)} = {first + sign * second}"
+
+
+def product(number: int, factor: int) -> str:
+    """A product, by ten and the rest where the factor is above ten."""
+    if factor <= 10:
+        return f"{number} x {factor} = {number * factor}"
+    return f"{number} x {factor} = {number * 10} + {number * (factor - 10)} = {number * factor}"
+
+
+def division(number: int, divisor: int) -> tuple[list[str], int, int]:
+    """Long division, one line a digit, with its quotient and remainder."""
+    lines, quotient, rest = [], "", 0
+    for digit in str(number):
+        current = 10 * rest + int(digit)
+        q, rest = divmod(current, divisor)
+        quotient += str(q)
+        lines.append(f"{current}: {q} x {divisor} = {q * divisor}, {current} - {q * divisor} = {rest}")
+    return [*lines, f"{quotient} rest {rest}"], int(quotient), rest
+
+
+def rounded(whole: int, rest: int, divisor: int, rounding: Rounding) -> str:
+    """``whole + rest / divisor`` between its two neighbours, and the one that the rule chooses."""
+    down = whole // rounding.step * rounding.step
+    up, over = down + rounding.step, f"{whole - down}{' and more' * (rest > 0)}"
+    result = entered(whole * divisor + rest, divisor, rounding)
+    return f"{whole} = {down} + {over}, {down} or {up}, {rounding.mode} {rounding.step}: {result}"

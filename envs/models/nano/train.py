@@ -25,12 +25,15 @@ from transformers import AutoTokenizer, GenerationConfig, Lfm2Config, Lfm2ForCau
 
 from lse_gym.envs.models.nano.data import Sample, draw_sample
 from lse_gym.envs.models.nano.demonstrations import draw_demonstration
-from lse_gym.envs.models.nano.evaluate import accuracy
+from lse_gym.envs.models.nano.evaluate import FAMILIES, accuracy
 from lse_gym.envs.models.nano.packed import run
 from lse_gym.envs.models.nano.qa_data import draw_qa_sample
 from lse_gym.envs.models.nano.tokenizer import VOCABULARY, chat_parts, train_tokenizer
 
-DEV = ("library-0", "shop-1", "transit-2", "farm-3", "studio-4")
+DEV = {
+    "sql": ("library-0", "shop-1", "transit-2", "farm-3", "studio-4"),
+    "qa": ("brewing-0", "masonry-1", "weaving-2", "orchard-3", "harbour-4"),
+}
 PROMPT_WEIGHT = 0.2  # of the loss on the prompt: names recur in it, so it teaches to copy them
 PEAK_ADAM, PEAK_MUON, WARM_UP, TURNS, WORLDS = 5e-3, 2e-2, 50, 10, 2
 RENAMED = 0.4  # share of the samples whose words are exchanged
@@ -196,7 +199,7 @@ def train(
         seed: of weights and data.
         steps: updates to make.
         minutes: training time after which it ends before that.
-        evaluate_every: steps between two measurements on the dev domains (of the task model's job, if it is trained).
+        evaluate_every: steps between two measurements on the dev domains of the jobs that are trained.
         width: of the hidden states, a multiple of 32.
         layers: an even number, half of them with attention.
         edits: share of the steps that are on the editor's job.
@@ -232,9 +235,11 @@ def train(
         progress = max(step / steps, seconds / (60 * minutes))
         last = progress >= 1
         if step > first and (last or step % evaluate_every == 0):
-            kinds = ("seed", "oracle") if edits < 1 else ()
-            score = {kind: accuracy(model, tokenizer, DEV, "held_out", kind, 16) for kind in kinds}
-            values = {f"dev_{kind}": round(right / n, 3) for kind, (right, n) in score.items()}
+            values = {}
+            for name, share in {"sql": 1 - edits - qa, "qa": qa}.items():
+                for kind in ("seed", "oracle") if share else ():
+                    right, n = accuracy(model, tokenizer, DEV[name], "held_out", kind, 16, FAMILIES[name]())
+                    values[f"dev_{name}_{kind}"] = round(right / n, 3)
             note(step=step, tokens=tokens, loss=round(running, 4), seconds=round(seconds), **values)
             save(model, tokenizer, out)
             state = {"optimizer": optimizer.state(), "step": step, "tokens": tokens, "seconds": seconds}
