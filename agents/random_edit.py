@@ -4,7 +4,7 @@ import numpy as np
 
 from lse_gym.agents.search import SearchAgent
 from lse_gym.envs.core import Observation
-from lse_gym.envs.domain import RULER
+from lse_gym.envs.prompt import RULER
 
 
 class RandomEditAgent(SearchAgent):

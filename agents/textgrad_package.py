@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.envs.core import Observation
-from lse_gym.envs.domain import split_report
 from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.extras import require
+from lse_gym.envs.prompt import split_report
 
 ROLE = "instructions that a language model follows when it answers questions"
 START, END = "<IMPROVED_VARIABLE>", "</IMPROVED_VARIABLE>"  # what the package looks for in an optimizer's answer

@@ -12,18 +12,6 @@ SPLITS: tuple[Split, ...] = ("feedback", "held_out", "test")
 FeedbackMode = Literal["gold", "error", "score"]
 FEEDBACK_MODES: tuple[FeedbackMode, ...] = ("gold", "error", "score")
 
-RULER = "=" * 50  # between problems in a report; LSE's released code uses the same 50 signs (github chenyn66)
-
-
-def join_report(parts: Sequence[str]) -> str:
-    """A report: what stands at its head, then the problems."""
-    return f"\n{RULER}\n".join(parts)
-
-
-def split_report(report: str) -> list[str]:
-    """The inverse of :func:`join_report`."""
-    return report.split(f"\n{RULER}\n")
-
 
 class Question(NamedTuple):
     """One item: what is asked, and the answer that scores 1.0. Frozen, and cheap to hash by ``id``."""

@@ -9,13 +9,13 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.utils import RecordConstructorArgs
 
 from lse_gym.envs.core import ContextEnv, Info, Observation
-from lse_gym.envs.domain import join_report, split_report
 from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.evaluator import MeteredModel, Task, drive
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request
+from lse_gym.envs.prompt import join_report, split_report
 
 STATE, EACH = 7, 5  # numbers that describe the state, and each candidate
 MAX_EDIT_TOKENS = 1024  # of a proposal, which concerns a single problem

@@ -6,8 +6,8 @@ from hashlib import sha256
 
 from lse_gym.envs.custom.make_scorer import Function, function_name
 from lse_gym.envs.custom.scorers import BadAnswer, Item, Scorer
-from lse_gym.envs.domain import SPLITS, Domain, FeedbackMode, Outcome, Question, Split, join_report
-from lse_gym.envs.sql.prompt import CONTEXT_HEADER, OUTPUT_HEADER, user_message
+from lse_gym.envs.domain import SPLITS, Domain, FeedbackMode, Outcome, Question, Split
+from lse_gym.envs.prompt import OUTPUT_HEADER, Entry, render_report, system_message, user_message
 from lse_gym.envs.text import one_line
 
 OVERVIEW = "You answer questions."
@@ -42,7 +42,7 @@ class CustomDomain(Domain):
 
     def system(self, context: str) -> str:
         """Description, output format and context."""
-        return f"{self._frozen}{CONTEXT_HEADER}\n{context}"
+        return system_message(self._frozen, context)
 
     def user(self, question: Question) -> str:
         """Evidence and question, with its choices."""
@@ -56,25 +56,25 @@ class CustomDomain(Domain):
         self, questions: Sequence[Question], responses: Sequence[str], outcomes: Sequence[Outcome], mode: FeedbackMode
     ) -> str:
         """The fixed prompt, then one entry a problem; partial scores are told as numbers."""
+        entries = [
+            Entry(
+                question=one_line(question.text, MAX_SHOWN_CHARS),
+                answer=one_line(outcome.answer, MAX_SHOWN_CHARS),
+                gold=one_line(" | ".join(self.items[question.id].golds), 4 * MAX_SHOWN_CHARS),
+                evidence=one_line(question.evidence, MAX_SHOWN_CHARS),
+                response=one_line(response, MAX_SHOWN_CHARS) if self._cut(response, outcome) else "",
+                error=one_line(outcome.error, MAX_ERROR_CHARS),
+            )
+            for question, response, outcome in zip(questions, responses, outcomes, strict=True)
+        ]
         mean = sum(outcome.score for outcome in outcomes) / max(1, len(outcomes))
-        parts = [f"The model's fixed prompt:\n{self._frozen}{len(questions)} problems, mean score {mean:.3g}."]
-        for index, (question, response, outcome) in enumerate(zip(questions, responses, outcomes, strict=True), 1):
-            verdict = {1.0: "right", 0.0: "wrong"}.get(outcome.score, f"score {outcome.score:.3g}")
-            lines = [f"Problem {index}: {verdict}"]
-            if question.evidence:
-                lines.append(f"Evidence: {one_line(question.evidence, MAX_SHOWN_CHARS)}")
-            lines.append(f"Question: {one_line(question.text, MAX_SHOWN_CHARS)}")
-            if mode != "score":
-                lines.append(f"Model's answer: {one_line(outcome.answer, MAX_SHOWN_CHARS)}")
-                if response.strip() != outcome.answer and outcome.score < 1:
-                    lines.append(f"Model's response: {one_line(response, MAX_SHOWN_CHARS)}")
-                if outcome.error:
-                    lines.append(f"Error: {one_line(outcome.error, MAX_ERROR_CHARS)}")
-            if mode == "gold":
-                golds = " | ".join(self.items[question.id].golds)
-                lines.append(f"Correct answer: {one_line(golds, 4 * MAX_SHOWN_CHARS)}")
-            parts.append("\n".join(lines))
-        return join_report(parts)
+        head = f"The model's fixed prompt:\n{self._frozen}{len(questions)} problems, mean score {mean:.3g}."
+        return render_report(head, entries, outcomes, mode)
+
+    @staticmethod
+    def _cut(response: str, outcome: Outcome) -> bool:
+        """Whether a response that was not right says more than its answer."""
+        return outcome.score < 1 and response.strip() != outcome.answer
 
     def fingerprint(self) -> str:
         """SHA-256 of every question with its golds, of the splits, and of the scorer's name and options."""

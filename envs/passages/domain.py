@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from lse_gym.envs.domain import SPLITS, Domain, Family, FeedbackMode, Outcome, Question, Split, join_report
+from lse_gym.envs.domain import SPLITS, Domain, Family, FeedbackMode, Outcome, Question, Split
 from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.reader import Reader
@@ -22,6 +22,7 @@ from lse_gym.envs.passages.prompt import (
     system_message,
 )
 from lse_gym.envs.passages.world import MAX_PASSAGES, TEST, TOPICS, TRAIN, World, draw_world, wordings
+from lse_gym.envs.prompt import Entry, count_right, render_report
 from lse_gym.envs.text import one_line, tagged
 
 SIZES: Mapping[Split, int] = {"feedback": 20, "held_out": 50, "test": 100}
@@ -65,16 +66,11 @@ class PassageDomain(Domain):
     ) -> str:
         """The fixed prompt with all passages, then one entry a problem."""
         del responses
-        right = sum(outcome.score == 1.0 for outcome in outcomes)
-        parts = [f"{self._head}\n\n{len(questions)} problems, {right} right."]
-        for index, (question, outcome) in enumerate(zip(questions, outcomes, strict=True), 1):
-            lines = [f"Problem {index}: {'right' if outcome.score == 1.0 else 'wrong'}", f"Question: {question.text}"]
-            if mode != "score":
-                lines.append(f"Model's answer: {one_line(outcome.answer, MAX_SHOWN_CHARS)}")
-            if mode == "gold":
-                lines.append(f"Correct answer: {question.gold}")
-            parts.append("\n".join(lines))
-        return join_report(parts)
+        entries = [
+            Entry(question.text, one_line(outcome.answer, MAX_SHOWN_CHARS), question.gold)
+            for question, outcome in zip(questions, outcomes, strict=True)
+        ]
+        return render_report(f"{self._head}\n\n{count_right(outcomes)}", entries, outcomes, mode)
 
     def fingerprint(self) -> str:
         """SHA-256 of passages, answers and wordings."""

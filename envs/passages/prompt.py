@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lse_gym.envs.passages.bias import UNIT
+from lse_gym.envs.prompt import OUTPUT_HEADER
 
 OVERVIEW = "You answer a question from the passages below. Reply with one of the answers that the question offers."
 OUTPUT = "Put the answer between <answer> and </answer>. Nothing else is read."
-OUTPUT_HEADER = "### Output"
 PASSAGES_HEADER = "### Passages"
 EXPLANATION = (
     "The instructions are a list of passages, one line each. The model is shown these passages, in this order; lines "

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from lse_gym.envs.domain import SPLITS, Domain, FeedbackMode, Outcome, Question, Split
+from lse_gym.envs.prompt import system_message
 from lse_gym.envs.qa.answer import extract_choice
 from lse_gym.envs.qa.prompt import (
     LETTERS,
@@ -12,7 +13,6 @@ from lse_gym.envs.qa.prompt import (
     Item,
     frozen_part,
     render_report,
-    system_message,
     user_message,
 )
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from lse_gym.envs.domain import FeedbackMode, Outcome, Question, join_report
-from lse_gym.envs.sql.prompt import CONTEXT_HEADER, OUTPUT_HEADER
+from lse_gym.envs import prompt
+from lse_gym.envs.domain import FeedbackMode, Outcome, Question
+from lse_gym.envs.prompt import OUTPUT_HEADER, Entry, count_right
 from lse_gym.envs.text import one_line
 
 OVERVIEW = "You answer multiple-choice questions about {}. Exactly one choice of each question is right."
@@ -38,11 +39,6 @@ def frozen_part(subject: str) -> str:
     return f"{OVERVIEW.format(subject)}\n\n{OUTPUT_HEADER}\n{OUTPUT}\n\n"
 
 
-def system_message(frozen: str, context: str) -> str:
-    """The whole system message. The context comes last, so nothing in it can pose as another section."""
-    return f"{frozen}{CONTEXT_HEADER}\n{context}"
-
-
 def user_message(item: Item) -> str:
     """The question, and a line a choice."""
     choices = "\n".join(f"{letter}) {choice}" for letter, choice in zip(LETTERS, item.choices, strict=False))
@@ -58,17 +54,15 @@ def render_report(
     mode: FeedbackMode,
 ) -> str:
     """The report on a feedback batch: a header with the frozen part of the prompt, then one entry a problem."""
-    right = sum(outcome.score == 1.0 for outcome in outcomes)
-    parts = [f"The model's fixed prompt:\n{frozen}{len(questions)} problems, {right} right."]
-    for index, (question, response, outcome) in enumerate(zip(questions, responses, outcomes, strict=True), 1):
-        lines = [f"Problem {index}: {'right' if outcome.score == 1.0 else 'wrong'}", f"Question: {question.text}"]
-        if mode != "score":
-            lines.append(f"Model's answer: {outcome.answer or one_line(response, MAX_RESPONSE_CHARS)}")
-            if outcome.error:
-                lines.append(f"Error: {outcome.error}")
-        if mode == "gold":
-            lines.append(f"Correct answer: {question.gold}")
-            if explanations.get(question.id):
-                lines.append(f"Explanation: {explanations[question.id]}")
-        parts.append("\n".join(lines))
-    return join_report(parts)
+    entries = [
+        Entry(
+            question=question.text,
+            answer=outcome.answer or one_line(response, MAX_RESPONSE_CHARS),
+            gold=question.gold,
+            error=outcome.error,
+            explanation=explanations.get(question.id, ""),
+        )
+        for question, response, outcome in zip(questions, responses, outcomes, strict=True)
+    ]
+    head = f"The model's fixed prompt:\n{frozen}{count_right(outcomes)}"
+    return prompt.render_report(head, entries, outcomes, mode)

@@ -8,9 +8,10 @@ from typing import Literal
 
 from lse_gym.envs.domain import SPLITS, Domain, FeedbackMode, Outcome, Question, Split
 from lse_gym.envs.errors import DataError, unknown
+from lse_gym.envs.prompt import system_message, user_message
 from lse_gym.envs.sql.compare import is_ordered, same_set, same_strict
 from lse_gym.envs.sql.executor import Limits, Result, execute_many
-from lse_gym.envs.sql.prompt import SEED_CONTEXT, extract_sql, frozen_part, render_report, system_message, user_message
+from lse_gym.envs.sql.prompt import SEED_CONTEXT, extract_sql, frozen_part, render_report
 
 Scoring = Literal["set", "strict"]
 SCORINGS: tuple[Scoring, ...] = ("set", "strict")

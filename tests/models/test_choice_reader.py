@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.reader import ATTENTION_CHARS, Reader
+from lse_gym.envs.prompt import system_message
 from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
-from lse_gym.envs.qa.prompt import frozen_part, system_message
+from lse_gym.envs.qa.prompt import frozen_part
 
 FAMILY = ProceduralQAFamily()
 DOMAINS = [FAMILY.load(name) for name in ("apiary-0", "glasswork-2", "brewing-4")]

@@ -15,8 +15,9 @@ from lse_gym.envs.evaluation import evaluate_context
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.reader import Reader
 from lse_gym.envs.models.writer import Writer
+from lse_gym.envs.prompt import system_message
 from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
-from lse_gym.envs.qa.prompt import LETTERS, frozen_part, render_report, system_message
+from lse_gym.envs.qa.prompt import LETTERS, frozen_part, render_report
 
 PROSE = "Be brief, and double-check every choice."
 FROZEN = frozen_part("brewing")

@@ -7,10 +7,11 @@ from lse_gym.envs.editing import parse_edit, read_editor_prompt
 from lse_gym.envs.models.nano.data import draw_sample, draw_theme, keyed_rules, schema_of
 from lse_gym.envs.models.nano.demonstrations import draw_demonstration
 from lse_gym.envs.models.nano.lexicon import english, shipped, words_of
+from lse_gym.envs.prompt import CONTEXT_HEADER
 from lse_gym.envs.sql.procedural.family import THEMES, ProceduralFamily
 from lse_gym.envs.sql.procedural.rules import oracle_rules
 from lse_gym.envs.sql.procedural.world import draw_world
-from lse_gym.envs.sql.prompt import CONTEXT_HEADER, extract_sql, frozen_part
+from lse_gym.envs.sql.prompt import extract_sql, frozen_part
 
 # What every invented business shares with the shipped ones: units and the small words of questions.
 SHARED = frozenset(

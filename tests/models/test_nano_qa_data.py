@@ -10,8 +10,8 @@ from lse_gym.envs.models.nano.qa_data import GUESS, draw_qa_sample, draw_subject
 from lse_gym.envs.models.reader.choice import read_lines
 from lse_gym.envs.models.reader.choice.question import understand
 from lse_gym.envs.models.reader.choice.solve import solve
+from lse_gym.envs.prompt import CONTEXT_HEADER
 from lse_gym.envs.qa.answer import extract_choice
-from lse_gym.envs.sql.prompt import CONTEXT_HEADER
 
 
 def test_subjects_use_no_shipped_word():

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lse_gym.envs.domain import RULER, Outcome, Question
+from lse_gym.envs.domain import Outcome, Question
 from lse_gym.envs.editing import editor_prompt, parse_edit, read_editor_prompt
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.reader import Reader
 from lse_gym.envs.models.writer import Writer
 from lse_gym.envs.models.writer.report import read_report
 from lse_gym.envs.models.writer.statement import read_statement
+from lse_gym.envs.prompt import RULER
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
 from lse_gym.envs.sql.prompt import render_report
 from tests.models.wordings import SCHEMA

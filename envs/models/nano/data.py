@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lse_gym.envs.models.nano.lexicon import VERBS, invent
+from lse_gym.envs.prompt import system_message
 from lse_gym.envs.sql.procedural.forms import (
     Filter,
     Form,
@@ -23,7 +24,7 @@ from lse_gym.envs.sql.procedural.forms import (
 from lse_gym.envs.sql.procedural.rules import oracle_rules
 from lse_gym.envs.sql.procedural.theme import ROLES, Adjective, Code, Dated, Entity, Measure, Role, Theme
 from lse_gym.envs.sql.procedural.world import World, draw_world
-from lse_gym.envs.sql.prompt import SEED_CONTEXT, frozen_part, system_message
+from lse_gym.envs.sql.prompt import SEED_CONTEXT, frozen_part
 
 Key = tuple[str, ...]
 UNITS = "dollars euros pounds francs kroner hours litres kilometres metres kilograms tonnes grams millilitres".split()

@@ -13,6 +13,7 @@ from lse_gym.envs.models.nano.data import Sample
 from lse_gym.envs.models.nano.lexicon import invent, strings
 from lse_gym.envs.models.reader.choice.rules import parse_rule
 from lse_gym.envs.models.writer.choice import sentences
+from lse_gym.envs.prompt import system_message
 from lse_gym.envs.qa.procedural.forms import (
     OPS,
     Form,
@@ -31,7 +32,7 @@ from lse_gym.envs.qa.procedural.rules import oracle_rules
 from lse_gym.envs.qa.procedural.theme import Attribute, Theme, Unit
 from lse_gym.envs.qa.procedural.themes import TEST_THEMES, TRAIN_THEMES
 from lse_gym.envs.qa.procedural.world import Rounding, World, draw_world
-from lse_gym.envs.qa.prompt import LETTERS, SEED_CONTEXT, Item, frozen_part, system_message, user_message
+from lse_gym.envs.qa.prompt import LETTERS, SEED_CONTEXT, Item, frozen_part, user_message
 
 Key = tuple[str, ...]
 COMPLETE, NOTHING = 0.6, 0.1  # shares of contexts that tell every rule, and none

@@ -13,7 +13,8 @@ from lse_gym.envs.models.reader.question import understand
 from lse_gym.envs.models.reader.rules import Knowledge, Rule, gather, parse_rule
 from lse_gym.envs.models.reader.schema import parse_schema
 from lse_gym.envs.models.worked import Example, find_examples, strip_examples
-from lse_gym.envs.sql.prompt import CONTEXT_HEADER, SCHEMA_HEADER
+from lse_gym.envs.prompt import CONTEXT_HEADER
+from lse_gym.envs.sql.prompt import SCHEMA_HEADER
 
 SLIP_RATE = 0.01  # answers given as if the context had not been read, at temperature 0
 SLIP_RATE_PER_TEMPERATURE = 0.05

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from lse_gym.envs.domain import split_report
+from lse_gym.envs.prompt import split_report
 
 PROBLEM = re.compile(r"Problem \d+: (right|wrong)")
 
