@@ -1,6 +1,7 @@
 """``lse-gym evolve`` and ``lse-gym evaluate``."""
 
 import json
+import os
 import sys
 from dataclasses import replace
 from itertools import count
@@ -10,8 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from lse_gym.agents import AGENTS
+from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
+from lse_gym.agents.editor_agent import EditorAgent
 from lse_gym.agents.live import Live
 from lse_gym.agents.run import Config, evolve
 from lse_gym.cli.common import (
@@ -38,6 +40,9 @@ from lse_gym.cli.common import (
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import LSEGymError, ProviderError
 from lse_gym.envs.evaluation import core_env, evaluate_context
+from lse_gym.envs.extras import available
+
+TRAINED_EDITOR = "nano-lse"  # on text-to-SQL, the default env
 
 
 @app.command("evolve")
@@ -101,7 +106,8 @@ def evolve_command(
     values |= env_settings(env, questions, scorer, env_set, data_dir, exclude)
     values |= {"start": str(context)} if context else {}
     known = {name: value for name, value in values.items() if name in Config.__dataclass_fields__}
-    config = _on_a_domain(Config(**known | parse_contestant(",".join([agent, *(argument or ())])).settings))
+    config = Config(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
+    config = _with_editor(_on_a_domain(config))
     folder = out or _new_folder(config)
     with Live(config.rounds, console=err_console) as live:
         try:
@@ -124,6 +130,16 @@ def _on_a_domain(config: Config) -> Config:
     if len(domains) > 1:
         err_console.print(f"{len(domains)} domains; taking the first, {domains[0]!r}. Choose with --domain.")
     return replace(config, domain=domains[0])
+
+
+def _with_editor(config: Config) -> Config:
+    """``config`` with the editor that LSE trained, where none is named, on the env of its training, if it can run."""
+    named = config.editor or os.environ.get("LSE_GYM_EDITOR")
+    trained = config.env == DEFAULT.env and issubclass(agent_class(config.agent), EditorAgent)
+    if named or not trained or not available("torch", "transformers"):
+        return config
+    err_console.print(f"Editor: {TRAINED_EDITOR}, trained by LSE. --editor writer is a scripted one, and faster.")
+    return replace(config, editor=TRAINED_EDITOR)
 
 
 def _new_folder(config: Config) -> Path:

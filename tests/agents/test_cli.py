@@ -39,6 +39,24 @@ def test_evolve_by_default(tmp_path):
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
+@pytest.mark.skipif(not find_spec("transformers"), reason="pip install 'lse-gym[hf]'")
+@pytest.mark.parametrize(
+    ("options", "editor"),
+    [
+        ([], "nano-lse"),
+        (["--editor", "writer"], "writer"),
+        (["--set", "editor=nano-editor"], "nano-editor"),
+        (["--env", "LSE/QA-v0"], "writer"),
+        (["--agent", "hill-climb"], "writer"),
+    ],
+)
+def test_evolve_edits_with_what_lse_trained_where_it_was_trained_and_can_run(tmp_path, options, editor):
+    done = run("evolve", "--rounds", 0, "--out", "run", *options, cwd=tmp_path, env={"LSE_GYM_EDITOR": ""})
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "run/config.json").read_text())["editor"] == editor
+    assert ("trained by LSE" in done.stderr) == (editor == "nano-lse")
+
+
 def test_evolve_on_a_terminal_draws_a_tree(tmp_path):
     leader, follower = pty.openpty()
     process = subprocess.Popen(

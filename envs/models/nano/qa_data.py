@@ -5,7 +5,6 @@ needs, then works, then gives the letter.
 """
 
 from functools import cache
-from itertools import takewhile
 
 import numpy as np
 
@@ -35,7 +34,7 @@ from lse_gym.envs.qa.procedural.world import Rounding, World, draw_world
 from lse_gym.envs.qa.prompt import LETTERS, SEED_CONTEXT, Item, frozen_part, user_message
 
 Key = tuple[str, ...]
-COMPLETE, NOTHING = 0.6, 0.1  # shares of contexts that tell every rule, and none
+COMPLETE, NOTHING = 0.7, 0.05  # shares of contexts that tell every rule, and none
 EDITED = 0.4  # share of contexts in the words of the offline editor
 CHANCES = (0.14, 0.14, 0.12, 0.1, 0.2, 0.1, 0.07, 0.09, 0.04)  # of each op: more where there is more to learn
 GUESS = LETTERS[0]  # of who does not know
@@ -161,64 +160,61 @@ def respond(form: Form, world: World, known: dict[Key, str], choices: list[str],
 
 def working(form: Form, world: World, choices: list[str], gold: str) -> list[str]:
     """The steps between rules and answer, each small enough for a small model: a look-up, a digit or a comparison."""
-    things = [next((t for t in form.things if t.name == name), None) for name in choices]
-    described = {letter: thing for letter, thing in zip(LETTERS, things, strict=False) if thing}
+    things = {t.name: t for t in form.things}
+    lettered = dict(zip(LETTERS, choices, strict=False))
     match form.op:
         case "adjective":
-            return fitting(form, world, described)[0]
+            return fitting(form, world, {letter: things[name] for letter, name in lettered.items()})[0]
         case "term":
-            return ranking(form, world, described)
+            return ranking(form, world, {letter: things[name] for letter, name in lettered.items()})
         case "both":
-            lines, fit = fitting(form, world, described)
-            return [*lines, *ranking(form, world, {letter: described[letter] for letter in fit})]
+            lines, fit = fitting(form, world, {letter: things[name] for letter, name in lettered.items()})
+            return [*lines, *ranking(form, world, fit)]
         case "convert":
             occasional = form.occasion and form.word in world.occasional
             factor = world.occasional[form.word] if occasional else world.factors[form.word]
-            return [product(form.number, factor), matching(choices, gold)]
+            return [product(form.number, factor), matching(lettered, gold)]
         case "enter":
-            lines, quotient, rest = division(form.number, world.factors[form.word])
-            rounding = world.roundings[form.document]
-            return [*lines, rounded(quotient, rest, world.factors[form.word], rounding), matching(choices, gold)]
+            divisor, rounding = world.factors[form.word], world.roundings[form.document]
+            lines, quotient, rest = division(form.number, divisor)
+            return [*lines, rounded(quotient, rest, divisor, rounding), matching(lettered, gold)]
         case "entry":
-            return [rounded(form.number, 0, 1, world.roundings[form.document]), matching(choices, gold)]
+            return [rounded(form.number, 0, 1, world.roundings[form.document]), matching(lettered, gold)]
         case "count":
-            lines, total = [], form.number
+            steps, number = [], form.number
             for state, n in form.parts:
                 change = (world.counts[state] - 1) * n
-                lines.append(f"{total} {'-' if change < 0 else '+'} {abs(change)} = {total + change}")
-                total += change
-            return [", ".join(lines), matching(choices, gold)]
-        case "rank":
-            ranks = world.ranks if form.most else world.ranks[::-1]
-            return [", ".join([*takewhile(lambda rank: rank != gold, ranks), matching(choices, gold)])]
-    return [matching(choices, gold)]
+                steps.append(f"{number} {'-' if change < 0 else '+'} {abs(change)} = {number + change}")
+                number += change
+            return [", ".join(steps), matching(lettered, gold)]
+        case "source":
+            source = next(name for name, said in form.parts if str(said) == gold)
+            return [f"{source} {gold}", matching(lettered, gold)]
+    letters = {rank: letter for letter, rank in lettered.items()}
+    return [", ".join(f"{rank} {letters.get(rank, 'no')}" for rank in world.ranks)]
 
 
-def matching(choices: list[str], gold: str) -> str:
+def matching(lettered: dict[str, str], gold: str) -> str:
     """Which of the choices the answer is."""
-    shown = (f"{letter} {c} {'yes' if c == gold else 'no'}" for letter, c in zip(LETTERS, choices, strict=False))
-    return f"{gold}: {', '.join(shown)}"
+    return ", ".join(f"{letter} {choice} {'yes' if choice == gold else 'no'}" for letter, choice in lettered.items())
 
 
-def fitting(form: Form, world: World, things: dict[str, Thing]) -> tuple[list[str], list[str]]:
-    """One line a thing on whether the definition holds of it, and the letters of those of which it does."""
+def fitting(form: Form, world: World, things: dict[str, Thing]) -> tuple[list[str], dict[str, Thing]]:
+    """One line a thing on whether the definition holds of it, and the things of which it does."""
     names = [a.name for a in world.theme.attributes]
     kind, changed = world.exceptions.get(form.word, ("", world.definitions[form.word]))
-    lines, letters = [], []
+    lines, fit = [], {}
     for letter, thing in things.items():
-        usual = thing.kind != kind
-        definition = world.definitions[form.word] if usual else changed
+        definition = changed if thing.kind == kind else world.definitions[form.word]
         value = thing.values[names.index(definition.attribute)]
-        relation = ">=" if value >= definition.threshold else "<"
-        fit = fits(thing, definition, world.theme)
+        if fits(thing, definition, world.theme):
+            fit[letter] = thing
         told = f" {thing.kind}" if kind else ""
-        wanted = ">=" if definition.at_least else "<"
-        lines.append(
-            f"{letter}{told} {wanted} {definition.threshold}: {definition.attribute} {value} {relation} "
-            f"{'yes' if fit else 'no'}"
-        )
-        letters += [letter] * fit
-    return lines, letters
+        wanted, relation = ("<", ">=")[definition.at_least], ("<", ">=")[value >= definition.threshold]
+        verdict = "yes" if letter in fit else "no"
+        asked = f"{letter}{told} {wanted} {definition.threshold}"
+        lines.append(f"{asked}: {letter} {definition.attribute} {value} {relation} {verdict}")
+    return lines, fit
 
 
 def ranking(form: Form, world: World, things: dict[str, Thing]) -> list[str]:
@@ -229,19 +225,16 @@ def ranking(form: Form, world: World, things: dict[str, Thing]) -> list[str]:
     best = ("", 0)
     for letter, thing in things.items():
         value = measured(thing, measure, world.theme)
-        shown = f"{thing.values[names.index(measure.first)]}"
+        first = thing.values[names.index(measure.first)]
+        shown = f"{letter} {measure.first} {first}"
         if measure.sign:
-            shown = total(int(shown), measure.sign, thing.values[names.index(measure.second)])
-        if not lines:
+            second = thing.values[names.index(measure.second)]
+            shown += f", {letter} {measure.second} {second}: {total(first, measure.sign, second)}"
+        if lines:
+            shown += f" {'=' if value == best[1] else '>' if value > best[1] else '<'} {best[1]}"
+        if not lines or (value > best[1] if form.most else value < best[1]):
             best = (letter, value)
-            lines.append(f"{letter} {shown}")
-            continue
-        relation = "=" if value == best[1] else ">" if value > best[1] else "<"
-        if relation == (">" if form.most else "<"):
-            lines.append(f"{letter} {shown} {relation} {best[1]}: {letter} {value}")
-            best = (letter, value)
-        else:
-            lines.append(f"{letter} {shown} {relation} {best[1]}: {best[0]} {best[1]}")
+        lines.append(f"{shown}: {best[0]} {best[1]}")
     return lines
 
 
