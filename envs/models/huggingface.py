@@ -12,6 +12,7 @@ from lse_gym.envs.errors import ArgumentError, ContextLengthError, ProviderError
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.chat_api import environment_number
+from lse_gym.envs.models.chat_template import prompt_ids
 
 if TYPE_CHECKING:
     from lse_gym.envs.models.generation import Prompt
@@ -101,25 +102,8 @@ class HuggingFaceModel(TaskModel):
         return getattr(config, "max_position_embeddings", None) or float("inf")
 
     def prompt_ids(self, request: Request) -> list[int]:
-        """The token ids of a request, as the model's chat template has it; plain text where it has none."""
-        return self._encode([request])[0]
-
-    def _encode(self, requests: Sequence[Request]) -> list[list[int]]:
-        texts = [self._prompt_text(request) for request in requests]
-        return self.tokenizer(texts, add_special_tokens=not self.tokenizer.chat_template).input_ids if texts else []
-
-    def _prompt_text(self, request: Request) -> str:
-        if not self.tokenizer.chat_template:
-            return "".join(f"{text}\n\n" for text in (request.system, request.user) if text)
-        from jinja2 import TemplateError
-
-        try:
-            return self._render(request.messages)
-        except TemplateError:  # a template without a system role
-            return self._render([{"role": "user", "content": f"{request.system}\n\n{request.user}"}])
-
-    def _render(self, messages: Sequence[Any]) -> str:
-        return self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        """The token ids of a request, see :func:`lse_gym.envs.models.chat_template.prompt_ids`."""
+        return prompt_ids(self.tokenizer, [request])[0]
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
         """Answer the batch, prompts of one system message and of like length together.
@@ -160,7 +144,7 @@ class HuggingFaceModel(TaskModel):
         from lse_gym.envs.models.generation import Prompt
 
         prompts = []
-        for request, ids in zip(requests, self._encode(requests), strict=True):
+        for request, ids in zip(requests, prompt_ids(self.tokenizer, requests), strict=True):
             room = self._window - len(ids)
             if room < 1:
                 raise ContextLengthError(

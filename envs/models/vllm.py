@@ -9,6 +9,7 @@ from lse_gym.envs.errors import ContextLengthError, UnknownModelError
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.chat_api import environment_number
+from lse_gym.envs.models.chat_template import prompt_ids
 from lse_gym.envs.models.huggingface import fingerprint, split_revision
 
 
@@ -69,7 +70,8 @@ class VLLMModel(TaskModel):
             for r in requests
         ]
         try:
-            outputs = self.engine.chat([r.messages for r in requests], sampling, use_tqdm=False)
+            prompts = [{"prompt_token_ids": ids} for ids in prompt_ids(self.engine.get_tokenizer(), requests)]
+            outputs = self.engine.generate(prompts, sampling, use_tqdm=False)
         except ValueError as error:
             if not any(word in str(error) for word in ("max_model_len", "maximum model length", "context length")):
                 raise
@@ -90,19 +92,15 @@ class VLLMModel(TaskModel):
         """The tokens of ``text``, and as many as the chat template puts around a message."""
         return len(self.engine.get_tokenizer()(text).input_ids) + self._frame
 
-    def _ids(self, request: Request) -> list[int]:
-        tokenizer = self.engine.get_tokenizer()
-        text = tokenizer.apply_chat_template(request.messages, add_generation_prompt=True, tokenize=False)
-        return tokenizer(text, add_special_tokens=False).input_ids
-
     @cached_property
     def _frame(self) -> int:
-        return len(self._ids(Request("x", "x")))
+        return len(prompt_ids(self.engine.get_tokenizer(), [Request("x", "x")])[0])
 
     def logprob(self, request: Request, completion: str) -> float:
         """Log-probability of ``completion`` after ``request``, in nats, without its end."""
-        prompt = self._ids(request)
-        ids = self.engine.get_tokenizer()(completion, add_special_tokens=False).input_ids
+        tokenizer = self.engine.get_tokenizer()
+        (prompt,) = prompt_ids(tokenizer, [request])
+        ids = tokenizer(completion, add_special_tokens=False).input_ids
         sampling = self._vllm.SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0)
         (output,) = self.engine.generate([{"prompt_token_ids": prompt + ids}], sampling, use_tqdm=False)
         told = output.prompt_logprobs[len(prompt) :]

@@ -8,12 +8,15 @@ import pytest
 
 from lse_gym.envs.errors import ContextLengthError, MissingExtraError, UnknownModelError
 from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.chat_template import prompt_ids
 from lse_gym.envs.models.vllm import VLLMModel
 
 
 class Tokenizer:
+    chat_template = "a template"
+
     def __call__(self, text, add_special_tokens=True):
-        return SimpleNamespace(input_ids=text.split())
+        return SimpleNamespace(input_ids=text.split() if isinstance(text, str) else [one.split() for one in text])
 
     def apply_chat_template(self, messages, add_generation_prompt, tokenize):
         return " ".join(f"<{m['role']}> {m['content']}" for m in messages) + " <assistant>"
@@ -28,22 +31,19 @@ class LLM:
     def get_tokenizer(self):
         return Tokenizer()
 
-    def chat(self, conversations, sampling, use_tqdm):
-        if any(len(c[-1]["content"]) > 100 for c in conversations):
-            raise ValueError("The decoder prompt is longer than the maximum model length of 100.")
-        self.batches.append((conversations, sampling))
-        return [
-            SimpleNamespace(
-                outputs=[SimpleNamespace(text=c[-1]["content"].upper(), token_ids=[1, 2])],
-                prompt_token_ids=[0] * 7,
-                num_cached_tokens=4 if i else None,
-            )
-            for i, c in enumerate(conversations)
-        ]
-
     def generate(self, prompts, sampling, use_tqdm):
-        ids = prompts[0]["prompt_token_ids"]
-        return [SimpleNamespace(prompt_logprobs=[None, *({t: SimpleNamespace(logprob=-0.5)} for t in ids[1:])])]
+        self.batches.append(([p["prompt_token_ids"] for p in prompts], sampling))
+        return [self.output(p["prompt_token_ids"], i) for i, p in enumerate(prompts)]
+
+    def output(self, ids, index):
+        if len(ids) > 100:
+            raise ValueError("The decoder prompt is longer than the maximum model length of 100.")
+        return SimpleNamespace(
+            outputs=[SimpleNamespace(text=ids[-2].upper(), token_ids=[1, 2])],
+            prompt_token_ids=ids,
+            num_cached_tokens=4 if index else None,
+            prompt_logprobs=[None, *({t: SimpleNamespace(logprob=-0.5)} for t in ids[1:])],
+        )
 
 
 @pytest.fixture
@@ -58,9 +58,9 @@ def test_a_batch_is_one_call_of_the_engine(engine):
     model = VLLMModel("some/model")
     requests = [Request("S", "one", 9, 0.0, 3, 1), Request("", "two", 8, 0.7, 4)]
     answers = model.complete(requests)
-    assert [tuple(a) for a in answers] == [("ONE", 7, 2, 0), ("TWO", 7, 2, 4)]
-    ((conversations, sampling),) = model.engine.batches
-    assert conversations == [r.messages for r in requests]
+    assert [tuple(a) for a in answers] == [("ONE", 5, 2, 0), ("TWO", 3, 2, 4)]
+    ((prompts, sampling),) = model.engine.batches
+    assert prompts == [["<system>", "S", "<user>", "one", "<assistant>"], ["<user>", "two", "<assistant>"]]
     assert sampling[0] == {"max_tokens": 9, "temperature": 0.0, "seed": 3_000_010}
     assert sampling[1]["temperature"] == 0.7
     assert model.engine.options["enable_prefix_caching"] is True
@@ -85,12 +85,13 @@ def test_logprob_counts_the_completion_alone(engine):
 def test_tokens_are_an_upper_bound(engine):
     model = VLLMModel("m")
     request = Request("some system text", "a question")
-    assert model.count_tokens(request.system) + model.count_tokens(request.user) >= len(model._ids(request))
+    prompt = prompt_ids(model.engine.get_tokenizer(), [request])[0]
+    assert model.count_tokens(request.system) + model.count_tokens(request.user) >= len(prompt)
 
 
 def test_errors_say_what_to_do(engine):
     with pytest.raises(ContextLengthError, match="max_chars"):
-        VLLMModel("m").complete([Request("", "x" * 101)])
+        VLLMModel("m").complete([Request("", "x " * 101)])
     with pytest.raises(UnknownModelError, match=r"'nowhere' \(nowhere is not a local folder\)"):
         VLLMModel("nowhere").complete([Request("", "x")])
 
