@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from lse_gym.envs.models import NANO  # noqa: E402
 from lse_gym.envs.models.nano import train as training  # noqa: E402
 from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
 from lse_gym.envs.models.nano.demonstrations import draw_demonstration  # noqa: E402
@@ -79,6 +80,17 @@ def test_repeated_sequences_repeat():
     ids = training.repeated(np.random.default_rng(0), rows=8, length=80)
     for row in ids.tolist():
         assert any(row[period:] == row[:-period] for period in range(6, 40))
+
+
+def test_words_that_all_samples_share_keep_their_meaning():
+    tokenizer = transformers.AutoTokenizer.from_pretrained(NANO)
+    samples = [training.draw((0, 0, index), index, 0.0, 1.0) for index in range(40)]
+    kept = training.frame(tokenizer, samples)
+    mapping = training.renaming(tokenizer, np.random.default_rng(1), kept)
+    for word in ("nearest", "plus", "minus", "twice", "least", "yes", "A"):
+        ids = tokenizer(word).input_ids
+        assert mapping[ids].tolist() == ids
+    assert (mapping != np.arange(len(mapping))).sum() > 500
 
 
 @pytest.mark.long

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lse_gym.envs.models.nano.lexicon import strings
-from lse_gym.envs.models.nano.qa_data import GUESS, draw_qa_sample, draw_subject, shipped
+from lse_gym.envs.models.nano.qa_data import DRILL, GUESS, draw_qa_sample, draw_subject, shipped
 from lse_gym.envs.models.reader.choice import read_lines
 from lse_gym.envs.models.reader.choice.question import understand
 from lse_gym.envs.models.reader.choice.solve import solve
@@ -42,15 +42,36 @@ def test_an_answer_quotes_the_context_and_is_what_a_reader_of_it_finds():
     assert quoted > 300
 
 
-def test_every_equation_in_the_working_is_true():
+@pytest.mark.parametrize("drills", [0.0, 1.0])
+def test_every_equation_in_the_working_is_true(drills):
     equations = 0
     for index in range(60):
-        for _, response in draw_qa_sample((10, index)).turns:
+        for _, response in draw_qa_sample((10, index), drills=drills).turns:
             for chain in re.findall(r"(?<![\w])-?\d+(?: [-+x] \d+)*(?: = -?\d+(?: [-+x] \d+)*)+", response):
                 values = [eval(side.replace("x", "*")) for side in chain.split(" = ")]  # noqa: S307 - digits and signs
                 assert len(set(values)) == 1, chain
                 equations += 1
     assert equations > 1000
+
+
+def test_single_steps_are_those_of_answers_and_look_ups_are_in_the_prompt():
+    looked_up = 0
+    for index in range(40):
+        sample = draw_qa_sample((11, index), drills=1.0)
+        for user, response in sample.turns:
+            if sample.system == DRILL:
+                assert response
+                continue
+            for line in response.split("\n"):
+                if line.startswith("- "):
+                    assert line in sample.system.split("\n")
+                    looked_up += 1
+                elif not line.startswith("<answer>"):
+                    for letter, *what in map(str.split, line.split(", ")):
+                        choice = next(row for row in user.split("\n") if row.startswith(f"{letter})"))
+                        assert f" {' '.join(what)}" in choice
+                        looked_up += 1
+    assert looked_up > 500
 
 
 def test_prompts_fit_the_window():

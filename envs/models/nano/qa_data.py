@@ -30,13 +30,16 @@ from lse_gym.envs.qa.procedural.forms import (
 from lse_gym.envs.qa.procedural.rules import oracle_rules
 from lse_gym.envs.qa.procedural.theme import Attribute, Theme, Unit
 from lse_gym.envs.qa.procedural.themes import TEST_THEMES, TRAIN_THEMES
-from lse_gym.envs.qa.procedural.world import Rounding, World, draw_world
+from lse_gym.envs.qa.procedural.world import MODES, STEPS, Rounding, World, draw_world
 from lse_gym.envs.qa.prompt import LETTERS, SEED_CONTEXT, Item, frozen_part, user_message
 
 Key = tuple[str, ...]
 COMPLETE, NOTHING = 0.7, 0.05  # shares of contexts that tell every rule, and none
 EDITED = 0.4  # share of contexts in the words of the offline editor
 CHANCES = (0.14, 0.14, 0.12, 0.1, 0.2, 0.1, 0.07, 0.09, 0.04)  # of each op: more where there is more to learn
+DRILL = "Work it out."
+DRILL_CHANCES = (0.25, 0.1, 0.3, 0.1, 0.15, 0.1)  # sum, product, division, rounding, comparison, choice
+LOOK_UPS = 6  # of values at a time
 GUESS = LETTERS[0]  # of who does not know
 
 
@@ -77,11 +80,19 @@ def draw_subject(rng: np.random.Generator) -> Theme:
     )
 
 
-def draw_qa_sample(stream: tuple[int, ...], turns: int = 10) -> Sample:
-    """Draw an invented subject, a context that tells some of its conventions, and questions with answers."""
+def draw_qa_sample(stream: tuple[int, ...], turns: int = 10, drills: float = 0.0) -> Sample:
+    """Draw an invented subject, a context that tells some of its conventions, and questions with answers.
+
+    Of the samples a share ``drills`` is on single steps: half on the working, half on what is looked up.
+    """
     rng = np.random.default_rng(np.random.SeedSequence(stream))
+    drill = rng.random() / drills if drills else 1.0
+    if drill < 0.5:
+        return draw_drills(rng, 3 * turns)
     world = draw_world(draw_subject(rng), rng)
     known, context = draw_context(world, rng)
+    if drill < 1:
+        return Sample(system_message(frozen_part(world.theme.name), context), draw_recall(world, known, rng))
     told = world._replace(
         exceptions={w: e for w, e in world.exceptions.items() if ("definition", w, e[0]) in known},
         occasional={u: n for u, n in world.occasional.items() if ("unit", u, world.theme.occasion) in known},
@@ -97,6 +108,61 @@ def draw_qa_sample(stream: tuple[int, ...], turns: int = 10) -> Sample:
         item = Item("", say(form, world.theme, rng), tuple(choice_text(c, form, world.theme) for c in choices), 0)
         asked[user_message(item)] = respond(form, told, known, choices, gold)
     return Sample(system_message(frozen_part(world.theme.name), context), tuple(asked.items()))
+
+
+def draw_drills(rng: np.random.Generator, turns: int) -> Sample:
+    """Draw what the working consists of, by itself: sums, products, divisions, roundings, comparisons."""
+    asked: dict[str, str] = {}
+    while len(asked) < turns:
+        first, second, number, divisor = (
+            int(rng.integers(*bounds)) for bounds in ((1, 100), (1, 100), (20, 1000), (3, 16))
+        )
+        rounding = Rounding(MODES[int(rng.integers(3))], STEPS[int(rng.integers(3))])
+        sign, most = (1, -1)[int(rng.integers(2))], bool(rng.random() < 0.5)
+        match int(rng.choice(6, p=DRILL_CHANCES)):
+            case 0:
+                question, answer = f"{first} {'+' if sign > 0 else '-'} {second}", total(first, sign, second)
+            case 1:
+                factor = int(rng.integers(2, 13))
+                question, answer = f"{factor} x {divisor}", product(factor, divisor)
+            case 2:
+                lines, quotient, rest = division(number, divisor)
+                answer = "\n".join([*lines, rounded(quotient, rest, divisor, rounding)])
+                question = f"{number} / {divisor}, {rounding.mode} {rounding.step}"
+            case 3:
+                question, answer = f"{number}, {rounding.mode} {rounding.step}", rounded(number, 0, 1, rounding)
+            case 4:
+                values = rng.integers(-60, 150, 4).tolist()
+                question = f"{'greatest' if most else 'least'} of {', '.join(map(str, values))}"
+                answer, best = "", None
+                for letter, value in zip(LETTERS, values, strict=False):
+                    line, best = compared(f"{letter} {value}", letter, value, best, most)
+                    answer += f"{line}\n"
+            case _:
+                choices = [str(value) for value in dict.fromkeys(rng.integers(1, 200, 6).tolist())][:4]
+                lettered = dict(zip(LETTERS, choices, strict=False))
+                gold = choices[int(rng.integers(len(choices)))]
+                question = "\n".join([gold, *(f"{letter}) {choice}" for letter, choice in lettered.items())])
+                answer = matching(lettered, gold)
+        asked[f"Question: {question}"] = answer.strip()
+    return Sample(DRILL, tuple(asked.items()))
+
+
+def draw_recall(world: World, known: dict[Key, str], rng: np.random.Generator) -> tuple[tuple[str, str], ...]:
+    """Draw look-ups alone: a rule by its name, the values of things."""
+    keys = [*oracle_rules(world)]
+    keys = [keys[int(i)] for i in rng.permutation(len(keys))]
+    asked = {f"Question: {' '.join(key)}": known.get(key, f"<answer>{GUESS}</answer>") for key in keys}
+    names = [a.name for a in world.theme.attributes]
+    for _ in range(LOOK_UPS):
+        form = draw_form("term", world, rng)
+        choices = tuple(choice_text(thing.name, form, world.theme) for thing in form.things)
+        pairs = [divmod(int(i), len(names)) for i in rng.permutation(len(choices) * len(names))[:LOOK_UPS]]
+        wanted = ", ".join(f"{LETTERS[i]} {names[column]}" for i, column in pairs)
+        kinds = ", ".join(f"{letter} {thing.kind}" for letter, thing in zip(LETTERS, form.things, strict=False))
+        values = ", ".join(f"{LETTERS[i]} {names[column]} {form.things[i].values[column]}" for i, column in pairs)
+        asked[user_message(Item("", wanted, choices, 0))] = f"{kinds}\n{values}"
+    return tuple(asked.items())
 
 
 def draw_context(world: World, rng: np.random.Generator) -> tuple[dict[Key, str], str]:
@@ -222,7 +288,7 @@ def ranking(form: Form, world: World, things: dict[str, Thing]) -> list[str]:
     measure = world.measures[form.term]
     names = [a.name for a in world.theme.attributes]
     lines: list[str] = []
-    best = ("", 0)
+    best: tuple[str, int] | None = None
     for letter, thing in things.items():
         value = measured(thing, measure, world.theme)
         first = thing.values[names.index(measure.first)]
@@ -230,12 +296,21 @@ def ranking(form: Form, world: World, things: dict[str, Thing]) -> list[str]:
         if measure.sign:
             second = thing.values[names.index(measure.second)]
             shown += f", {letter} {measure.second} {second}: {total(first, measure.sign, second)}"
-        if lines:
-            shown += f" {'=' if value == best[1] else '>' if value > best[1] else '<'} {best[1]}"
-        if not lines or (value > best[1] if form.most else value < best[1]):
-            best = (letter, value)
-        lines.append(f"{shown}: {best[0]} {best[1]}")
+        line, best = compared(shown, letter, value, best, form.most)
+        lines.append(line)
     return lines
+
+
+def compared(
+    shown: str, letter: str, value: int, best: tuple[str, int] | None, most: bool
+) -> tuple[str, tuple[str, int]]:
+    """A line that ends with the better of a value and the best before it, and that."""
+    if best is not None:
+        relation = "=" if value == best[1] else ">" if value > best[1] else "<"
+        shown += f" {relation} {best[1]} {'max' if most else 'min'}"
+    if best is None or (value > best[1] if most else value < best[1]):
+        best = (letter, value)
+    return f"{shown}: {best[0]} {best[1]}", best
 
 
 def total(first: int, sign: int, second: int) -> str:

@@ -13,7 +13,8 @@ import math
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
 from itertools import takewhile
 from pathlib import Path
 
@@ -37,6 +38,8 @@ DEV = {
 PROMPT_WEIGHT = 0.2  # of the loss on the prompt: names recur in it, so it teaches to copy them
 PEAK_ADAM, PEAK_MUON, WARM_UP, TURNS, WORLDS = 5e-3, 2e-2, 50, 10, 2
 RENAMED = 0.4  # share of the samples whose words are exchanged
+DRILLS = 0.45  # share of the multiple-choice samples on single steps
+FRAME = 0.15  # share of the samples that a word stands in if it is no name
 COPY_STEPS, COPY_EVERY = 700, 25  # steps on repeated sequences alone, at first; then one in so many
 
 
@@ -68,13 +71,25 @@ def make_model(tokenizer: PreTrainedTokenizerFast, width: int = 128, layers: int
     return model
 
 
-def renaming(tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator) -> np.ndarray:
+def renaming(tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator, kept: Set[int] = frozenset()) -> np.ndarray:
     """Other ids for the tokens that words are made of, so that every token is met in names and not the usual ones."""
     mapping = np.arange(VOCABULARY)
     for kind in ("[a-z]+", "[A-Z][a-z]*"):
-        ids = np.array(sorted(i for token, i in tokenizer.get_vocab().items() if re.fullmatch(kind, token)))
+        names = (i for token, i in tokenizer.get_vocab().items() if re.fullmatch(kind, token) and i not in kept)
+        ids = np.array(sorted(names))
         mapping[ids] = ids[rng.permutation(len(ids))]
     return mapping
+
+
+def frame(tokenizer: PreTrainedTokenizerFast, samples: Sequence[Sample]) -> Set[int]:
+    """The tokens of words that many samples share, such as "plus" or "nearest": renamed, they would mean nothing."""
+    words = Counter(
+        word
+        for sample in samples
+        for word in set(re.findall("[A-Za-z]+", " ".join([sample.system, *(t for turn in sample.turns for t in turn)])))
+    )
+    often = [word for word, number in words.items() if number >= FRAME * len(samples)]
+    return frozenset(tokenizer(" ".join(sorted(often))).input_ids)
 
 
 def encode(
@@ -158,7 +173,7 @@ class Optimizer:
 def draw(stream: tuple[int, ...], step: int, edits: float, qa: float = 0.0) -> Sample:
     """A sample of either job; of the steps a share ``qa`` is on multiple choice, ``edits`` on the editor's."""
     if math.floor((step + 1) * qa) > math.floor(step * qa):
-        return draw_qa_sample(stream, TURNS)
+        return draw_qa_sample(stream, TURNS, DRILLS)
     is_edit = math.floor((step + 1) * edits) > math.floor(step * edits)
     return draw_demonstration(stream) if is_edit else draw_sample(stream, TURNS)
 
@@ -214,13 +229,14 @@ def train(
     else:
         tokenizer = train_tokenizer(texts(seed, edits, qa))
         model = make_model(tokenizer, width, layers)
+    kept = frame(tokenizer, [draw((seed, 0, index), index, edits, qa) for index in range(100)]) if qa else frozenset()
     model.to(torch.bfloat16)
     optimizer, checkpoint = Optimizer(model), out / "checkpoint.pt"
     first, tokens, before = 0, 0, 0.0
     if checkpoint.exists():
-        kept = torch.load(checkpoint, weights_only=True)
-        optimizer.restore(kept["optimizer"])
-        first, tokens, before = (kept[name] for name in ("step", "tokens", "seconds"))
+        saved = torch.load(checkpoint, weights_only=True)
+        optimizer.restore(saved["optimizer"])
+        first, tokens, before = (saved[name] for name in ("step", "tokens", "seconds"))
     began, log, running = time.monotonic(), out / "training_log.jsonl", 0.0
 
     def note(**values: object) -> None:
@@ -257,7 +273,7 @@ def train(
             for index in range(WORLDS):
                 sample = draw((seed, 1, step * WORLDS + index), step, edits, qa)
                 rng = np.random.default_rng((seed, 3, step * WORLDS + index))
-                parts = encode(sample, tokenizer, renaming(tokenizer, rng) if rng.random() < RENAMED else None)
+                parts = encode(sample, tokenizer, renaming(tokenizer, rng, kept) if rng.random() < RENAMED else None)
                 answer, prompt = losses(model, *parts)
                 ((answer + PROMPT_WEIGHT * prompt) / WORLDS).backward()
                 tokens += parts[0].numel() + int((parts[1] != tokenizer.pad_token_id).sum())
