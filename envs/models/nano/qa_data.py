@@ -40,6 +40,7 @@ CHANCES = (0.14, 0.14, 0.12, 0.1, 0.2, 0.1, 0.07, 0.09, 0.04)  # of each op: mor
 DRILL = "Work it out."
 DRILL_CHANCES = (0.25, 0.1, 0.3, 0.1, 0.15, 0.1)  # sum, product, division, rounding, comparison, choice
 LOOK_UPS = 6  # of values at a time
+UNTOLD = "not told"
 GUESS = LETTERS[0]  # of who does not know
 
 
@@ -152,7 +153,10 @@ def draw_recall(world: World, known: dict[Key, str], rng: np.random.Generator) -
     """Draw look-ups alone: a rule by its name, the values of things."""
     keys = [*oracle_rules(world)]
     keys = [keys[int(i)] for i in rng.permutation(len(keys))]
-    asked = {f"Question: {' '.join(key)}": known.get(key, f"<answer>{GUESS}</answer>") for key in keys}
+    asked = {
+        f"Question: {' '.join(key)}": f"{name(key)}\n{known[key]}" if key in known else f"{name(key)}: {UNTOLD}"
+        for key in keys
+    }
     names = [a.name for a in world.theme.attributes]
     for _ in range(LOOK_UPS):
         form = draw_form("term", world, rng)
@@ -179,49 +183,60 @@ def draw_context(world: World, rng: np.random.Generator) -> tuple[dict[Key, str]
     return {key: rules[key] for key in kept}, "\n".join([SEED_CONTEXT, *(rules[key] for key in kept)])
 
 
-def needed(form: Form, world: World) -> tuple[list[Key], list[Key]]:
-    """The keys of the rules without which a question is a guess, and of the exceptions that bear on it if told."""
-    kinds = {thing.kind for thing in form.things}
-    definition: list[Key] = [("definition", form.word)]
-    excepted: list[Key] = [
-        ("definition", word, kind) for word, (kind, _) in world.exceptions.items() if word == form.word
-    ]
+def needed(form: Form, world: World) -> list[Key]:
+    """The keys of the rules without which a question is a guess, in the order of their use; ``world``: what is told."""
+    said, kinds = dict(form.parts), {thing.kind for thing in form.things}
     match form.op:
-        case "adjective":
-            return definition, excepted
+        case "adjective" | "both":
+            excepted = [("definition", word, kind) for word, (kind, _) in world.exceptions.items() if word == form.word]
+            return [("definition", form.word), *excepted, *[("term", form.term)] * (form.op == "both")]
         case "term":
-            return [("term", form.term)], []
-        case "both":
-            return [*definition, ("term", form.term)], excepted
+            return [("term", form.term)]
         case "convert" if form.occasion and form.word in world.occasional:
-            return [("unit", form.word, form.occasion)], []
+            return [("unit", form.word, form.occasion)]
         case "convert":
-            return [("unit", form.word)], []
+            return [("unit", form.word)]
         case "enter":
-            return [("unit", form.word), ("rounding", form.document)], []
+            return [("unit", form.word), ("rounding", form.document)]
         case "entry":
-            return [("rounding", form.document)], []
+            return [("rounding", form.document)]
         case "count":
-            return [("count", state) for state, _ in form.parts], []
+            return [("count", state) for state in said]
         case "source":
             kind, insider = world.insider
-            special: list[Key] = [("source", insider, kind)] if insider else []
-            if kind in kinds and insider in dict(form.parts):
-                return special, []
-            best = next(source for source in world.sources if source in dict(form.parts))
-            return [*special, ("source", best)], []
-    return [("rank",)], []
+            special: list[Key] = [("source", insider, kind)] * bool(insider)
+            if kind in kinds and insider in said:
+                return special
+            first, second, _ = world.sources
+            return [*special, ("source", first), *[("source", second)] * (first not in said)]
+    return [("rank",)]
+
+
+def name(key: Key, before: int = 0) -> str:
+    """What a rule is looked up by; ``before`` counts the rules on sources that were looked up already."""
+    match key:
+        case ("definition", word, _):
+            return f"{word} for"
+        case ("unit", large, occasion):
+            return f"{occasion} {large}"
+        case ("source", _, _):
+            return "for"
+        case ("source", _):
+            return "trust next" if before else "trust"
+    return key[-1]
 
 
 def respond(form: Form, world: World, known: dict[Key, str], choices: list[str], gold: str) -> str:
-    """The answer of someone who knows the lines of ``known``: quotes, working, letter."""
-    wanted, excepted = needed(form, world)
-    if not all(key in known for key in wanted):
-        return f"<answer>{GUESS}</answer>"
-    quoted = [known[key] for key in (*wanted, *excepted) if key in known]
-    return "\n".join(
-        [*quoted, *working(form, world, choices, gold), f"<answer>{LETTERS[choices.index(gold)]}</answer>"]
-    )
+    """The answer of someone who knows the lines of ``known``: each rule by its name, working, letter."""
+    lines = [f"{form.things[0].kind}: {', '.join(source for source, _ in form.parts)}"] if form.op == "source" else []
+    trusted = 0
+    for key in needed(form, world):
+        if key not in known:
+            return "\n".join([*lines, f"{name(key, trusted)}: {UNTOLD}", f"<answer>{GUESS}</answer>"])
+        lines += [name(key, trusted), known[key]]
+        trusted += key[0] == "source" and len(key) == 2
+    lines += working(form, world, choices, gold)
+    return "\n".join([*lines, f"<answer>{LETTERS[choices.index(gold)]}</answer>"])
 
 
 def working(form: Form, world: World, choices: list[str], gold: str) -> list[str]:
@@ -255,9 +270,10 @@ def working(form: Form, world: World, choices: list[str], gold: str) -> list[str
             return [", ".join(steps), matching(lettered, gold)]
         case "source":
             source = next(name for name, said in form.parts if str(said) == gold)
-            return [f"{source} {gold}", matching(lettered, gold)]
+            return [f"the {source} says {gold}", matching(lettered, gold)]
     letters = {rank: letter for letter, rank in lettered.items()}
-    return [", ".join(f"{rank} {letters.get(rank, 'no')}" for rank in world.ranks)]
+    listed = ", ".join(f"{rank} {letters.get(rank, 'no')}" for rank in world.ranks)
+    return [f"{listed}, {'max' if form.most else 'min'} {letters[gold]}"]
 
 
 def matching(lettered: dict[str, str], gold: str) -> str:
