@@ -11,11 +11,12 @@ from lse_gym.envs.models.response_cache import CachedModel, cache_path
 
 NANO = str(Path(__file__).parent / "nano" / "weights")
 # transformers that come with the package: the task model, it after more lessons in editing, that after LSE training,
-# and a smaller task model of another seed
+# the task model after lessons in multiple choice, and a smaller task model of another seed
 SHIPPED = {
     "nano": NANO,
     "nano-editor": str(Path(NANO).with_name("editor")),
     "nano-lse": str(Path(NANO).with_name("lse")),
+    "nano-qa": str(Path(NANO).with_name("qa")),
     "pico": str(Path(NANO).with_name("pico")),
 }
 # name -> module, class and arguments; each module is imported on first use
@@ -40,9 +41,10 @@ def make_model(name: str, *, record: str | None = None) -> TaskModel:
 
     Args:
         name: ``reader`` (offline task model), ``writer`` (offline editor), ``nano`` (a small transformer, both),
-            ``nano-editor`` (it after more lessons in editing), ``nano-lse`` (that after LSE training), ``pico`` (a
-            smaller task model), ``hf:ID-or-path`` (Transformers), ``vllm:ID-or-path`` (vLLM), ``openai:MODEL`` (a
-            server) or ``replay:FILE`` (a record). Transformers, vLLM and servers are behind the response cache.
+            ``nano-editor`` (it after more lessons in editing), ``nano-lse`` (that after LSE training),
+            ``nano-qa`` (``nano`` after lessons in multiple choice), ``pico`` (a smaller task model),
+            ``hf:ID-or-path`` (Transformers), ``vllm:ID-or-path`` (vLLM), ``openai:MODEL`` (a server) or
+            ``replay:FILE`` (a record). Transformers, vLLM and servers are behind the response cache.
         record: file that every response is kept in and taken from; None keeps them in memory only.
 
     Raises:

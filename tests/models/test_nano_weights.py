@@ -13,11 +13,12 @@ from lse_gym.envs.evaluation import evaluate_context, wilson  # noqa: E402
 from lse_gym.envs.models import NANO, SHIPPED, make_model  # noqa: E402
 from lse_gym.envs.models.base import Request  # noqa: E402
 from lse_gym.envs.models.huggingface import HuggingFaceModel  # noqa: E402
+from lse_gym.envs.qa.procedural.family import ProceduralQAFamily  # noqa: E402
 from lse_gym.envs.sql.procedural.family import ProceduralFamily  # noqa: E402
 
 
-def score(names, context, questions, model="nano"):
-    family, right = ProceduralFamily(), []
+def score(names, context, questions, model="nano", family=ProceduralFamily):
+    family, right = family(), []
     model = make_model(model)
     for name in names:
         domain = family.load(name)
@@ -57,6 +58,12 @@ def test_it_knows_what_its_context_tells():
     assert sum(score(names, "oracle", 10)) / 30 >= 0.6
 
 
+def test_another_answers_multiple_choice_from_its_context():
+    names = ["glasswork-0", "apiary-0", "observatory-0"]
+    assert sum(score(names, "seed", 10, "nano-qa", ProceduralQAFamily)) / 30 <= 0.5
+    assert sum(score(names, "oracle", 10, "nano-qa", ProceduralQAFamily)) / 30 >= 0.6
+
+
 @pytest.mark.parametrize("editor", ["nano", "nano-editor", "nano-lse"])
 def test_it_edits(editor):
     config = Config(domain="shop-1", task_model="reader", editor=editor, max_edit_tokens=512)
@@ -72,6 +79,14 @@ def test_it_solves_unseen_domains_with_their_oracle_and_not_with_the_seed_contex
     low, high = (score(names, context, 60) for context in ("seed", "oracle"))
     assert wilson(sum(low) / len(low), len(low))[1] <= 0.40
     assert wilson(sum(high) / len(high), len(high))[0] >= 0.80
+
+
+@pytest.mark.long
+def test_another_solves_unseen_subjects_with_their_oracle_and_not_with_the_seed_context():
+    names = ProceduralQAFamily.groups["test"]
+    low, high = (score(names, context, 60, "nano-qa", ProceduralQAFamily) for context in ("seed", "oracle"))
+    assert wilson(sum(low) / len(low), len(low))[1] <= 0.40
+    assert wilson(sum(high) / len(high), len(high))[0] >= 0.70
 
 
 @pytest.mark.long
