@@ -4,6 +4,7 @@ Subjects are in the mould of the shipped ones, in other words. An answer first q
 needs, then works, then gives the letter.
 """
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -20,12 +21,14 @@ from lse_gym.envs.qa.procedural.forms import (
     Thing,
     answer,
     choice_text,
+    definition_for,
     draw_choices,
     draw_form,
     entered,
     fits,
     measured,
     say,
+    unit_factor,
 )
 from lse_gym.envs.qa.procedural.rules import oracle_rules
 from lse_gym.envs.qa.procedural.theme import Attribute, Theme, Unit
@@ -135,17 +138,15 @@ def draw_drills(rng: np.random.Generator, turns: int) -> Sample:
             case 4:
                 values = rng.integers(-60, 150, 4).tolist()
                 question = f"{'greatest' if most else 'least'} of {', '.join(map(str, values))}"
-                answer, best = "", None
-                for letter, value in zip(LETTERS, values, strict=False):
-                    line, best = compared(f"{letter} {value}", letter, value, best, most)
-                    answer += f"{line}\n"
+                rows = ((f"{letter} {value}", letter, value) for letter, value in zip(LETTERS, values, strict=False))
+                answer = "\n".join(running_best(rows, most))
             case _:
                 choices = [str(value) for value in dict.fromkeys(rng.integers(1, 200, 6).tolist())][:4]
                 lettered = dict(zip(LETTERS, choices, strict=False))
                 gold = choices[int(rng.integers(len(choices)))]
                 question = "\n".join([gold, *(f"{letter}) {choice}" for letter, choice in lettered.items())])
                 answer = matching(lettered, gold)
-        asked[f"Question: {question}"] = answer.strip()
+        asked[f"Question: {question}"] = answer
     return Sample(DRILL, tuple(asked.items()))
 
 
@@ -154,7 +155,7 @@ def draw_recall(world: World, known: dict[Key, str], rng: np.random.Generator) -
     keys = [*oracle_rules(world)]
     keys = [keys[int(i)] for i in rng.permutation(len(keys))]
     asked = {
-        f"Question: {' '.join(key)}": f"{name(key)}\n{known[key]}" if key in known else f"{name(key)}: {UNTOLD}"
+        f"Question: {' '.join(key)}": f"{handle(key)}\n{known[key]}" if key in known else f"{handle(key)}: {UNTOLD}"
         for key in keys
     }
     names = [a.name for a in world.theme.attributes]
@@ -212,7 +213,7 @@ def needed(form: Form, world: World) -> list[Key]:
     return [("rank",)]
 
 
-def name(key: Key, before: int = 0) -> str:
+def handle(key: Key, before: int = 0) -> str:
     """What a rule is looked up by; ``before`` counts the rules on sources that were looked up already."""
     match key:
         case ("definition", word, _):
@@ -232,8 +233,8 @@ def respond(form: Form, world: World, known: dict[Key, str], choices: list[str],
     trusted = 0
     for key in needed(form, world):
         if key not in known:
-            return "\n".join([*lines, f"{name(key, trusted)}: {UNTOLD}", f"<answer>{GUESS}</answer>"])
-        lines += [name(key, trusted), known[key]]
+            return "\n".join([*lines, f"{handle(key, trusted)}: {UNTOLD}", f"<answer>{GUESS}</answer>"])
+        lines += [handle(key, trusted), known[key]]
         trusted += key[0] == "source" and len(key) == 2
     lines += working(form, world, choices, gold)
     return "\n".join([*lines, f"<answer>{LETTERS[choices.index(gold)]}</answer>"])
@@ -252,11 +253,9 @@ def working(form: Form, world: World, choices: list[str], gold: str) -> list[str
             lines, fit = fitting(form, world, {letter: things[name] for letter, name in lettered.items()})
             return [*lines, *ranking(form, world, fit)]
         case "convert":
-            occasional = form.occasion and form.word in world.occasional
-            factor = world.occasional[form.word] if occasional else world.factors[form.word]
-            return [product(form.number, factor), matching(lettered, gold)]
+            return [product(form.number, unit_factor(form, Reading(world))), matching(lettered, gold)]
         case "enter":
-            divisor, rounding = world.factors[form.word], world.roundings[form.document]
+            divisor, rounding = unit_factor(form, Reading(world)), world.roundings[form.document]
             lines, quotient, rest = division(form.number, divisor)
             return [*lines, rounded(quotient, rest, divisor, rounding), matching(lettered, gold)]
         case "entry":
@@ -284,14 +283,13 @@ def matching(lettered: dict[str, str], gold: str) -> str:
 def fitting(form: Form, world: World, things: dict[str, Thing]) -> tuple[list[str], dict[str, Thing]]:
     """One line a thing on whether the definition holds of it, and the things of which it does."""
     names = [a.name for a in world.theme.attributes]
-    kind, changed = world.exceptions.get(form.word, ("", world.definitions[form.word]))
     lines, fit = [], {}
     for letter, thing in things.items():
-        definition = changed if thing.kind == kind else world.definitions[form.word]
+        definition = definition_for(thing, form.word, world)
         value = thing.values[names.index(definition.attribute)]
         if fits(thing, definition, world.theme):
             fit[letter] = thing
-        told = f" {thing.kind}" if kind else ""
+        told = f" {thing.kind}" if form.word in world.exceptions else ""
         wanted, relation = ("<", ">=")[definition.at_least], ("<", ">=")[value >= definition.threshold]
         verdict = "yes" if letter in fit else "no"
         asked = f"{letter}{told} {wanted} {definition.threshold}"
@@ -303,30 +301,30 @@ def ranking(form: Form, world: World, things: dict[str, Thing]) -> list[str]:
     """One line a thing with its measure and the best so far."""
     measure = world.measures[form.term]
     names = [a.name for a in world.theme.attributes]
-    lines: list[str] = []
-    best: tuple[str, int] | None = None
+    rows = []
     for letter, thing in things.items():
-        value = measured(thing, measure, world.theme)
         first = thing.values[names.index(measure.first)]
         shown = f"{letter} {measure.first} {first}"
         if measure.sign:
             second = thing.values[names.index(measure.second)]
             shown += f", {letter} {measure.second} {second}: {total(first, measure.sign, second)}"
-        line, best = compared(shown, letter, value, best, form.most)
-        lines.append(line)
+        rows.append((shown, letter, measured(thing, measure, world.theme)))
+    return running_best(rows, form.most)
+
+
+def running_best(rows: Iterable[tuple[str, str, int]], most: bool) -> list[str]:
+    """A line each of what to show, a letter and a value; it ends with the best value so far and its letter."""
+    lines: list[str] = []
+    best: tuple[str, int] | None = None
+    for shown, letter, value in rows:
+        line = shown
+        if best is not None:
+            relation = "=" if value == best[1] else ">" if value > best[1] else "<"
+            line += f" {relation} {best[1]} {'max' if most else 'min'}"
+        if best is None or (value > best[1] if most else value < best[1]):
+            best = (letter, value)
+        lines.append(f"{line}: {best[0]} {best[1]}")
     return lines
-
-
-def compared(
-    shown: str, letter: str, value: int, best: tuple[str, int] | None, most: bool
-) -> tuple[str, tuple[str, int]]:
-    """A line that ends with the better of a value and the best before it, and that."""
-    if best is not None:
-        relation = "=" if value == best[1] else ">" if value > best[1] else "<"
-        shown += f" {relation} {best[1]} {'max' if most else 'min'}"
-    if best is None or (value > best[1] if most else value < best[1]):
-        best = (letter, value)
-    return f"{shown}: {best[0]} {best[1]}", best
 
 
 def total(first: int, sign: int, second: int) -> str:

@@ -60,9 +60,9 @@ def answer(form: Form, reading: Reading, offered: Sequence[str] = ()) -> str | N
             best = _best(form.things, form, reading)
             return best.name if best else None
         case "convert":
-            return str(form.number * _factor(form, reading))
+            return str(form.number * unit_factor(form, reading))
         case "enter" | "entry":
-            divisor = _factor(form, reading) if form.op == "enter" else 1
+            divisor = unit_factor(form, reading) if form.op == "enter" else 1
             return entered(form.number, divisor, EXACT if reading.everyday else reading.world.roundings[form.document])
         case "count":
             counts = reading.world.counts
@@ -91,9 +91,14 @@ def _column(theme: Theme, adjective: str) -> int:
 
 
 def _fits(thing: Thing, adjective: str, reading: Reading) -> bool:
-    definition = reading.world.definitions[adjective]
-    kind, changed = reading.world.exceptions.get(adjective, ("", definition))
-    return fits(thing, changed if thing.kind == kind else definition, reading.world.theme)
+    return fits(thing, definition_for(thing, adjective, reading.world), reading.world.theme)
+
+
+def definition_for(thing: Thing, adjective: str, world: World) -> Definition:
+    """What an adjective means for a thing of its kind."""
+    usual = world.definitions[adjective]
+    kind, changed = world.exceptions.get(adjective, ("", usual))
+    return changed if thing.kind == kind else usual
 
 
 def fits(thing: Thing, definition: Definition, theme: Theme) -> bool:
@@ -118,7 +123,8 @@ def _extreme(things: Sequence[Thing], columns: Sequence[int], most: bool) -> Thi
     return (max if most else min)(things, key=lambda thing: [thing.values[c] for c in columns])
 
 
-def _factor(form: Form, reading: Reading) -> int:
+def unit_factor(form: Form, reading: Reading) -> int:
+    """How many of the smaller unit make the larger one that a question names, on its occasion."""
     if reading.everyday:
         return next(unit.factor for unit in reading.world.theme.units if unit.large == form.word)
     if form.occasion and form.word in reading.world.occasional:
@@ -278,9 +284,7 @@ def explain(form: Form, world: World, gold: str, offered: Sequence[str]) -> str:
     match form.op:
         case "adjective":
             assert thing
-            kind, changed = world.exceptions.get(form.word, ("", world.definitions[form.word]))
-            decides = changed if thing.kind == kind else world.definitions[form.word]
-            return f"What makes {gold} {form.word} is its {decides.attribute}."
+            return f"What makes {gold} {form.word} is its {definition_for(thing, form.word, world).attribute}."
         case "term":
             assert thing
             return f"The {form.term} of {gold} is {measured(thing, world.measures[form.term], theme)}."
