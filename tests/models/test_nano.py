@@ -14,7 +14,8 @@ from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
 from lse_gym.envs.models.nano.demonstrations import draw_demonstration  # noqa: E402
 from lse_gym.envs.models.nano.evaluate import answer_all  # noqa: E402
 from lse_gym.envs.models.nano.packed import run  # noqa: E402
-from lse_gym.envs.models.nano.tokenizer import chat_parts, train_tokenizer  # noqa: E402
+from lse_gym.envs.models.nano.qa_data import draw_qa_sample  # noqa: E402
+from lse_gym.envs.models.nano.tokenizer import chat_parts, split_around, train_tokenizer  # noqa: E402
 from lse_gym.envs.models.nano.train import encode, losses, make_model  # noqa: E402
 
 
@@ -30,15 +31,58 @@ def model(tokenizer):
     return make_model(tokenizer, width=64, layers=4).eval()
 
 
-@given(text=st.text())
-def test_any_text_round_trips(tokenizer, text):
-    assert tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=False) == text
+@pytest.fixture(scope="module")
+def respelled():
+    samples = [draw_qa_sample((3, i), 4) for i in range(60)]
+    split = split_around(word for word in training.shared_words(samples) if word not in training.DECIDED)
+    texts = (text for sample in samples for text in (sample.system, *(t for turn in sample.turns for t in turn)))
+    return train_tokenizer(texts, split)
+
+
+@pytest.fixture(scope="module", params=["tokenizer", "respelled"])
+def either(request):
+    return request.getfixturevalue(request.param)
+
+
+PIECES = ("zorples", "yes", " is ", "A) ", "\n", "12", "é", "s")
+
+
+@given(text=st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
+def test_any_text_round_trips(either, text):
+    assert either.decode(either(text).input_ids, skip_special_tokens=False) == text
 
 
 def test_a_word_has_the_same_tokens_everywhere(tokenizer):
     inside = [tokenizer.tokenize(text) for text in (" zorple ", '"zorple" means', "WHERE a.zorple = 1", "zorple_id")]
     word = tokenizer.tokenize("zorple")
     assert all(any(tokens[i : i + len(word)] == word for i in range(len(tokens))) for tokens in inside)
+
+
+@pytest.mark.parametrize("around", [" {}s", "- A {} has", '"{}" means', "\n{}\n", "in 3 {}s?"])
+def test_a_plural_begins_with_its_singular(respelled, around):
+    tokens, word = respelled.tokenize(around.format("zorple")), respelled.tokenize("zorple")
+    assert any(tokens[i : i + len(word)] == word for i in range(len(tokens)))
+
+
+def test_a_line_is_tokens_of_its_own(respelled):
+    first, second = "- In the zorple, round down to a multiple of 5.", "C 31 yes"
+    assert respelled.tokenize(f"{first}\n{second}") == [
+        *respelled.tokenize(first),
+        *respelled.tokenize("\n"),
+        *respelled.tokenize(second),
+    ]
+    assert len(respelled.tokenize(", round down to a multiple of ")) == 1
+
+
+def test_respelling_keeps_what_is_known_of_a_token_and_begins_others_as_the_mean_of_their_pieces(tokenizer, respelled):
+    model = make_model(tokenizer, width=32, layers=2)
+    before = model.get_input_embeddings().weight.detach().clone()
+    training.respell(model, tokenizer, respelled)
+    after, known, new = model.get_input_embeddings().weight, tokenizer.get_vocab(), respelled.get_vocab()
+    assert torch.equal(after[new["7"]], before[known["7"]])
+    assert model.lm_head.weight is after
+    token = next(t for t in new if t not in known and t.isascii() and t.isalpha())
+    assert torch.allclose(after[new[token]], before[tokenizer(token).input_ids].mean(0))
 
 
 def test_chat_template_is_what_training_uses(tokenizer):

@@ -4,7 +4,7 @@ Subjects are in the mould of the shipped ones, in other words. An answer first q
 needs, then works, then gives the letter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
@@ -25,6 +25,7 @@ from lse_gym.envs.qa.procedural.forms import (
     draw_choices,
     draw_form,
     entered,
+    explain,
     fits,
     measured,
     say,
@@ -33,12 +34,14 @@ from lse_gym.envs.qa.procedural.forms import (
 from lse_gym.envs.qa.procedural.rules import oracle_rules
 from lse_gym.envs.qa.procedural.theme import Attribute, Theme, Unit
 from lse_gym.envs.qa.procedural.themes import TEST_THEMES, TRAIN_THEMES
-from lse_gym.envs.qa.procedural.world import MODES, STEPS, Rounding, World, draw_world
+from lse_gym.envs.qa.procedural.world import MODES, STEPS, Definition, Rounding, World, draw_world
 from lse_gym.envs.qa.prompt import LETTERS, SEED_CONTEXT, Item, frozen_part, user_message
 
 Key = tuple[str, ...]
 COMPLETE, NOTHING = 0.7, 0.05  # shares of contexts that tell every rule, and none
-EDITED = 0.4  # share of contexts in the words of the offline editor
+EDITED = 0.3  # share of contexts in the words of the offline editor
+EXAMPLED = 0.25  # share of contexts that keep examples, as that editor does
+MAX_EXAMPLES = 3
 CHANCES = (0.14, 0.14, 0.12, 0.1, 0.2, 0.1, 0.07, 0.09, 0.04)  # of each op: more where there is more to learn
 DRILL = "Work it out."
 DRILL_CHANCES = (0.25, 0.1, 0.3, 0.1, 0.15, 0.1)  # sum, product, division, rounding, comparison, choice
@@ -95,6 +98,8 @@ def draw_qa_sample(stream: tuple[int, ...], turns: int = 10, drills: float = 0.0
         return draw_drills(rng, 3 * turns)
     world = draw_world(draw_subject(rng), rng)
     known, context = draw_context(world, rng)
+    if rng.random() < EXAMPLED:
+        context = "\n".join([context, *draw_examples(world, rng)])
     if drill < 1:
         return Sample(system_message(frozen_part(world.theme.name), context), draw_recall(world, known, rng))
     told = world._replace(
@@ -104,14 +109,28 @@ def draw_qa_sample(stream: tuple[int, ...], turns: int = 10, drills: float = 0.0
     )
     asked: dict[str, str] = {}
     while len(asked) < turns:
+        form, choices, gold, item = draw_item(world, told, rng)
+        asked[user_message(item)] = respond(form, told, known, choices, gold)
+    return Sample(system_message(frozen_part(world.theme.name), context), tuple(asked.items()))
+
+
+def draw_item(world: World, told: World, rng: np.random.Generator) -> tuple[Form, list[str], str, Item]:
+    """Draw a question of a world with its choices and the answer by what is ``told`` of it."""
+    while True:
         form = draw_form(OPS[int(rng.choice(len(OPS), p=CHANCES))], world, rng)
         choices = draw_choices(form, world, rng)
         gold = answer(form, Reading(told), choices or ()) if choices else None
-        if not choices or gold not in choices:
-            continue
-        item = Item("", say(form, world.theme, rng), tuple(choice_text(c, form, world.theme) for c in choices), 0)
-        asked[user_message(item)] = respond(form, told, known, choices, gold)
-    return Sample(system_message(frozen_part(world.theme.name), context), tuple(asked.items()))
+        if choices and gold in choices:
+            shown = tuple(choice_text(choice, form, world.theme) for choice in choices)
+            return form, choices, gold, Item("", say(form, world.theme, rng), shown, choices.index(gold))
+
+
+def draw_examples(world: World, rng: np.random.Generator) -> Iterator[str]:
+    """Draw questions with answers, as the offline editor keeps them in a context."""
+    for _ in range(1 + int(rng.integers(MAX_EXAMPLES))):
+        form, choices, gold, item = draw_item(world, world, rng)
+        question = item.question
+        yield f"Q: {question.text} Answer: {question.gold}. {explain(form, world, gold, choices)}"
 
 
 def draw_drills(rng: np.random.Generator, turns: int) -> Sample:
@@ -229,15 +248,27 @@ def handle(key: Key, before: int = 0) -> str:
 
 def respond(form: Form, world: World, known: dict[Key, str], choices: list[str], gold: str) -> str:
     """The answer of someone who knows the lines of ``known``: each rule by its name, working, letter."""
-    lines = [f"{form.things[0].kind}: {', '.join(source for source, _ in form.parts)}"] if form.op == "source" else []
+    said = dict(form.parts) if form.op == "source" else {}
+    lines = [", ".join(f"{source} {value}" for source, value in said.items())] * bool(said)
     trusted = 0
     for key in needed(form, world):
         if key not in known:
             return "\n".join([*lines, f"{handle(key, trusted)}: {UNTOLD}", f"<answer>{GUESS}</answer>"])
         lines += [handle(key, trusted), known[key]]
-        trusted += key[0] == "source" and len(key) == 2
+        if key[0] == "source":
+            lines.append(heard(key, form))
+            trusted += len(key) == 2
     lines += working(form, world, choices, gold)
     return "\n".join([*lines, f"<answer>{LETTERS[choices.index(gold)]}</answer>"])
+
+
+def heard(key: Key, form: Form) -> str:
+    """What a source says that a rule is about, and first, of an exception, whether it is about things of that kind."""
+    said = f"{key[1]} {dict(form.parts).get(key[1], 'no')}"
+    if len(key) == 2:
+        return said
+    kind = form.things[0].kind
+    return f"{kind} {key[2]} {'yes' if kind == key[2] else 'no'}, {said}"
 
 
 def working(form: Form, world: World, choices: list[str], gold: str) -> list[str]:
@@ -268,8 +299,7 @@ def working(form: Form, world: World, choices: list[str], gold: str) -> list[str
                 number += change
             return [", ".join(steps), matching(lettered, gold)]
         case "source":
-            source = next(name for name, said in form.parts if str(said) == gold)
-            return [f"the {source} says {gold}", matching(lettered, gold)]
+            return [matching(lettered, gold)]
     letters = {rank: letter for letter, rank in lettered.items()}
     listed = ", ".join(f"{rank} {letters.get(rank, 'no')}" for rank in world.ranks)
     return [f"{listed}, {'max' if form.most else 'min'} {letters[gold]}"]
@@ -281,20 +311,25 @@ def matching(lettered: dict[str, str], gold: str) -> str:
 
 
 def fitting(form: Form, world: World, things: dict[str, Thing]) -> tuple[list[str], dict[str, Thing]]:
-    """One line a thing on whether the definition holds of it, and the things of which it does."""
+    """What is wanted, one line a thing on whether it holds of it, and the things of which it does."""
     names = [a.name for a in world.theme.attributes]
-    lines, fit = [], {}
+    usual, (kind, special) = world.definitions[form.word], world.exceptions.get(form.word, ("", None))
+    lines, fit = [f"{kind} {limit(special)}, else {limit(usual)}"] if special else [], {}
     for letter, thing in things.items():
         definition = definition_for(thing, form.word, world)
         value = thing.values[names.index(definition.attribute)]
         if fits(thing, definition, world.theme):
             fit[letter] = thing
-        told = f" {thing.kind}" if form.word in world.exceptions else ""
-        wanted, relation = ("<", ">=")[definition.at_least], ("<", ">=")[value >= definition.threshold]
-        verdict = "yes" if letter in fit else "no"
-        asked = f"{letter}{told} {wanted} {definition.threshold}"
-        lines.append(f"{asked}: {letter} {definition.attribute} {value} {relation} {verdict}")
+        told = f" {thing.kind}{' else' * (thing.kind != kind)}" if special else ""
+        measured_by = f"{letter}{told} {limit(definition)}: {letter} {definition.attribute}"
+        relation, verdict = ("<", ">=")[value >= definition.threshold], ("no", "yes")[letter in fit]
+        lines.append(f"{measured_by} {value} {definition.threshold} {relation} {verdict}")
     return lines, fit
+
+
+def limit(definition: Definition) -> str:
+    """The comparison that a definition makes."""
+    return f"{'>=' if definition.at_least else '<'} {definition.threshold}"
 
 
 def ranking(form: Form, world: World, things: dict[str, Thing]) -> list[str]:
@@ -320,7 +355,7 @@ def running_best(rows: Iterable[tuple[str, str, int]], most: bool) -> list[str]:
         line = shown
         if best is not None:
             relation = "=" if value == best[1] else ">" if value > best[1] else "<"
-            line += f" {relation} {best[1]} {'max' if most else 'min'}"
+            line += f", {best[1]} {'max' if most else 'min'} {relation}"
         if best is None or (value > best[1] if most else value < best[1]):
             best = (letter, value)
         lines.append(f"{line}: {best[0]} {best[1]}")

@@ -27,12 +27,20 @@ _BETWEEN = rf"(?:[^A-Za-z0-9]|(?<=_)id(?![A-Za-z0-9_])|(?<![A-Za-z0-9_-])(?:{_CO
 SPLIT = rf"{_BETWEEN}|[0-9]|[A-Z]?[a-z]+|[A-Z]+"
 
 
-def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """Learn the merges from ``texts``; every byte is a token, so any text can be encoded."""
+def split_around(words: Iterable[str]) -> str:
+    """The pattern of pieces that merge inside: ``words`` with the signs beside them in a line; a plural is in two."""
+    common = "|".join(sorted(words, key=lambda word: (-len(word), word)))
+    plural = "(?<=[a-z]{3})s(?![A-Za-z0-9])"
+    between = rf"(?:[^A-Za-z0-9\n]|{plural}|(?<![A-Za-z0-9])(?:{common})(?![A-Za-z0-9]))+"
+    return rf"\n|{between}|[0-9]|[A-Z]?[a-z]{{3,}}?(?=s?(?![a-z]))|[A-Z]?[a-z]+|[A-Z]+"
+
+
+def train_tokenizer(texts: Iterable[str], split: str = SPLIT) -> PreTrainedTokenizerFast:
+    """Learn the merges inside the pieces of ``texts``; every byte is a token, so any text can be encoded."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.Split(Regex(split), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

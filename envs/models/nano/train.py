@@ -29,7 +29,7 @@ from lse_gym.envs.models.nano.demonstrations import draw_demonstration
 from lse_gym.envs.models.nano.evaluate import FAMILIES, accuracy
 from lse_gym.envs.models.nano.packed import run
 from lse_gym.envs.models.nano.qa_data import draw_qa_sample
-from lse_gym.envs.models.nano.tokenizer import VOCABULARY, chat_parts, train_tokenizer
+from lse_gym.envs.models.nano.tokenizer import VOCABULARY, chat_parts, split_around, train_tokenizer
 
 DEV = {
     "sql": ("library-0", "shop-1", "transit-2", "farm-3", "studio-4"),
@@ -40,6 +40,7 @@ PEAK_ADAM, PEAK_MUON, WARM_UP, TURNS, WORLDS = 5e-3, 2e-2, 50, 10, 2
 RENAMED = 0.4  # share of the samples whose words are exchanged
 DRILLS = 0.45  # share of the multiple-choice samples on single steps
 FRAME = 0.15  # share of the samples that a word stands in if it is no name
+DECIDED = frozenset("yes no max min A B C D".split())  # words that are tokens of their own
 COPY_STEPS, COPY_EVERY = 700, 25  # steps on repeated sequences alone, at first; then one in so many
 
 
@@ -81,15 +82,29 @@ def renaming(tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator, kept:
     return mapping
 
 
-def frame(tokenizer: PreTrainedTokenizerFast, samples: Sequence[Sample]) -> Set[int]:
-    """The tokens of words that many samples share, such as "plus" or "nearest": renamed, they would mean nothing."""
+def shared_words(samples: Sequence[Sample]) -> list[str]:
+    """The words that many samples share, such as "plus" or "nearest"."""
     words = Counter(
         word
         for sample in samples
         for word in set(re.findall("[A-Za-z]+", " ".join([sample.system, *(t for turn in sample.turns for t in turn)])))
     )
-    often = [word for word, number in words.items() if number >= FRAME * len(samples)]
-    return frozenset(tokenizer(" ".join(sorted(often))).input_ids)
+    return sorted(word for word, number in words.items() if number >= FRAME * len(samples))
+
+
+def frame(tokenizer: PreTrainedTokenizerFast, samples: Sequence[Sample]) -> Set[int]:
+    """The tokens of the words that many samples share: renamed, they would mean nothing."""
+    return frozenset(tokenizer(" ".join(shared_words(samples))).input_ids)
+
+
+def respell(model: Lfm2ForCausalLM, old: PreTrainedTokenizerFast, new: PreTrainedTokenizerFast) -> None:
+    """Let the model read another tokenizer: a token that it does not know begins as the mean of its old pieces."""
+    known, embedding = old.get_vocab(), model.get_input_embeddings().weight
+    before = embedding.detach().clone()
+    with torch.no_grad():
+        for token, index in new.get_vocab().items():
+            pieces = [known[token]] if token in known else old(new.decode([index])).input_ids
+            embedding[index] = before[pieces].mean(0)
 
 
 def encode(
@@ -205,6 +220,7 @@ def train(
     edits: float = 0.25,
     qa: float = 0.0,
     start: Path | None = None,
+    respelled: bool = False,
     peak: float = 1.0,
 ) -> None:
     """Train, keeping in ``out`` the latest weights and a log.
@@ -220,16 +236,22 @@ def train(
         edits: share of the steps that are on the editor's job.
         qa: share of the steps that are on multiple-choice questions.
         start: folder of a model to go on from, which can copy already; its shape is kept.
+        respelled: give the model at ``start`` a tokenizer of its new job.
         peak: scales the learning rates.
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
+    first_samples = [draw((seed, 0, index), index, edits, qa) for index in range(100)]
     if start:
         tokenizer, model = AutoTokenizer.from_pretrained(start), Lfm2ForCausalLM.from_pretrained(start)
+        if respelled:
+            merged = [word for word in shared_words(first_samples) if word not in DECIDED]
+            old, tokenizer = tokenizer, train_tokenizer(texts(seed, edits, qa), split_around(merged))
+            respell(model, old, tokenizer)
     else:
         tokenizer = train_tokenizer(texts(seed, edits, qa))
         model = make_model(tokenizer, width, layers)
-    kept = frame(tokenizer, [draw((seed, 0, index), index, edits, qa) for index in range(100)]) if qa else frozenset()
+    kept = frame(tokenizer, first_samples) if qa else frozenset()
     model.to(torch.bfloat16)
     optimizer, checkpoint = Optimizer(model), out / "checkpoint.pt"
     first, tokens, before = 0, 0, 0.0
@@ -306,10 +328,11 @@ def main() -> None:
     parser.add_argument("--edits", type=float, default=0.25, help="share of the steps on the editor's job")
     parser.add_argument("--qa", type=float, default=0.0, help="share of the steps on multiple-choice questions")
     parser.add_argument("--from", dest="start", type=Path, help="folder of a model to go on from")
+    parser.add_argument("--respelled", action="store_true", help="with --from: a tokenizer of the new job")
     parser.add_argument("--peak", type=float, default=1.0, help="scales the learning rates")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    names = ("width", "layers", "edits", "qa", "start", "peak")
+    names = ("width", "layers", "edits", "qa", "start", "respelled", "peak")
     options = {name: getattr(arguments, name) for name in names}
     train(arguments.out, arguments.seed, arguments.steps, arguments.minutes, **options)
 
