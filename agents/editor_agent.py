@@ -20,9 +20,9 @@ from lse_gym.envs.models.base import Request
 MAX_EDIT_TOKENS = 16_384  # response length of the editor in the released code of LSE
 
 
-def default_editor() -> str:
+def default_editor(otherwise: str = "writer") -> str:
     """The editor where none is named: ``LSE_GYM_EDITOR`` if set, else ``writer``, which runs offline on every env."""
-    return os.environ.get("LSE_GYM_EDITOR") or "writer"
+    return os.environ.get("LSE_GYM_EDITOR") or otherwise
 
 
 @dataclass(frozen=True)

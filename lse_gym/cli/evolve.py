@@ -1,7 +1,6 @@
 """``lse-gym evolve`` and ``lse-gym evaluate``."""
 
 import json
-import os
 import sys
 from dataclasses import replace
 from itertools import count
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
-from lse_gym.agents.editor_agent import EditorAgent
+from lse_gym.agents.editor_agent import EditorAgent, default_editor
 from lse_gym.agents.live import Live
 from lse_gym.agents.run import Config, evolve
 from lse_gym.cli.common import (
@@ -134,7 +133,7 @@ def _on_a_domain(config: Config) -> Config:
 
 def _with_editor(config: Config) -> Config:
     """``config`` with the editor that LSE trained, where none is named, on the env of its training, if it can run."""
-    named = config.editor or os.environ.get("LSE_GYM_EDITOR")
+    named = config.editor or default_editor(otherwise="")
     trained = config.env == DEFAULT.env and issubclass(agent_class(config.agent), EditorAgent)
     if named or not trained or not available("torch", "transformers"):
         return config
