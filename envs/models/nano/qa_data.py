@@ -6,6 +6,7 @@ needs, then works, then gives the letter.
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import takewhile
 
 import numpy as np
 
@@ -42,6 +43,7 @@ COMPLETE, NOTHING = 0.7, 0.05  # shares of contexts that tell every rule, and no
 EDITED = 0.3  # share of contexts in the words of the offline editor
 EXAMPLED = 0.25  # share of contexts that keep examples, as that editor does
 MAX_EXAMPLES = 3
+ALIKE = 0.5  # share of words that end like others, as "hardness" and "roughness" do
 CHANCES = (0.14, 0.14, 0.12, 0.1, 0.2, 0.1, 0.07, 0.09, 0.04)  # of each op: more where there is more to learn
 DRILL = "Work it out."
 DRILL_CHANCES = (0.25, 0.1, 0.3, 0.1, 0.15, 0.1)  # sum, product, division, rounding, comparison, choice
@@ -67,8 +69,14 @@ def draw_subject(rng: np.random.Generator) -> Theme:
                 taken.add(new)
                 return new
 
+    def alike(ending: str, number: int) -> tuple[str, ...]:
+        """Words, most of which end alike: attributes, states and ranks are called after something else."""
+        return tuple(word() + ending * (rng.random() < ALIKE) for _ in range(number))
+
     def unit() -> Unit:
         return Unit(word(), word(), int(rng.integers(3, 16)))
+
+    adjectives = tuple(word() for _ in range(4))
 
     return Theme(
         name=word(),
@@ -76,14 +84,16 @@ def draw_subject(rng: np.random.Generator) -> Theme:
         place=word(),
         kinds=(word(), word(), word()),
         names=tuple(word().capitalize() for _ in range(8)),
-        attributes=tuple(Attribute(word(), word()) for _ in range(4)),
+        attributes=tuple(
+            Attribute(f"{adjective}ness" if rng.random() < ALIKE else word(), adjective) for adjective in adjectives
+        ),
         terms=(word(), word()),
         units=(unit(), unit()),
         occasion=word(),
         documents=(word(), word()),
-        states=(word(), word(), word()),
+        states=alike("ed", 3),
         sources=(word(), word(), word()),
-        ranks=(word(), word(), word(), word(), word()),
+        ranks=alike("er", 5),
     )
 
 
@@ -254,21 +264,27 @@ def respond(form: Form, world: World, known: dict[Key, str], choices: list[str],
     for key in needed(form, world):
         if key not in known:
             return "\n".join([*lines, f"{handle(key, trusted)}: {UNTOLD}", f"<answer>{GUESS}</answer>"])
-        lines += [handle(key, trusted), known[key]]
-        if key[0] == "source":
-            lines.append(heard(key, form))
-            trusted += len(key) == 2
+        lines += [handle(key, trusted), known[key], *applied(key, form, world)]
+        trusted += key[0] == "source" and len(key) == 2
     lines += working(form, world, choices, gold)
     return "\n".join([*lines, f"<answer>{LETTERS[choices.index(gold)]}</answer>"])
 
 
-def heard(key: Key, form: Form) -> str:
-    """What a source says that a rule is about, and first, of an exception, whether it is about things of that kind."""
-    said = f"{key[1]} {dict(form.parts).get(key[1], 'no')}"
-    if len(key) == 2:
-        return said
-    kind = form.things[0].kind
-    return f"{kind} {key[2]} {'yes' if kind == key[2] else 'no'}, {said}"
+def applied(key: Key, form: Form, world: World) -> list[str]:
+    """What follows at once from a rule: how many there are now, or what the source says that it is about."""
+    match key:
+        case ("count", state):
+            changes = {part: (world.counts[part] - 1) * n for part, n in form.parts}
+            earlier = takewhile(lambda part: part != state, changes)
+            number, change = form.number + sum(changes[part] for part in earlier), changes[state]
+            times = ("out", "once", "twice")[world.counts[state]]
+            sign = "-" if change < 0 else "+"
+            return [f"{dict(form.parts)[state]} {times}: {number} {sign} {abs(change)} = {number + change}"]
+        case ("source", source, *special):
+            kind = form.things[0].kind
+            about = [f"{kind} {one} {'yes' if one == kind else 'no'}" for one in special]
+            return [", ".join([*about, f"{source} {dict(form.parts).get(source, 'no')}"])]
+    return []
 
 
 def working(form: Form, world: World, choices: list[str], gold: str) -> list[str]:
@@ -291,14 +307,7 @@ def working(form: Form, world: World, choices: list[str], gold: str) -> list[str
             return [*lines, rounded(quotient, rest, divisor, rounding), matching(lettered, gold)]
         case "entry":
             return [rounded(form.number, 0, 1, world.roundings[form.document]), matching(lettered, gold)]
-        case "count":
-            steps, number = [], form.number
-            for state, n in form.parts:
-                change = (world.counts[state] - 1) * n
-                steps.append(f"{number} {'-' if change < 0 else '+'} {abs(change)} = {number + change}")
-                number += change
-            return [", ".join(steps), matching(lettered, gold)]
-        case "source":
+        case "count" | "source":
             return [matching(lettered, gold)]
     letters = {rank: letter for letter, rank in lettered.items()}
     listed = ", ".join(f"{rank} {letters.get(rank, 'no')}" for rank in world.ranks)
