@@ -71,7 +71,10 @@ def test_a_line_is_tokens_of_its_own(respelled):
         *respelled.tokenize("\n"),
         *respelled.tokenize(second),
     ]
-    assert len(respelled.tokenize(", round down to a multiple of ")) == 1
+    assert len(respelled.tokenize(" to a multiple of ")) == 1
+    for word in ("lowest", "twice", "yes"):
+        assert len(respelled.tokenize(word)) == 1
+        assert respelled.tokenize(word)[0] in respelled.tokenize(f"Question: zorple has the {word} x")
 
 
 def test_respelling_keeps_what_is_known_of_a_token_and_begins_others_as_the_mean_of_their_pieces(tokenizer, respelled):

@@ -43,7 +43,8 @@ COMPLETE, NOTHING = 0.7, 0.05  # shares of contexts that tell every rule, and no
 EDITED = 0.3  # share of contexts in the words of the offline editor
 EXAMPLED = 0.25  # share of contexts that keep examples, as that editor does
 MAX_EXAMPLES = 3
-ALIKE = 0.5  # share of words that end like others, as "hardness" and "roughness" do
+ALIKE = 0.5  # share of words that end like others, or begin like them, as "hard", "hardness" and "roughness" do
+DERIVED = (("ness", ""), ("th", ""), ("ity", "e"), ("", "y"), ("iness", "y"))  # endings of attribute and adjective
 CHANCES = (0.14, 0.14, 0.12, 0.1, 0.2, 0.1, 0.07, 0.09, 0.04)  # of each op: more where there is more to learn
 DRILL = "Work it out."
 DRILL_CHANCES = (0.25, 0.1, 0.3, 0.1, 0.15, 0.1)  # sum, product, division, rounding, comparison, choice
@@ -70,13 +71,16 @@ def draw_subject(rng: np.random.Generator) -> Theme:
                 return new
 
     def alike(ending: str, number: int) -> tuple[str, ...]:
-        """Words, most of which end alike: attributes, states and ranks are called after something else."""
         return tuple(word() + ending * (rng.random() < ALIKE) for _ in range(number))
+
+    def attribute() -> Attribute:
+        if rng.random() >= ALIKE:
+            return Attribute(word(), word())
+        stem, (name, adjective) = word(), DERIVED[int(rng.integers(len(DERIVED)))]
+        return Attribute(f"{stem}{name}", f"{stem}{adjective}")
 
     def unit() -> Unit:
         return Unit(word(), word(), int(rng.integers(3, 16)))
-
-    adjectives = tuple(word() for _ in range(4))
 
     return Theme(
         name=word(),
@@ -84,9 +88,7 @@ def draw_subject(rng: np.random.Generator) -> Theme:
         place=word(),
         kinds=(word(), word(), word()),
         names=tuple(word().capitalize() for _ in range(8)),
-        attributes=tuple(
-            Attribute(f"{adjective}ness" if rng.random() < ALIKE else word(), adjective) for adjective in adjectives
-        ),
+        attributes=(attribute(), attribute(), attribute(), attribute()),
         terms=(word(), word()),
         units=(unit(), unit()),
         occasion=word(),
@@ -165,7 +167,8 @@ def draw_drills(rng: np.random.Generator, turns: int) -> Sample:
             case 3:
                 question, answer = f"{number}, {rounding.mode} {rounding.step}", rounded(number, 0, 1, rounding)
             case 4:
-                values = rng.integers(-60, 150, 4).tolist()
+                lowest = int(rng.integers(-60, 90))
+                values = (lowest + rng.integers(0, (12, 60)[int(rng.integers(2))], 4)).tolist()
                 question = f"{'greatest' if most else 'least'} of {', '.join(map(str, values))}"
                 rows = ((f"{letter} {value}", letter, value) for letter, value in zip(LETTERS, values, strict=False))
                 answer = "\n".join(running_best(rows, most))
@@ -278,8 +281,7 @@ def applied(key: Key, form: Form, world: World) -> list[str]:
             earlier = takewhile(lambda part: part != state, changes)
             number, change = form.number + sum(changes[part] for part in earlier), changes[state]
             times = ("out", "once", "twice")[world.counts[state]]
-            sign = "-" if change < 0 else "+"
-            return [f"{dict(form.parts)[state]} {times}: {number} {sign} {abs(change)} = {number + change}"]
+            return [f"{dict(form.parts)[state]} {times}: {total(number, -1 if change < 0 else 1, abs(change))}"]
         case ("source", source, *special):
             kind = form.things[0].kind
             about = [f"{kind} {one} {'yes' if one == kind else 'no'}" for one in special]

@@ -40,7 +40,10 @@ PEAK_ADAM, PEAK_MUON, WARM_UP, TURNS, WORLDS = 5e-3, 2e-2, 50, 10, 2
 RENAMED = 0.4  # share of the samples whose words are exchanged
 DRILLS = 0.45  # share of the multiple-choice samples on single steps
 FRAME = 0.15  # share of the samples that a word stands in if it is no name
-DECIDED = frozenset("yes no max min A B C D".split())  # words that are tokens of their own
+DECIDED = frozenset(  # words that are tokens of their own, as an answer hangs on them
+    "A B C D yes no max min highest lowest greatest least below once twice Leave plus minus up down nearest "
+    "else".split()
+)
 COPY_STEPS, COPY_EVERY = 700, 25  # steps on repeated sequences alone, at first; then one in so many
 
 
