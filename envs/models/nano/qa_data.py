@@ -47,7 +47,7 @@ ALIKE = 0.5  # share of words that end like others, or begin like them, as "hard
 DERIVED = (("ness", ""), ("th", ""), ("ity", "e"), ("", "y"), ("iness", "y"))  # endings of attribute and adjective
 CHANCES = (0.14, 0.14, 0.12, 0.1, 0.2, 0.1, 0.07, 0.09, 0.04)  # of each op: more where there is more to learn
 DRILL = "Work it out."
-DRILL_CHANCES = (0.25, 0.1, 0.3, 0.1, 0.15, 0.1)  # sum, product, division, rounding, comparison, choice
+DRILL_CHANCES = (0.25, 0.2, 0.25, 0.1, 0.12, 0.08)  # sum, product, division, rounding, comparison, choice
 LOOK_UPS = 6  # of values at a time
 UNTOLD = "not told"
 GUESS = LETTERS[0]  # of who does not know
@@ -253,7 +253,7 @@ def handle(key: Key, before: int = 0) -> str:
         case ("unit", large, occasion):
             return f"{occasion} {large}"
         case ("source", _, _):
-            return "for"
+            return "trust for"
         case ("source", _):
             return "trust next" if before else "trust"
     return key[-1]
@@ -313,7 +313,7 @@ def working(form: Form, world: World, choices: list[str], gold: str) -> list[str
             return [matching(lettered, gold)]
     letters = {rank: letter for letter, rank in lettered.items()}
     listed = ", ".join(f"{rank} {letters.get(rank, 'no')}" for rank in world.ranks)
-    return [f"{listed}, {'max' if form.most else 'min'} {letters[gold]}"]
+    return [f"{'max' if form.most else 'min'}: {listed}: {letters[gold]}"]
 
 
 def matching(lettered: dict[str, str], gold: str) -> str:

@@ -44,6 +44,7 @@ DECIDED = frozenset(  # words that are tokens of their own, as an answer hangs o
     "A B C D yes no max min highest lowest greatest least below once twice Leave plus minus up down nearest "
     "else".split()
 )
+GROUPS = 3  # of turns of one sample, by length
 COPY_STEPS, COPY_EVERY = 700, 25  # steps on repeated sequences alone, at first; then one in so many
 
 
@@ -132,11 +133,16 @@ def encode(
 
 
 def losses(model: Lfm2ForCausalLM, system: Tensor, turns: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean loss on the answers and on the system message."""
+    """The mean loss on the answers and on the system message; turns of like length go together, for less padding."""
     prompt, cache = run(model, system)
-    hidden, _ = run(model, turns, cache, system.shape[1])
-    kept = targets >= 0
-    answer = cross_entropy(model.lm_head(hidden[kept]).float(), targets[kept])
+    lengths = turns.shape[1] - (targets.flip(1) >= 0).int().argmax(1)
+    states, wanted = [], []
+    for rows in lengths.argsort().chunk(GROUPS):
+        asked, sought = (part[rows, : int(lengths[rows].max())] for part in (turns, targets))
+        hidden, _ = run(model, asked, cache, system.shape[1])
+        states.append(hidden[sought >= 0])
+        wanted.append(sought[sought >= 0])
+    answer = cross_entropy(model.lm_head(torch.cat(states)).float(), torch.cat(wanted))
     return answer, cross_entropy(model.lm_head(prompt[0, :-1]).float(), system[0, 1:])
 
 
