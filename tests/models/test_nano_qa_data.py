@@ -12,11 +12,21 @@ from lse_gym.envs.models.reader.choice.question import understand
 from lse_gym.envs.models.reader.choice.solve import solve
 from lse_gym.envs.prompt import CONTEXT_HEADER
 from lse_gym.envs.qa.answer import extract_choice
+from lse_gym.envs.qa.procedural.forms import plural
 
 
 def test_subjects_use_no_shipped_word():
     for seed in range(100):
         assert not {word.lower() for word in strings(draw_subject(np.random.default_rng(seed)))} & shipped()
+
+
+def test_subjects_have_the_words_and_units_that_the_shipped_ones_have():
+    themes = [draw_subject(np.random.default_rng(seed)) for seed in range(60)]
+    assert any(term.endswith("s") for theme in themes for term in theme.terms)  # propolis
+    assert any(plural(unit.large).endswith("es") for theme in themes for unit in theme.units)  # watches
+    assert max(unit.factor for theme in themes for unit in theme.units) >= 60  # minutes
+    assert any(a.name == f"{a.adjective}ness" for theme in themes for a in theme.attributes)  # hardness
+    assert all(not unit.small.endswith(("s", "x", "sh", "ch")) for theme in themes for unit in theme.units)
 
 
 def test_sample_is_reproducible_and_differs_by_stream():

@@ -44,6 +44,7 @@ EDITED = 0.3  # share of contexts in the words of the offline editor
 EXAMPLED = 0.25  # share of contexts that keep examples, as that editor does
 MAX_EXAMPLES = 3
 ALIKE = 0.5  # share of words that end like others, or begin like them, as "hard", "hardness" and "roughness" do
+ENDINGS = ("en", "er", "ary", "book", "or", "ant", "al")  # of kinds, documents or sources
 DERIVED = (("ness", ""), ("th", ""), ("ity", "e"), ("", "y"), ("iness", "y"))  # endings of attribute and adjective
 CHANCES = (0.14, 0.14, 0.12, 0.1, 0.2, 0.1, 0.07, 0.09, 0.04)  # of each op: more where there is more to learn
 DRILL = "Work it out."
@@ -63,40 +64,50 @@ def draw_subject(rng: np.random.Generator) -> Theme:
     """Invent a trade in the mould of the shipped ones, in other words."""
     taken: set[str] = set()
 
-    def word() -> str:
+    def word(ending: str = "") -> str:
         while True:
-            new = invent(rng)
-            if new not in shipped() and not new.endswith(("s", "x", "sh", "ch")) and new not in taken:
+            new = invent(rng) + ending
+            if new not in shipped() and new not in taken:
                 taken.add(new)
                 return new
 
-    def alike(ending: str, number: int) -> tuple[str, ...]:
-        return tuple(word() + ending * (rng.random() < ALIKE) for _ in range(number))
+    def counted() -> str:
+        return next(new for new in iter(word, None) if not new.endswith(("s", "x", "sh", "ch")))
+
+    def at_times(*endings: str) -> str:
+        return word(endings[int(rng.integers(len(endings)))] if rng.random() < ALIKE else "")
 
     def attribute() -> Attribute:
         if rng.random() >= ALIKE:
             return Attribute(word(), word())
-        stem, (name, adjective) = word(), DERIVED[int(rng.integers(len(DERIVED)))]
-        return Attribute(f"{stem}{name}", f"{stem}{adjective}")
+        stem, endings = word(), DERIVED[int(rng.integers(len(DERIVED)))]
+        name, adjective = (f"{stem}{ending}" for ending in endings)
+        return attribute() if shipped() & {name, adjective} else Attribute(name, adjective)
 
     def unit() -> Unit:
-        return Unit(word(), word(), int(rng.integers(3, 16)))
+        return Unit(at_times("ch", "sh", "x"), counted(), draw_factor(rng))
 
+    kind, document, source = (ENDINGS[int(i)] for i in rng.permutation(len(ENDINGS))[:3])
     return Theme(
         name=word(),
-        thing=word(),
+        thing=counted(),
         place=word(),
-        kinds=(word(), word(), word()),
+        kinds=(at_times(kind), at_times(kind), at_times(kind)),
         names=tuple(word().capitalize() for _ in range(8)),
         attributes=(attribute(), attribute(), attribute(), attribute()),
-        terms=(word(), word()),
+        terms=(at_times("is", "us"), at_times("is", "us")),
         units=(unit(), unit()),
         occasion=word(),
-        documents=(word(), word()),
-        states=alike("ed", 3),
-        sources=(word(), word(), word()),
-        ranks=alike("er", 5),
+        documents=(at_times(document, "as"), at_times(document, "as")),
+        states=(at_times("ed"), at_times("ed"), at_times("ed")),
+        sources=(at_times(source), at_times(source), at_times(source)),
+        ranks=(at_times("er"), at_times("er"), at_times("er"), at_times("er"), at_times("er")),
     )
+
+
+def draw_factor(rng: np.random.Generator) -> int:
+    """How many of a smaller unit make a larger one: mostly as conventions have it, sometimes more, as an hour has."""
+    return int(rng.integers(3, 16) if rng.random() < 0.7 else rng.integers(16, 101))
 
 
 def draw_qa_sample(stream: tuple[int, ...], turns: int = 10, drills: float = 0.0) -> Sample:
@@ -149,9 +160,8 @@ def draw_drills(rng: np.random.Generator, turns: int) -> Sample:
     """Draw what the working consists of, by itself: sums, products, divisions, roundings, comparisons."""
     asked: dict[str, str] = {}
     while len(asked) < turns:
-        first, second, number, divisor = (
-            int(rng.integers(*bounds)) for bounds in ((1, 100), (1, 100), (20, 1000), (3, 16))
-        )
+        first, second, number = (int(rng.integers(*bounds)) for bounds in ((1, 100), (1, 100), (20, 1000)))
+        divisor = draw_factor(rng)
         rounding = Rounding(MODES[int(rng.integers(3))], STEPS[int(rng.integers(3))])
         sign, most = (1, -1)[int(rng.integers(2))], bool(rng.random() < 0.5)
         match int(rng.choice(6, p=DRILL_CHANCES)):
@@ -381,10 +391,10 @@ def total(first: int, sign: int, second: int) -> str:
 
 
 def product(number: int, factor: int) -> str:
-    """A product, by ten and the rest where the factor is above ten."""
-    if factor <= 10:
-        return f"{number} x {factor} = {number * factor}"
-    return f"{number} x {factor} = {number * 10} + {number * (factor - 10)} = {number * factor}"
+    """A product, by tens and units where the factor has both."""
+    tens, units = factor // 10 * 10, factor % 10
+    parts = f" = {number * tens} + {number * units}" if tens and units else ""
+    return f"{number} x {factor}{parts} = {number * factor}"
 
 
 def division(number: int, divisor: int) -> tuple[list[str], int, int]:
@@ -394,7 +404,7 @@ def division(number: int, divisor: int) -> tuple[list[str], int, int]:
         current = 10 * rest + int(digit)
         q, rest = divmod(current, divisor)
         quotient += str(q)
-        lines.append(f"{current}: {q} x {divisor} = {q * divisor}, {current} - {q * divisor} = {rest}")
+        lines.append(f"{current}: {product(q, divisor)}, {current} - {q * divisor} = {rest}")
     return [*lines, f"{quotient} rest {rest}"], int(quotient), rest
 
 
