@@ -61,7 +61,7 @@ def test_it_knows_what_its_context_tells():
 def test_another_answers_multiple_choice_from_its_context():
     names = ["glasswork-0", "apiary-0", "observatory-0"]
     assert sum(score(names, "seed", 10, "nano-qa", ProceduralQAFamily)) / 30 <= 0.5
-    assert sum(score(names, "oracle", 10, "nano-qa", ProceduralQAFamily)) / 30 >= 0.7
+    assert sum(score(names, "oracle", 10, "nano-qa", ProceduralQAFamily)) / 30 >= 0.85
 
 
 @pytest.mark.parametrize("editor", ["nano", "nano-editor", "nano-lse"])
@@ -86,7 +86,7 @@ def test_another_solves_unseen_subjects_with_their_oracle_and_not_with_the_seed_
     names = ProceduralQAFamily.groups["test"]
     low, high = (score(names, context, 60, "nano-qa", ProceduralQAFamily) for context in ("seed", "oracle"))
     assert wilson(sum(low) / len(low), len(low))[1] <= 0.40
-    assert wilson(sum(high) / len(high), len(high))[0] >= 0.80
+    assert sum(high) / len(high) >= 0.95
 
 
 @pytest.mark.long
