@@ -21,7 +21,7 @@ MAX_EDIT_TOKENS = 16_384  # response length of the editor in the released code o
 
 
 def default_editor(otherwise: str = "writer") -> str:
-    """The editor where none is named: ``LSE_GYM_EDITOR`` if set, else ``writer``, which runs offline on every env."""
+    """The editor where none is named: ``LSE_GYM_EDITOR``, or ``otherwise``; ``writer`` runs offline on every env."""
     return os.environ.get("LSE_GYM_EDITOR") or otherwise
 
 

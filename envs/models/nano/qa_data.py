@@ -4,7 +4,7 @@ Subjects are in the mould of the shipped ones, in other words. An answer first q
 needs, then works, then gives the letter.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from itertools import takewhile
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from lse_gym.envs.models.nano.data import Sample
 from lse_gym.envs.models.nano.lexicon import invent, strings
+from lse_gym.envs.models.nano.qa_steps import division, matching, product, rounded, running_best, total
 from lse_gym.envs.models.reader.choice.rules import parse_rule
 from lse_gym.envs.models.writer.choice import sentences
 from lse_gym.envs.prompt import system_message
@@ -25,10 +26,10 @@ from lse_gym.envs.qa.procedural.forms import (
     definition_for,
     draw_choices,
     draw_form,
-    entered,
     explain,
     fits,
     measured,
+    plural,
     say,
     unit_factor,
 )
@@ -72,7 +73,7 @@ def draw_subject(rng: np.random.Generator) -> Theme:
                 return new
 
     def counted() -> str:
-        return next(new for new in iter(word, None) if not new.endswith(("s", "x", "sh", "ch")))
+        return next(new for new in iter(word, None) if plural(new) == f"{new}s")
 
     def at_times(*endings: str) -> str:
         return word(endings[int(rng.integers(len(endings)))] if rng.random() < ALIKE else "")
@@ -326,11 +327,6 @@ def working(form: Form, world: World, choices: list[str], gold: str) -> list[str
     return [f"{'max' if form.most else 'min'}: {listed}: {letters[gold]}"]
 
 
-def matching(lettered: dict[str, str], gold: str) -> str:
-    """Which of the choices the answer is."""
-    return ", ".join(f"{letter} {choice} {'yes' if choice == gold else 'no'}" for letter, choice in lettered.items())
-
-
 def fitting(form: Form, world: World, things: dict[str, Thing]) -> tuple[list[str], dict[str, Thing]]:
     """What is wanted, one line a thing on whether it holds of it, and the things of which it does."""
     names = [a.name for a in world.theme.attributes]
@@ -366,51 +362,3 @@ def ranking(form: Form, world: World, things: dict[str, Thing]) -> list[str]:
             shown += f", {letter} {measure.second} {second}: {total(first, measure.sign, second)}"
         rows.append((shown, letter, measured(thing, measure, world.theme)))
     return running_best(rows, form.most)
-
-
-def running_best(rows: Iterable[tuple[str, str, int]], most: bool) -> list[str]:
-    """A line each of what to show, a letter and a value; it ends with the best value so far and its letter."""
-    lines: list[str] = []
-    best: tuple[str, int] | None = None
-    for shown, letter, value in rows:
-        line = shown
-        if best is not None:
-            relation = "=" if value == best[1] else ">" if value > best[1] else "<"
-            line += f", {best[1]} {'max' if most else 'min'} {relation}"
-        if best is None or (value > best[1] if most else value < best[1]):
-            best = (letter, value)
-        lines.append(f"{line}: {best[0]} {best[1]}")
-    return lines
-
-
-def total(first: int, sign: int, second: int) -> str:
-    """A sum or a difference by tens and units."""
-    tens, units = (first // 10 + sign * (second // 10)) * 10, first % 10 + sign * (second % 10)
-    operator = "+" if sign > 0 else "-"
-    return f"{first} {operator} {second} = {tens} {'+' if units >= 0 else '-'} {abs(units)} = {first + sign * second}"
-
-
-def product(number: int, factor: int) -> str:
-    """A product, by tens and units where the factor has both."""
-    tens, units = factor // 10 * 10, factor % 10
-    parts = f" = {number * tens} + {number * units}" if tens and units else ""
-    return f"{number} x {factor}{parts} = {number * factor}"
-
-
-def division(number: int, divisor: int) -> tuple[list[str], int, int]:
-    """Long division, one line a digit, with its quotient and remainder."""
-    lines, quotient, rest = [], "", 0
-    for digit in str(number):
-        current = 10 * rest + int(digit)
-        q, rest = divmod(current, divisor)
-        quotient += str(q)
-        lines.append(f"{current}: {product(q, divisor)}, {current} - {q * divisor} = {rest}")
-    return [*lines, f"{quotient} rest {rest}"], int(quotient), rest
-
-
-def rounded(whole: int, rest: int, divisor: int, rounding: Rounding) -> str:
-    """``whole + rest / divisor`` between its two neighbours, and the one that the rule chooses."""
-    down = whole // rounding.step * rounding.step
-    up, over = down + rounding.step, f"{whole - down}{' and more' * (rest > 0)}"
-    result = entered(whole * divisor + rest, divisor, rounding)
-    return f"{whole} = {down} + {over}, {down} or {up}, {rounding.mode} {rounding.step}: {result}"
