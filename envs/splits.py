@@ -1,4 +1,4 @@
-"""Which split a procedural question belongs to: a function of the question itself, so no seed can move it to another."""
+"""Which split a procedural question belongs to: a function of the question itself, which no seed can change."""
 
 from hashlib import blake2b
 from typing import Literal
