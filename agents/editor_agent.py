@@ -13,7 +13,7 @@ from lse_gym.envs.core import Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluation import core_env
-from lse_gym.envs.evaluator import MeteredModel
+from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request
 

@@ -1,4 +1,4 @@
-"""GEPA from its own package (Agrawal et al., arXiv 2507.19457), on the env's evaluator and budget. Extra ``gepa``."""
+"""GEPA from its own package (Agrawal et al., arXiv 2507.19457), on the env's session and budget. Extra ``gepa``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,10 @@ from lse_gym.agents.editor_agent import EditorAgent, EditorArgs
 from lse_gym.agents.search import Callback
 from lse_gym.agents.tree import Node
 from lse_gym.envs.core import EDIT, ContextEnv, Observation
-from lse_gym.envs.domain import Domain, Outcome, Question
+from lse_gym.envs.domain import Attempt, Domain, Question
 from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.errors import BudgetExhausted
 from lse_gym.envs.evaluation import core_env
-from lse_gym.envs.evaluator import drive
 from lse_gym.envs.extras import require
 
 COMPONENT = "instructions"
@@ -123,26 +122,26 @@ class _Run:
 
         questions = [item.question for item in batch]
         try:
-            task = self.core.evaluator.evaluate(self.domain, candidate[COMPONENT], questions)
-            evaluation = drive([task], self.core.model)[0]
+            task = self.core.session.evaluate(self.domain, candidate[COMPONENT], questions)
+            evaluation = self.core.session.run([task])[0]
         except BudgetExhausted:
             self.over = True
             return EvaluationBatch(
                 [""] * len(batch), [0.0] * len(batch), [None] * len(batch) if capture_traces else None
             )
-        traces = list(zip(questions, evaluation.responses, evaluation.outcomes, strict=True))
-        return EvaluationBatch(evaluation.responses, evaluation.scores.tolist(), traces if capture_traces else None)
+        traces = evaluation.attempts if capture_traces else None
+        return EvaluationBatch(evaluation.responses, evaluation.scores.tolist(), traces)
 
     def make_reflective_dataset(
         self, candidate: Mapping[str, str], eval_batch: Any, components_to_update: Sequence[str]
     ) -> dict[str, list[dict[str, Any]]]:
         """The report on a minibatch, as one record."""
         del candidate, components_to_update
-        traces: list[tuple[Question, str, Outcome]] = [trace for trace in eval_batch.trajectories if trace]
-        if not traces:
+        attempts: list[Attempt] = [attempt for attempt in eval_batch.trajectories if attempt]
+        if not attempts:
             return {COMPONENT: [{"Feedback": ""}]}
-        report = self.domain.report(*(list(part) for part in zip(*traces, strict=True)), self.core.feedback_mode)
-        return {COMPONENT: [{"Feedback": report}]}
+        report = self.core.session.report(self.domain, attempts, self.core.feedback_mode)
+        return {COMPONENT: [{"Feedback": report.text()}]}
 
     def propose_new_texts(
         self,

@@ -4,7 +4,7 @@ import numpy as np
 
 from lse_gym.agents.search import SearchAgent
 from lse_gym.envs.core import Observation
-from lse_gym.envs.prompt import RULER
+from lse_gym.envs.report import Report, report_of
 
 
 class RandomEditAgent(SearchAgent):
@@ -29,12 +29,12 @@ class RandomEditAgent(SearchAgent):
             case 2:
                 lines.insert(at, lines[other])
             case _:
-                lines += _two_lines(observation["feedback"], rng)
+                lines += _two_lines(report_of(observation["feedback"]), rng)
         return "\n".join(lines)[: self._max_chars()]
 
 
-def _two_lines(report: str, rng: np.random.Generator) -> list[str]:
-    problems = report.split(RULER)[1:] or [report]
-    lines = problems[int(rng.integers(len(problems)))].strip().splitlines()[1:] or [""]
+def _two_lines(report: Report, rng: np.random.Generator) -> list[str]:
+    index = int(rng.integers(max(1, len(report.problems))))
+    lines = (report.lines(index) if report.problems else report.head.splitlines())[1:] or [""]
     second = int(rng.integers(len(lines)))
     return [lines[0], lines[second]]

@@ -238,7 +238,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
     core, nodes = core_env(agent.require_env()), agent.tree.nodes
     if not nodes:
         raise ArgumentError(f"the budget does not pay for the first evaluation: {core.budget.caps}. Raise it.")
-    best, spent, own = agent.tree.best, core.budget.spent, core.evaluator.metered.spent
+    best, spent, own = agent.tree.best, core.budget.spent, core.session.spent
     before, after = (evaluate_context(core, context) for context in (nodes[0]["context"], best["context"]))
     return {
         "env_id": config.env,

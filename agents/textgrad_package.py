@@ -13,7 +13,7 @@ from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.envs.core import Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.extras import require
-from lse_gym.envs.prompt import split_report
+from lse_gym.envs.report import report_of
 
 ROLE = "instructions that a language model follows when it answers questions"
 START, END = "<IMPROVED_VARIABLE>", "</IMPROVED_VARIABLE>"  # what the package looks for in an optimizer's answer
@@ -64,8 +64,9 @@ class TextGradPackageAgent(EditorAgent):
         with _reproducible(textgrad.Variable):
             textgrad.set_backward_engine(engine, override=True)
             instructions = textgrad.Variable(context, requires_grad=True, role_description=ROLE)
-            problems = split_report(observation["feedback"])[1:][: self.args.losses]
-            losses = [_loss(textgrad, instructions, problem) for problem in problems]
+            report = report_of(observation["feedback"])
+            told = [report.entry(index) for index in range(len(report.problems))][: self.args.losses]
+            losses = [_loss(textgrad, instructions, problem) for problem in told]
             if losses:
                 textgrad.sum(losses).backward()
             textgrad.TextualGradientDescent([instructions], engine=engine, verbose=0).step()

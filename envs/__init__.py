@@ -1,1 +1,1 @@
-"""The environments: core env, vector env, evaluator, budget, domains, task models and safe executors."""
+"""The environments: core env, vector env, session, budget, domains, task models and safe executors."""

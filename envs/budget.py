@@ -1,8 +1,11 @@
 """The hard budget: one ledger that the task model and the editor are charged to alike."""
 
+import threading
 from collections.abc import Mapping
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -33,19 +36,24 @@ class Usage(NamedTuple):
 
 
 RESOURCES = Usage._fields[:4]
+NOTHING = Usage()
 
 
 class Budget:
     """Caps on edits, model calls, tokens and US dollars, for the whole life of one env.
 
     No reset refills it. A call is *reserved* at its upper bound before it is made and settled to its real cost after,
-    so no cap is ever exceeded, not even by one token.
+    so no cap is ever exceeded, not even by one token. Threads may share a ledger. Copies do: a shallow or deep copy, or
+    a pickle loaded in the same process, is the same ledger. A pickle loaded in another process starts with what was
+    left when it was made; between processes nothing is shared.
 
     Args:
         caps: resource name to cap; a resource that is not named has none. None caps nothing.
     """
 
     def __init__(self, caps: Mapping[str, float] | None = None):
+        if caps is not None and not isinstance(caps, Mapping):
+            raise ArgumentError(f'budget={caps!r} is not a dict. Pass caps by name, e.g. budget={{"calls": 5000}}.')
         caps = dict(caps or {})
         for name, cap in caps.items():
             if name not in RESOURCES:
@@ -54,12 +62,16 @@ class Budget:
                 raise ArgumentError(f"budget[{name!r}]={cap!r} is not a number >= 0. Leave the key out for no cap.")
         self.caps = Usage(**{name: float(caps.get(name, inf)) for name in Usage._fields})
         self.spent = Usage()
+        self.by_task_model = Usage()  # of ``spent``; the rest is an agent's
         self._reserved = Usage()  # apart from ``spent``, which a refund would leave with rounding errors
+        self._lock = threading.Lock()
 
     def affords(self, cost: Usage) -> bool:
         """Whether ``cost`` can still be paid in full, beside what is reserved."""
-        total = self.spent.plus(self._reserved).plus(cost)
-        return all(amount <= cap for amount, cap in zip(total, self.caps, strict=True))
+        return self._fits(self._reserved.plus(cost))
+
+    def _fits(self, more: Usage) -> bool:
+        return all(amount <= cap for amount, cap in zip(self.spent.plus(more), self.caps, strict=True))
 
     def charge(self, cost: Usage) -> None:
         """Pay ``cost`` in full.
@@ -70,20 +82,33 @@ class Budget:
         self.reserve(cost)
         self.settle(cost, cost)
 
-    def reserve(self, cost: Usage) -> None:
-        """Set ``cost`` aside until :meth:`settle`.
+    def reserve(self, cost: Usage, instead_of: Usage = NOTHING) -> None:
+        """Set ``cost`` aside until :meth:`settle`, and give an earlier reservation back, both or neither.
 
         Raises:
-            BudgetExhausted: it cannot be paid; nothing was reserved.
+            BudgetExhausted: it cannot be paid; nothing was reserved, and nothing given back.
         """
-        if not self.affords(cost):
-            raise BudgetExhausted(f"{cost} does not fit into the budget: spent {self.spent} of {self.caps}.")
-        self._reserved = self._reserved.plus(cost)
+        with self._lock:
+            reserved = self._reserved.minus(instead_of).plus(cost)
+            if not self._fits(reserved):
+                raise BudgetExhausted(self._missing(cost))
+            self._reserved = reserved
 
-    def settle(self, reserved: Usage, actual: Usage) -> None:
+    def _missing(self, cost: Usage) -> str:
+        left = self.caps.minus(self.spent).minus(self._reserved)
+        short = [name for name in RESOURCES if getattr(cost, name) > getattr(left, name)]
+        needed = ", ".join(f"{getattr(cost, name):,.10g} {name}" for name in short)
+        there = ", ".join(f"{max(0.0, getattr(left, name)):,.10g}" for name in short)
+        whole = ", ".join(f"{getattr(self.caps, name):,.10g} {name}" for name in short)
+        return f"{needed} do not fit into the budget: {there} left of {whole}. Raise the cap."
+
+    def settle(self, reserved: Usage, actual: Usage, by_task_model: bool = False) -> None:
         """Replace a reservation by what was really used."""
-        self._reserved = self._reserved.minus(reserved)
-        self.spent = self.spent.plus(actual)
+        with self._lock:
+            self._reserved = self._reserved.minus(reserved)
+            self.spent = self.spent.plus(actual)
+            if by_task_model:
+                self.by_task_model = self.by_task_model.plus(actual)
 
     @property
     def remaining(self) -> Usage:
@@ -98,7 +123,31 @@ class Budget:
         return np.array(
             [
                 1.0 if cap == inf else 0.0 if cap == 0 else max(0.0, (cap - spent) / cap)
-                for cap, spent in list(zip(self.caps, self.spent, strict=True))[: len(RESOURCES)]
+                for cap, spent in zip(self.caps[: len(RESOURCES)], self.spent, strict=False)
             ],
             dtype=np.float64,
         )
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not hasattr(self, "_name"):
+            self._name = uuid4().hex
+            PICKLED[self._name] = self
+        return unpickle, (self._name, self.caps, self.spent.plus(self._reserved), self.by_task_model)
+
+
+PICKLED: WeakValueDictionary[str, Budget] = WeakValueDictionary()  # the ledgers of this process that have pickles
+
+
+def unpickle(name: str, caps: Usage, spent: Usage, by_task_model: Usage) -> Budget:
+    """The ledger that was pickled, where it lives in this process; else one with what was left of it."""
+    budget = PICKLED.get(name)
+    if budget is None:
+        budget = PICKLED[name] = Budget()
+        budget.caps, budget.spent, budget.by_task_model, budget._name = caps, spent, by_task_model, name
+    return budget

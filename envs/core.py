@@ -1,7 +1,6 @@
 """The core env: one step is one context edit, its reward the improvement on held-out questions."""
 
-from collections.abc import Iterable, Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,12 +10,14 @@ from gymnasium.spaces import Box, Dict
 
 from lse_gym.envs.archive import Start, read_archive
 from lse_gym.envs.budget import Budget, Usage
-from lse_gym.envs.domain import Domain, Family, FeedbackMode
+from lse_gym.envs.domain import Domain, Family
 from lse_gym.envs.errors import BudgetExhausted
-from lse_gym.envs.evaluator import Evaluator, MeteredModel, Task, drive
+from lse_gym.envs.metered import Task
 from lse_gym.envs.models import make_model
-from lse_gym.envs.models.base import Request, Response
+from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.options import check_ranges, check_reset
+from lse_gym.envs.report import FeedbackMode, Report, ReportText
+from lse_gym.envs.session import Session
 from lse_gym.envs.spaces import FreeText
 from lse_gym.envs.text import clean
 
@@ -37,11 +38,12 @@ class State(NamedTuple):
     batch: int
     edits: int
     held_out_score: float  # nan: the budget did not pay for the start of the episode
-    feedback: str
+    feedback: ReportText
     feedback_score: float
 
 
-Mark = tuple[dict[str, Any], dict[Request, Response], Usage]  # attributes of an env, its memory, what it had spent
+Mark = tuple[dict[str, Any], Mapping[str, Any], dict[Request, Response]]  # attributes of an env, its stream, its memory
+NO_REPORT = Report("").text()
 
 
 def run(envs: Sequence["ContextEnv"], tasks: Iterable[Task[T]]) -> list[T]:
@@ -52,7 +54,7 @@ def run(envs: Sequence["ContextEnv"], tasks: Iterable[Task[T]]) -> list[T]:
     """
     marks = [env._mark() for env in envs]
     try:
-        return drive(tasks, envs[0].model)
+        return envs[0].session.run(tasks)
     except BaseException:
         for env, mark in zip(envs, marks, strict=True):
             env._rewind(mark)
@@ -164,10 +166,13 @@ class ContextEnv(gym.Env[Observation, str]):
         )
         self.max_edits, self.feedback_mode, self.feedback_size = int(max_edits), feedback, int(feedback_size)
         self.max_chars, self.render_mode = max_chars, render_mode
-        self.model = make_model(task_model, record=record)
-        self.budget = Budget(budget)
-        metered = MeteredModel(self.model, self.budget)
-        self.evaluator = Evaluator(metered, samples=int(samples), temperature=temperature, max_tokens=int(max_tokens))
+        self.session = Session(
+            make_model(task_model, record=record),
+            Budget(budget),
+            samples=int(samples),
+            temperature=temperature,
+            max_tokens=int(max_tokens),
+        )
         self.action_space = FreeText(max_chars)
         self.observation_space = Dict(
             {
@@ -181,6 +186,7 @@ class ContextEnv(gym.Env[Observation, str]):
         self._state: State | None = None
         self._last: Info = {}
         self._editor = Usage()  # what others than the task model had paid from the budget at the last step
+        self._edits_paid = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
         """Start an episode; see *Starting State* and *Arguments* of the class.
@@ -208,14 +214,14 @@ class ContextEnv(gym.Env[Observation, str]):
         check_reset(options)
         domain, context, problem = self._draw_start(options)
         if seed is not None:
-            self.evaluator.metered.memory = {}
+            self.session.forget()
             self._editor = self._editor_spent()
             self._next_batch = int(self.np_random.integers(-(-len(domain.splits["feedback"]) // self.feedback_size)))
         batch = options.get("batch", self._next_batch)
-        state, usage = yield from self._visit(State(domain, context, batch, 0, np.nan, "", 0.0))
+        state, usage, unpaid = yield from self._visit(State(domain, context, batch, 0, np.nan, NO_REPORT, 0.0))
         self._state = state
         self._next_batch += usage is not None and "batch" not in options
-        return self._observation(), self._tell(0.0, problem, usage)
+        return self._observation(), self._tell(0.0, join(problem, unpaid), usage)
 
     def step_task(self, action: Any) -> Task[tuple[Observation, float, bool, bool, Info]]:
         """``step`` as a task for :func:`run`."""
@@ -226,17 +232,34 @@ class ContextEnv(gym.Env[Observation, str]):
             context, problem = clean(action, self.max_chars)
         else:
             context, problem = before.context, f"a {type(action).__name__} is not a str: the context was kept"
-        if self.budget.affords(EDIT) and not np.isnan(before.held_out_score):
+        unpaid = "" if self.budget.affords(EDIT) else "the budget of edits is used up."
+        if not unpaid and not np.isnan(before.held_out_score):
             after = before._replace(context=context, batch=self._next_batch, edits=before.edits + 1)
-            self._state, usage = yield from self._visit(after, otherwise=before)
+            self._state, usage, unpaid = yield from self._visit(after, otherwise=before)
         if usage is None:
-            return self._observation(), 0.0, False, True, self._tell(0.0, problem, None)
+            return self._observation(), 0.0, False, True, self._tell(0.0, join(problem, unpaid), None)
         self.budget.charge(EDIT)
+        self._edits_paid += 1
         self._next_batch += 1
         reward = self._state.held_out_score - before.held_out_score
         info = self._tell(reward, problem, usage.plus(EDIT))
         self._editor = self._editor_spent()
         return self._observation(), reward, self._state.edits >= self.max_edits, False, info
+
+    @property
+    def model(self) -> TaskModel:
+        """The task model."""
+        return self.session.model
+
+    @property
+    def budget(self) -> Budget:
+        """The ledger that task model and editor are charged to."""
+        return self.session.budget
+
+    @property
+    def report(self) -> Report:
+        """The report behind the last observation's ``feedback``, as data."""
+        return self._state.feedback.report if self._state else NO_REPORT.report
 
     @property
     def domain_name(self) -> str:
@@ -265,29 +288,29 @@ class ContextEnv(gym.Env[Observation, str]):
         domain = self.family.load(name)
         return domain, *clean(domain.seed_context if context is None else context, self.max_chars)
 
-    def _visit(self, state: State, otherwise: State | None = None) -> Task[tuple[State, Usage | None]]:
-        """Task: ``state`` with its scores and report, and the cost; ``otherwise`` and None if unaffordable."""
+    def _visit(self, state: State, otherwise: State | None = None) -> Task[tuple[State, Usage | None, str]]:
+        """Task: ``state`` with its scores and report, and the cost; or ``otherwise``, None and what was lacking."""
         domain, size = state.domain, min(self.feedback_size, len(state.domain.splits["feedback"]))
         held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
         batch = [pool[(state.batch * size + i) % len(pool)] for i in range(size)]
         try:
-            scores, outcomes, responses, usage = yield from self.evaluator.evaluate(
-                domain, state.context, [*held_out, *batch]
-            )
-        except BudgetExhausted:
-            return otherwise or state, None
+            scores, attempts, usage = yield from self.session.evaluate(domain, state.context, [*held_out, *batch])
+        except BudgetExhausted as error:
+            return otherwise or state, None, f"An evaluation takes {len(held_out) + size} questions: {error}"
         n = len(held_out)
-        report = domain.report(batch, responses[n:], outcomes[n:], self.feedback_mode)[:MAX_FEEDBACK_CHARS]
+        feedback = self.session.report(domain, attempts[n:], self.feedback_mode).text(MAX_FEEDBACK_CHARS)
         score, feedback_score = float(scores[:n].mean()), float(scores[n:].mean())
-        return state._replace(held_out_score=score, feedback=report, feedback_score=feedback_score), usage
+        state = state._replace(held_out_score=score, feedback=feedback, feedback_score=feedback_score)
+        return state, usage, ""
 
     def _mark(self) -> Mark:
-        return {**vars(self), "_np_random": deepcopy(self.np_random)}, self.evaluator.metered.memory, self.budget.spent
+        return dict(vars(self)), self.np_random.bit_generator.state, self.session.metered.memory
 
     def _rewind(self, mark: Mark) -> None:
-        attributes, self.evaluator.metered.memory, spent = mark
+        attributes, stream, self.session.metered.memory = mark
+        self.budget.settle(Usage(), Usage(edits=attributes["_edits_paid"] - self._edits_paid))
         vars(self).update(attributes)
-        self.budget.spent = self.budget.spent._replace(edits=spent.edits)
+        self.np_random.bit_generator.state = stream
 
     def _observation(self) -> Observation:
         assert self._state is not None
@@ -299,7 +322,7 @@ class ContextEnv(gym.Env[Observation, str]):
         }
 
     def _editor_spent(self) -> Usage:
-        return self.budget.spent.minus(self.evaluator.metered.spent)
+        return self.budget.spent.minus(self.budget.by_task_model)
 
     def _tell(self, improvement: float, problem: str, usage: Usage | None) -> Info:
         assert self._state is not None
@@ -318,3 +341,8 @@ class ContextEnv(gym.Env[Observation, str]):
             **{f"editor_{name}": float(getattr(edited, name)) for name in TOLD},
         }
         return dict(self._last)
+
+
+def join(*problems: str) -> str:
+    """What was wrong, as one text."""
+    return "; ".join(filter(None, problems))

@@ -1,16 +1,14 @@
 """A domain: questions that share a context, the prompt around it, a pure scorer and a feedback renderer."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.report import Problem, Report, Turn
 
 Split = Literal["feedback", "held_out", "test"]
 SPLITS: tuple[Split, ...] = ("feedback", "held_out", "test")
-
-FeedbackMode = Literal["gold", "error", "score"]
-FEEDBACK_MODES: tuple[FeedbackMode, ...] = ("gold", "error", "score")
 
 
 class Question(NamedTuple):
@@ -31,6 +29,26 @@ class Outcome(NamedTuple):
     error: str = ""
 
 
+class Prompt(NamedTuple):
+    """What an attempt asks of the task model: the system message, the question, and the turns since."""
+
+    system: str
+    user: str
+    turns: tuple[Turn, ...] = ()
+
+
+class Attempt(NamedTuple):
+    """One answering of one question: what is scored, how it was scored, and the turns that led there.
+
+    ``transcript`` is empty where the task model answered at once; then ``response`` is its text.
+    """
+
+    question: Question
+    response: str
+    outcome: Outcome
+    transcript: tuple[Turn, ...] = ()
+
+
 class Domain(ABC):
     """Questions of one database, subject or scenario. Stateless for its users: every method is a pure function.
 
@@ -39,7 +57,12 @@ class Domain(ABC):
         seed_context: the context that every search starts from; one sentence.
         oracle_context: a context with everything there is to know, or None where nobody knows it (real data).
         splits: the three disjoint splits.
+        max_turns: most responses of the task model in one attempt, >= 1; the budget reserves as many calls.
+        max_reply_bytes: most UTF-8 bytes that :meth:`attempt` appends between two responses; what token caps reserve.
     """
+
+    max_turns = 1
+    max_reply_bytes = 4000
 
     name: str
     seed_context: str
@@ -58,14 +81,25 @@ class Domain(ABC):
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
         """Score each response to the question beside it. Never raises on hostile text."""
 
-    @abstractmethod
-    def report(
-        self, questions: Sequence[Question], responses: Sequence[str], outcomes: Sequence[Outcome], mode: FeedbackMode
-    ) -> str:
-        """Render what an editor gets to see of a feedback batch.
+    def attempt(self, context: str, question: Question) -> Generator[Prompt, str, str]:
+        """Answer one question: yield what the task model is asked, get its text, return what is scored.
 
-        ``gold`` shows response, error and the gold answer; ``error`` response and error; ``score`` right or wrong only.
+        The default asks once. A domain of several turns runs what it finds in a text and yields again, with the text
+        and the result as turns, at most ``max_turns`` times in all. Whatever it runs has to be deterministic: a retry
+        after a failure, and every resumed run, goes through the recorded texts again.
         """
+        return (yield Prompt(self.system(context), self.user(question)))
+
+    def report(self, attempts: Sequence[Attempt]) -> Report:
+        """Everything there is to tell an editor of a feedback batch; what a feedback mode hides is left out later."""
+        problems = (
+            Problem(a.question.text, a.outcome.answer, a.question.gold, a.outcome.score, a.question.evidence)._replace(
+                error=a.outcome.error, transcript=a.transcript
+            )
+            for a in attempts
+        )
+        mean = sum(attempt.outcome.score for attempt in attempts) / max(1, len(attempts))
+        return Report(f"{len(attempts)} problems, mean score {mean:.3g}.", tuple(problems))
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -5,8 +5,9 @@ Source of the form: LSE, arXiv 2603.18620 (one user message with the context and
 """
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+from lse_gym.envs.report import Report, report_of
 from lse_gym.envs.text import tagged
 
 MIN_EDIT_CHARS = 10  # LSE's released code treats a shorter edit as invalid
@@ -18,7 +19,30 @@ _ADD, _REMOVE = (re.compile(f"<{tag}>(.*?)</{tag}>", re.DOTALL) for tag in ("add
 _LIMIT = "Use at most "
 
 
-def editor_prompt(context: str, report: str, max_chars: int, notes: str = "") -> str:
+class EditorTask(NamedTuple):
+    """What an editor prompt asks for."""
+
+    context: str
+    report: Report
+    max_chars: int
+
+
+class EditorPrompt(str):
+    """The text of an editor prompt, as any other string, that still knows what it was made from."""
+
+    task: EditorTask
+
+    def __new__(cls, text: str, task: EditorTask) -> Self:
+        """``text`` with ``task`` behind it."""
+        made = super().__new__(cls, text)
+        made.task = task
+        return made
+
+    def __getnewargs__(self) -> tuple[str, EditorTask]:  # ty: ignore[incompatible-method-override] - what copies keep
+        return str(self), self.task
+
+
+def editor_prompt(context: str, report: str, max_chars: int, notes: str = "") -> EditorPrompt:
     """One user message: the current context, the report on a feedback batch, and what to write.
 
     Args:
@@ -28,7 +52,7 @@ def editor_prompt(context: str, report: str, max_chars: int, notes: str = "") ->
         notes: what else the editor is told, before the context.
     """
     told = f"{notes.rstrip()}\n\n" if notes else ""
-    return (
+    text = (
         "You improve the instructions that another language model follows. "
         "Its fixed prompt cannot be changed; its instructions can.\n\n"
         f"{told}{CONTEXT_HEADER}\n{context}\n\n"
@@ -39,6 +63,7 @@ def editor_prompt(context: str, report: str, max_chars: int, notes: str = "") ->
         f"{_LIMIT}{max_chars} characters. Reason first, then put the new instructions between <prompt> and </prompt>. "
         "Or, to change single lines only, put each between <add> and </add> or <remove> and </remove>."
     )
+    return EditorPrompt(text, EditorTask(context, report_of(report), max_chars))
 
 
 def parse_edit(response: str, context: str) -> str | None:
@@ -58,7 +83,7 @@ def parse_edit(response: str, context: str) -> str | None:
     return edit if len(edit) >= MIN_EDIT_CHARS else None
 
 
-class EditorTask(NamedTuple):
+class ReadTask(NamedTuple):
     """What an editor prompt holds."""
 
     context: str
@@ -66,7 +91,7 @@ class EditorTask(NamedTuple):
     max_chars: int
 
 
-def read_editor_prompt(prompt: str) -> EditorTask | None:
+def read_editor_prompt(prompt: str) -> ReadTask | None:
     """Take an editor prompt apart, as an editor reads it; None where the text is no such prompt."""
     _, found, rest = prompt.partition(f"\n{CONTEXT_HEADER}\n")
     body, found_task, task = rest.rpartition(f"\n\n{TASK_HEADER}\n")
@@ -74,4 +99,4 @@ def read_editor_prompt(prompt: str) -> EditorTask | None:
     limit = task.partition(_LIMIT)[2].partition(" ")[0]
     if not (found and found_task and found_report and limit.isdigit()):
         return None
-    return EditorTask(context, report, int(limit))
+    return ReadTask(context, report, int(limit))

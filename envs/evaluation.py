@@ -6,11 +6,9 @@ from typing import NamedTuple
 import gymnasium as gym
 import numpy as np
 
-from lse_gym.envs.budget import Budget
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import unknown
-from lse_gym.envs.evaluator import Evaluator, MeteredModel, drive
 
 Z95 = 1.959964  # 97.5 % quantile of the normal distribution
 RESAMPLES = 10_000
@@ -38,11 +36,8 @@ def evaluate_context(env: gym.Env, context: str, split: str = "test", domain: st
         raise unknown("split", split, SPLITS)
     core = core_env(env)
     loaded = core.family.load(domain or core.domain_name)
-    own = core.evaluator
-    evaluator = Evaluator(
-        MeteredModel(core.model, Budget()), samples=own.samples, temperature=own.temperature, max_tokens=own.max_tokens
-    )
-    scores = drive([evaluator.evaluate(loaded, context, loaded.splits[split])], core.model)[0].scores
+    session = core.session.isolated()
+    scores = session.run([session.evaluate(loaded, context, loaded.splits[split])])[0].scores
     return Score(float(scores.mean()), wilson(float(scores.mean()), len(scores)), len(scores), scores)
 
 

@@ -5,8 +5,8 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from lse_gym.envs.domain import FEEDBACK_MODES, FeedbackMode
 from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.report import FEEDBACK_MODES, FeedbackMode
 
 RESET_OPTIONS = ("context", "domain", "batch")
 

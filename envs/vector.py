@@ -9,7 +9,7 @@ from gymnasium.vector.utils import batch_space
 
 from lse_gym.envs.core import ContextEnv, Info, Observation, run
 from lse_gym.envs.errors import ArgumentError
-from lse_gym.envs.evaluator import Task
+from lse_gym.envs.metered import Task
 
 Step = tuple[Observation, float, bool, bool, Info]
 

@@ -120,7 +120,7 @@ def _content(run: Mapping[str, Any], document: Document, track: Track) -> Iterat
     core, contexts = track.core("reader", split_seed), document["contexts"]
     domain, rows = core.family.load(run["domain"]), run["trajectory"]
     held_out, tests = (len(domain.splits[split]) for split in ("held_out", "test"))
-    samples = core.evaluator.samples
+    samples = core.session.samples
     if contexts[rows[0]["context"]] != domain.seed_context:
         yield "its trajectory does not start from the seed context."
     paid = run["ledger"]["calls"] - run["ledger"]["editor_calls"]

@@ -5,10 +5,8 @@ from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
 from lse_gym.agents.parallel import side_by_side
-from lse_gym.envs.budget import Budget
 from lse_gym.envs.domain import Domain
 from lse_gym.envs.errors import BoardError, LSEGymError
-from lse_gym.envs.evaluator import Evaluator, MeteredModel, drive
 from lse_gym.envs.models.base import TaskModel
 from lse_gym.leaderboard.store import Store
 from lse_gym.leaderboard.track import Track, canonical
@@ -99,20 +97,17 @@ def score_job(job: Job) -> list[dict[str, Any]]:
     """
     core = job.track.core(job.backend, job.units[0].split_seed)
     _check_revision(core.model, job.track, job.units[0].model)
-    own = core.evaluator
-    evaluator = Evaluator(
-        MeteredModel(core.model, Budget()), samples=own.samples, temperature=own.temperature, max_tokens=own.max_tokens
-    )
+    session = core.session.isolated()
     public = core.family.load(job.units[0].domain)
     sealed = core.family.sealed(public.name, job.secret, job.track.sealed_items)
     places = [(sealed, "test") if u.questions == "sealed" else (public, u.questions) for u in job.units]
     asked = [domain.splits[split] for domain, split in places]
     tasks = [
-        evaluator.evaluate(domain, unit.context, questions)
+        session.evaluate(domain, unit.context, questions)
         for unit, (domain, _), questions in zip(job.units, places, asked, strict=True)
     ]
     results = []
-    for unit, questions, found in zip(job.units, asked, drive(tasks, core.model), strict=True):
+    for unit, questions, found in zip(job.units, asked, session.run(tasks), strict=True):
         result: dict[str, Any] = {"scores": found.scores.tolist()}
         if unit.questions == "sealed":
             result["shuffled"] = shuffled(sealed, questions, found.responses)

@@ -8,11 +8,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from lse_gym.envs.budget import Budget
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Domain, Question
 from lse_gym.envs.evaluation import wilson
-from lse_gym.envs.evaluator import Evaluator, MeteredModel, drive
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.replay import shuffled
 from lse_gym.leaderboard.statistics import mean
@@ -110,12 +108,11 @@ def _on_responses(public: Domain, sealed: Domain) -> Iterator[Attack]:
 
 
 def _on_contexts(core: ContextEnv, public: Domain, sealed: Domain) -> Iterator[Attack]:
-    own, questions = core.evaluator, sealed.splits["test"]
-    evaluator = Evaluator(MeteredModel(core.model, Budget()), temperature=own.temperature, max_tokens=own.max_tokens)
+    session, questions = core.session.isolated(samples=1), sealed.splits["test"]
 
     def score(contexts: Sequence[str]) -> list[float]:
-        tasks = [evaluator.evaluate(sealed, context, questions) for context in contexts]
-        return [float(found.scores.mean()) for found in drive(tasks, core.model)]
+        tasks = [session.evaluate(sealed, context, questions) for context in contexts]
+        return [float(found.scores.mean()) for found in session.run(tasks)]
 
     seed, *found = score([sealed.seed_context, *INSTRUCTIONS.values()])
     _, allowed = wilson(seed, len(questions))

@@ -12,10 +12,10 @@ from lse_gym.envs.core import ContextEnv, Info, Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted
 from lse_gym.envs.evaluation import core_env
-from lse_gym.envs.evaluator import MeteredModel, Task, drive
+from lse_gym.envs.metered import MeteredModel, Task, drive
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.prompt import join_report, split_report
+from lse_gym.envs.report import report_of
 
 STATE, EACH = 7, 5  # numbers that describe the state, and each candidate
 MAX_EDIT_TOKENS = 1024  # of a proposal, which concerns a single problem
@@ -60,12 +60,9 @@ class Menu:
         return [self._candidates(o, texts) for o, texts in zip(observations, proposed, strict=True)]
 
     def _ask(self, core: ContextEnv, observation: Observation) -> Task[list[str]]:
-        head, *problems = split_report(observation["feedback"])
-        context = observation["context"]
-        requests = [
-            Request("", editor_prompt(context, join_report([head, problem]), core.max_chars), MAX_EDIT_TOKENS)
-            for problem in problems[: self.problems]
-        ]
+        report, context = report_of(observation["feedback"]), observation["context"]
+        alone = [report.only([problem]).text() for problem in report.problems[: self.problems]]
+        requests = [Request("", editor_prompt(context, one, core.max_chars), MAX_EDIT_TOKENS) for one in alone]
         try:
             answers, _ = yield from MeteredModel(self._editor, core.budget).ask(requests)
         except BudgetExhausted:

@@ -7,7 +7,6 @@ import numpy as np
 from lse_gym.agents.lse.states import State
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.editing import editor_prompt, parse_edit
-from lse_gym.envs.evaluator import drive
 from lse_gym.envs.text import clean
 
 
@@ -31,9 +30,8 @@ def scores_after(env: ContextEnv, states: Sequence[State], answers: Sequence[str
     ]
     wanted = list(dict.fromkeys(key for key in keys if key is not None))
     domains = {name: env.family.load(name) for name, _ in wanted}
-    evaluations = drive(
-        [env.evaluator.evaluate(domains[name], context, domains[name].splits["held_out"]) for name, context in wanted],
-        env.model,
+    evaluations = env.session.run(
+        env.session.evaluate(domains[name], context, domains[name].splits["held_out"]) for name, context in wanted
     )
     found = {key: float(e.scores.mean()) for key, e in zip(wanted, evaluations, strict=True)}
     return np.array([np.nan if key is None else found[key] for key in keys])

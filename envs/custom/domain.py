@@ -6,8 +6,9 @@ from hashlib import sha256
 
 from lse_gym.envs.custom.make_scorer import Function, function_name
 from lse_gym.envs.custom.scorers import BadAnswer, Item, Scorer
-from lse_gym.envs.domain import SPLITS, Domain, FeedbackMode, Outcome, Question, Split
-from lse_gym.envs.prompt import OUTPUT_HEADER, Entry, render_report, system_message, user_message
+from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Question, Split
+from lse_gym.envs.prompt import OUTPUT_HEADER, system_message, user_message
+from lse_gym.envs.report import Problem, Report
 from lse_gym.envs.text import one_line
 
 OVERVIEW = "You answer questions."
@@ -52,24 +53,23 @@ class CustomDomain(Domain):
         """The scorer's verdict on each response; one that cannot be read scores 0 and is told why."""
         return [self._outcome(self.items[q.id], response) for q, response in zip(questions, responses, strict=True)]
 
-    def report(
-        self, questions: Sequence[Question], responses: Sequence[str], outcomes: Sequence[Outcome], mode: FeedbackMode
-    ) -> str:
+    def report(self, attempts: Sequence[Attempt]) -> Report:
         """The fixed prompt, then one entry a problem; partial scores are told as numbers."""
-        entries = [
-            Entry(
+        problems = tuple(
+            Problem(
                 question=one_line(question.text, MAX_SHOWN_CHARS),
                 answer=one_line(outcome.answer, MAX_SHOWN_CHARS),
                 gold=one_line(" | ".join(self.items[question.id].golds), 4 * MAX_SHOWN_CHARS),
+                score=outcome.score,
                 evidence=one_line(question.evidence, MAX_SHOWN_CHARS),
                 response=one_line(response, MAX_SHOWN_CHARS) if self._cut(response, outcome) else "",
                 error=one_line(outcome.error, MAX_ERROR_CHARS),
             )
-            for question, response, outcome in zip(questions, responses, outcomes, strict=True)
-        ]
-        mean = sum(outcome.score for outcome in outcomes) / max(1, len(outcomes))
-        head = f"The model's fixed prompt:\n{self._frozen}{len(questions)} problems, mean score {mean:.3g}."
-        return render_report(head, entries, outcomes, mode)
+            for question, response, outcome, _ in attempts
+        )
+        mean = sum(attempt.outcome.score for attempt in attempts) / max(1, len(attempts))
+        head = f"The model's fixed prompt:\n{self._frozen}{len(attempts)} problems, mean score {mean:.3g}."
+        return Report(head, problems)
 
     @staticmethod
     def _cut(response: str, outcome: Outcome) -> bool:

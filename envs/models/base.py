@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple, TypedDict
 
+from lse_gym.envs.report import Turn
+
 
 class Message(TypedDict):
     """One chat message, in the form every chat API takes."""
@@ -13,7 +15,7 @@ class Message(TypedDict):
 
 
 class Request(NamedTuple):
-    """One call of a model: a system message, a user message and the sampling parameters.
+    """One call of a model: a system message, a user message, the sampling parameters, and the turns since.
 
     Two strings instead of a message list keep the shared prefix visible: every question of an evaluation has the same
     ``system`` object, so engines, token counters and cache keys handle it once. ``system`` may be empty.
@@ -25,12 +27,14 @@ class Request(NamedTuple):
     temperature: float = 0.0
     seed: int = 0
     sample: int = 0
+    turns: tuple[Turn, ...] = ()
 
     @property
     def messages(self) -> list[Message]:
         """The request as chat messages."""
         head: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
-        return [*head, {"role": "user", "content": self.user}]
+        tail: list[Message] = [{"role": turn.role, "content": turn.content} for turn in self.turns]
+        return [*head, {"role": "user", "content": self.user}, *tail]
 
 
 class Response(NamedTuple):

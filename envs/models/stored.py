@@ -10,8 +10,12 @@ from lse_gym.envs.models.base import Request, Response, TaskModel
 
 
 def request_key(name: str, revision: str, request: Request) -> str:
-    """Digest of everything that can change a response: the model, its revision, the prompt and the sampling."""
-    return blake2b(encode([name, revision, *request]), digest_size=16).hexdigest()
+    """Digest of everything that can change a response: the model, its revision, the prompt and the sampling.
+
+    A request without earlier turns has the key it had before there were any, so that records stay good.
+    """
+    *one_turn, turns = request
+    return blake2b(encode([name, revision, *one_turn, *([turns] if turns else [])]), digest_size=16).hexdigest()
 
 
 def encode(values: Sequence[object] | Mapping[str, object]) -> bytes:

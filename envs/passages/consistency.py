@@ -5,11 +5,9 @@ from itertools import combinations
 import gymnasium as gym
 import numpy as np
 
-from lse_gym.envs.budget import Budget
 from lse_gym.envs.domain import SPLITS, Split
 from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.evaluation import RESAMPLES, core_env
-from lse_gym.envs.evaluator import Evaluator, MeteredModel, drive
 from lse_gym.envs.passages.domain import PassageDomain
 from lse_gym.envs.passages.prompt import render_order
 
@@ -43,12 +41,9 @@ def order_consistency(
     rng = np.random.default_rng(np.random.SeedSequence([seed, orders]))
     shown = domain.order(domain.seed_context if context is None else context)
     contexts = [render_order([int(p) for p in rng.permutation(shown)], domain.passages) for _ in range(orders)]
-    own = core.evaluator
-    evaluator = Evaluator(
-        MeteredModel(core.model, Budget()), samples=1, temperature=own.temperature, max_tokens=own.max_tokens
-    )
-    tasks = [evaluator.evaluate(domain, text, domain.splits[split]) for text in contexts]
-    answers = np.array([[o.answer for o in evaluation.outcomes] for evaluation in drive(tasks, core.model)])
+    session = core.session.isolated(samples=1)
+    tasks = [session.evaluate(domain, text, domain.splits[split]) for text in contexts]
+    answers = np.array([[o.answer for o in evaluation.outcomes] for evaluation in session.run(tasks)])
     agreed = np.mean([answers[i] == answers[j] for i, j in combinations(range(orders), 2)], axis=0)
     means = agreed[rng.integers(len(agreed), size=(RESAMPLES, len(agreed)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from lse_gym.envs.domain import SPLITS, Domain, Family, FeedbackMode, Outcome, Question, Split
+from lse_gym.envs.domain import SPLITS, Attempt, Domain, Family, Outcome, Question, Split
 from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.reader import Reader
@@ -22,7 +22,8 @@ from lse_gym.envs.passages.prompt import (
     system_message,
 )
 from lse_gym.envs.passages.world import MAX_PASSAGES, TEST, TOPICS, TRAIN, World, draw_world, wordings
-from lse_gym.envs.prompt import Entry, count_right, render_report
+from lse_gym.envs.prompt import count_right
+from lse_gym.envs.report import Problem, Report
 from lse_gym.envs.text import one_line, tagged
 
 SIZES: Mapping[Split, int] = {"feedback": 20, "held_out": 50, "test": 100}
@@ -61,16 +62,13 @@ class PassageDomain(Domain):
         answers = [self._answer(response) for response in responses]
         return [Outcome(float(a == q.gold), a) for q, a in zip(questions, answers, strict=True)]
 
-    def report(
-        self, questions: Sequence[Question], responses: Sequence[str], outcomes: Sequence[Outcome], mode: FeedbackMode
-    ) -> str:
+    def report(self, attempts: Sequence[Attempt]) -> Report:
         """The fixed prompt with all passages, then one entry a problem."""
-        del responses
-        entries = [
-            Entry(question.text, one_line(outcome.answer, MAX_SHOWN_CHARS), question.gold)
-            for question, outcome in zip(questions, outcomes, strict=True)
-        ]
-        return render_report(f"{self._head}\n\n{count_right(outcomes)}", entries, outcomes, mode)
+        problems = (
+            Problem(question.text, one_line(outcome.answer, MAX_SHOWN_CHARS), question.gold, outcome.score)
+            for question, _, outcome, _ in attempts
+        )
+        return Report(f"{self._head}\n\n{count_right(attempts)}", tuple(problems))
 
     def fingerprint(self) -> str:
         """SHA-256 of passages, answers and wordings."""

@@ -8,7 +8,7 @@ from gymnasium.spaces import Dict
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import ContextEnv, Info, Observation
 from lse_gym.envs.errors import unknown
-from lse_gym.envs.evaluator import Task
+from lse_gym.envs.metered import Task
 from lse_gym.envs.options import CoreOptions, check_names
 from lse_gym.envs.passages.actions import ACTIONS, Actions, action_space, apply_action, features, observation_space
 from lse_gym.envs.passages.domain import PassageDomain, PassageFamily

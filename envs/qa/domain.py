@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from lse_gym.envs.domain import SPLITS, Domain, FeedbackMode, Outcome, Question, Split
+from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Question, Split
 from lse_gym.envs.prompt import system_message
 from lse_gym.envs.qa.answer import extract_choice
 from lse_gym.envs.qa.prompt import (
@@ -12,9 +12,10 @@ from lse_gym.envs.qa.prompt import (
     SEED_CONTEXT,
     Item,
     frozen_part,
-    render_report,
+    report,
     user_message,
 )
+from lse_gym.envs.report import Report
 
 NO_ANSWER = "No single letter was given."
 
@@ -60,11 +61,9 @@ class QADomain(Domain):
             outcomes.append(Outcome(float(letter == question.gold), letter or "", "" if letter else NO_ANSWER))
         return outcomes
 
-    def report(
-        self, questions: Sequence[Question], responses: Sequence[str], outcomes: Sequence[Outcome], mode: FeedbackMode
-    ) -> str:
-        """The report of :func:`lse_gym.envs.qa.prompt.render_report`."""
-        return render_report(self._frozen, questions, responses, outcomes, self._explanations, mode)
+    def report(self, attempts: Sequence[Attempt]) -> Report:
+        """The report of :func:`lse_gym.envs.qa.prompt.report`."""
+        return report(self._frozen, attempts, self._explanations)
 
     def fingerprint(self) -> str:
         """SHA-256 of every item."""

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from lse_gym.envs import prompt
-from lse_gym.envs.domain import FeedbackMode, Outcome, Question
-from lse_gym.envs.prompt import OUTPUT_HEADER, Entry, count_right
+from lse_gym.envs.domain import Attempt, Question
+from lse_gym.envs.prompt import OUTPUT_HEADER, count_right
+from lse_gym.envs.report import Problem, Report
 from lse_gym.envs.text import one_line
 
 OVERVIEW = "You answer multiple-choice questions about {}. Exactly one choice of each question is right."
@@ -45,24 +45,17 @@ def user_message(item: Item) -> str:
     return f"Question: {item.stem}\n{choices}"
 
 
-def render_report(
-    frozen: str,
-    questions: Sequence[Question],
-    responses: Sequence[str],
-    outcomes: Sequence[Outcome],
-    explanations: Mapping[str, str],
-    mode: FeedbackMode,
-) -> str:
-    """The report on a feedback batch: a header with the frozen part of the prompt, then one entry a problem."""
-    entries = [
-        Entry(
+def report(frozen: str, attempts: Sequence[Attempt], explanations: Mapping[str, str]) -> Report:
+    """The report on attempts: a head with the frozen part of the prompt, then one entry a problem."""
+    problems = tuple(
+        Problem(
             question=question.text,
             answer=outcome.answer or one_line(response, MAX_RESPONSE_CHARS),
             gold=question.gold,
+            score=outcome.score,
             error=outcome.error,
             explanation=explanations.get(question.id, ""),
         )
-        for question, response, outcome in zip(questions, responses, outcomes, strict=True)
-    ]
-    head = f"The model's fixed prompt:\n{frozen}{count_right(outcomes)}"
-    return prompt.render_report(head, entries, outcomes, mode)
+        for question, response, outcome, _ in attempts
+    )
+    return Report(f"The model's fixed prompt:\n{frozen}{count_right(attempts)}", problems)

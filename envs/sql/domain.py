@@ -6,12 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from lse_gym.envs.domain import SPLITS, Domain, FeedbackMode, Outcome, Question, Split
+from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Question, Split
 from lse_gym.envs.errors import DataError, unknown
 from lse_gym.envs.prompt import system_message, user_message
+from lse_gym.envs.report import Report
 from lse_gym.envs.sql.compare import is_ordered, same_set, same_strict
 from lse_gym.envs.sql.executor import Limits, Result, execute_many
-from lse_gym.envs.sql.prompt import SEED_CONTEXT, extract_sql, frozen_part, render_report
+from lse_gym.envs.sql.prompt import SEED_CONTEXT, extract_sql, frozen_part, report
 
 Scoring = Literal["set", "strict"]
 SCORINGS: tuple[Scoring, ...] = ("set", "strict")
@@ -77,11 +78,9 @@ class SQLDomain(Domain):
             del self._scored[next(iter(self._scored))]
         return outcomes
 
-    def report(
-        self, questions: Sequence[Question], responses: Sequence[str], outcomes: Sequence[Outcome], mode: FeedbackMode
-    ) -> str:
-        """The report of :func:`lse_gym.envs.sql.prompt.render_report`."""
-        return render_report(self._frozen, questions, outcomes, mode)
+    def report(self, attempts: Sequence[Attempt]) -> Report:
+        """The report of :func:`lse_gym.envs.sql.prompt.report`."""
+        return report(self._frozen, attempts)
 
     def fingerprint(self) -> str:
         """SHA-256 of the database file and of every question."""

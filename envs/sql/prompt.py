@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from lse_gym.envs import prompt
-from lse_gym.envs.domain import FeedbackMode, Outcome, Question
-from lse_gym.envs.prompt import OUTPUT_HEADER, Entry, count_right
+from lse_gym.envs.domain import Attempt
+from lse_gym.envs.prompt import OUTPUT_HEADER, count_right
+from lse_gym.envs.report import Problem, Report
 from lse_gym.envs.text import one_line, tagged
 
 OVERVIEW = "You answer questions about a SQLite database. Reply with one SQLite SELECT statement."
@@ -30,17 +30,17 @@ def extract_sql(response: str) -> str:
     return (fenced[-1] if fenced else response).strip()
 
 
-def render_report(frozen: str, questions: Sequence[Question], outcomes: Sequence[Outcome], mode: FeedbackMode) -> str:
-    """The report on a feedback batch: a header with the frozen part of the prompt, then one entry a problem."""
-    entries = [
-        Entry(
+def report(frozen: str, attempts: Sequence[Attempt]) -> Report:
+    """The report on attempts: a head with the frozen part of the prompt, then one entry a problem."""
+    problems = tuple(
+        Problem(
             question=one_line(question.text, MAX_SHOWN_CHARS),
             answer=one_line(outcome.answer, MAX_SHOWN_CHARS),
             gold=one_line(question.gold, 4 * MAX_SHOWN_CHARS),
+            score=outcome.score,
             evidence=one_line(question.evidence, MAX_SHOWN_CHARS),
             error=one_line(outcome.error, MAX_ERROR_CHARS),
         )
-        for question, outcome in zip(questions, outcomes, strict=True)
-    ]
-    head = f"The model's fixed prompt:\n{frozen}{count_right(outcomes)}"
-    return prompt.render_report(head, entries, outcomes, mode, answer="SQL")
+        for question, _, outcome, _ in attempts
+    )
+    return Report(f"The model's fixed prompt:\n{frozen}{count_right(attempts)}", problems, answer="SQL")

@@ -49,7 +49,7 @@ def measure(steps: int) -> tuple[list[float], list[float]]:
     questions = [q for split in ("feedback", "held_out") for q in domain.splits[split]]
     answers = {domain.user(q): Response(domain.gold_response(q), 100, 20) for q in questions}
     model = Instant(answers)
-    core.model = core.evaluator.metered.model = model
+    core.session.metered.model = model
     env.reset(seed=0)
     domain.score(questions, [domain.gold_response(q) for q in questions])  # every result is known now
     ours, plain = [], []

@@ -15,7 +15,7 @@ from gymnasium.utils.env_checker import data_equivalence
 
 from lse_gym.agents.lse import LSEAgent
 from lse_gym.envs.custom.family import CustomFamily
-from lse_gym.envs.domain import SPLITS
+from lse_gym.envs.domain import SPLITS, Attempt
 from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
 from lse_gym.envs.evaluation import evaluate_context
 from tests.custom.questions import SUMS, write_questions
@@ -147,9 +147,10 @@ def test_functions_score():
     outcomes = worth.score([question] * 3, [backwards, "half", "<answer></answer>"])
     assert [outcome.score for outcome in outcomes] == [0.0, 0.5, 0.0]
     assert outcomes[2].error == "the scorer raised RuntimeError: an empty answer"
-    report = worth.report([question] * 3, ["a", "half", ""], outcomes, "gold")
+    attempts = [Attempt(question, *pair) for pair in zip(["a", "half", ""], outcomes, strict=True)]
+    report = worth.report(attempts).text()
     assert all(text in report for text in ("Problem 2: score 0.5", "Error: the scorer raised", "Correct answer: word"))
-    assert "Correct answer" not in worth.report([question], ["a"], outcomes[:1], "error")
+    assert "Correct answer" not in worth.report(attempts[:1]).in_mode("error").text()
     for value in (2.0, "no", float("nan"), None):
         with pytest.raises(ArgumentError, match=r"returned .* expected a number in \[0, 1\]"):
             domain(records, lambda answer, gold, value=value: True if answer == gold else value).score(

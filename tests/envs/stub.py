@@ -8,6 +8,7 @@ from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Domain, Family, Outcome, Question
 from lse_gym.envs.errors import ProviderError, unknown
 from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.report import Report
 from lse_gym.envs.vector import ContextVectorEnv
 
 SIZES = {"feedback": 7, "held_out": 4, "test": 3}
@@ -41,8 +42,8 @@ class StubDomain(Domain):
     def fingerprint(self):
         return self.name
 
-    def report(self, questions, responses, outcomes, mode):
-        return "\n".join(f"{q.text}: {outcome.score} {mode}" for q, outcome in zip(questions, outcomes, strict=True))
+    def report(self, attempts):
+        return Report("\n".join(f"{attempt.question.text}: {attempt.outcome.score}" for attempt in attempts))
 
 
 class StubFamily(Family):
@@ -76,7 +77,7 @@ class Spy(TaskModel):
         return responses
 
     def _respond(self, request):
-        number = digest(request.system, request.user, request.sample, request.seed)
+        number = digest(request.system, request.user, request.sample, request.seed, *request.turns)
         text = "right" if number % 2 else "wrong"
         return Response(text, (len(request.system) + len(request.user)) // 3, number % (request.max_tokens + 1))
 

@@ -94,9 +94,9 @@ def test_no_cap_of_a_vector_is_ever_passed(caps, texts, failing):
 @pytest.mark.parametrize(("resource", "price"), [("calls", 0), ("tokens", 0), ("usd", 0.1)])
 def test_the_last_unit_counts(resource, price):
     probe = make(Spy(price), budget={resource: 1e9})
-    usage = probe.evaluator.metered._upper_bound
+    usage = probe.session.metered.upper_bound
     reserved = []
-    probe.evaluator.metered._upper_bound = lambda requests: reserved.append(usage(requests)) or reserved[-1]
+    probe.session.metered.upper_bound = lambda *given: reserved.append(usage(*given)) or reserved[-1]
     probe.reset(seed=0)
     needed = getattr(reserved[0], resource)
     assert make(Spy(price), budget={resource: needed}).reset(seed=0)[1]["evaluated"] == 1.0
@@ -113,7 +113,7 @@ def test_a_refund_leaves_no_trace():
         budget.reserve(Usage(usd=amount))
         budget.settle(Usage(usd=amount), Usage())
         assert budget.spent == Usage(usd=0.1)
-    with pytest.raises(BudgetExhausted, match="does not fit"):
+    with pytest.raises(BudgetExhausted, match="0.95 usd do not fit into the budget: 0.9 left of 1 usd"):
         budget.charge(Usage(usd=0.95))
     budget.reserve(Usage(usd=0.5))
     assert not budget.affords(Usage(usd=0.5)), "what is reserved is not free"

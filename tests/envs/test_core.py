@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
 
-from lse_gym.envs.domain import FEEDBACK_MODES
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.evaluation import evaluate_context
+from lse_gym.envs.report import FEEDBACK_MODES
 from tests.envs.specs import rollout
 from tests.envs.stub import Spy, StubFamily, make
 

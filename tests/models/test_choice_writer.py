@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lse_gym.envs.domain import Outcome, Question
+from lse_gym.envs.domain import Attempt, Outcome, Question
 from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.evaluation import evaluate_context
 from lse_gym.envs.models.base import Request
@@ -17,7 +17,8 @@ from lse_gym.envs.models.reader import Reader
 from lse_gym.envs.models.writer import Writer
 from lse_gym.envs.prompt import system_message
 from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
-from lse_gym.envs.qa.prompt import LETTERS, frozen_part, render_report
+from lse_gym.envs.qa.prompt import LETTERS, frozen_part
+from lse_gym.envs.qa.prompt import report as qa_report
 
 PROSE = "Be brief, and double-check every choice."
 FROZEN = frozen_part("brewing")
@@ -29,8 +30,8 @@ Told = tuple[str, str, str]  # question with its choices, letter, explanation
 def write(context: str, *told: Told, mode: str = "gold", max_chars: int = 8000, seed: int = 0) -> str:
     questions = [Question(str(i), text, gold) for i, (text, gold, _) in enumerate(told)]
     explanations = {str(i): explanation for i, (*_, explanation) in enumerate(told)}
-    wrong = [Outcome(0.0, "")] * len(told)
-    report = render_report(FROZEN, questions, [""] * len(told), wrong, explanations, mode)  # ty: ignore
+    attempts = [Attempt(question, "", Outcome(0.0, "")) for question in questions]
+    report = qa_report(FROZEN, attempts, explanations).in_mode(mode).text()  # ty: ignore
     response = Writer().complete([Request("", editor_prompt(context, report, max_chars), seed=seed)])[0]
     edit = parse_edit(response.text, "")
     assert edit is not None, response.text
@@ -237,7 +238,7 @@ def test_the_same_request_gives_the_same_edit_in_every_process():
         "sys.stdout.buffer.write(edit(sys.stdin.buffer.read().decode(), 3).encode())"
     )
     questions = APIARY.splits["feedback"][:20]
-    report = APIARY.report(questions, [""] * 20, [Outcome(0.0, "A")] * 20, "gold")
+    report = APIARY.report([Attempt(question, "", Outcome(0.0, "A")) for question in questions]).text()
     prompt = editor_prompt(PROSE, report, 8000).encode()
     runs = [
         subprocess.run(

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lse_gym.envs.domain import Outcome, Question
+from lse_gym.envs.domain import Attempt, Outcome, Question
 from lse_gym.envs.editing import editor_prompt, parse_edit, read_editor_prompt
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.reader import Reader
 from lse_gym.envs.models.writer import Writer
 from lse_gym.envs.models.writer.report import read_report
 from lse_gym.envs.models.writer.statement import read_statement
-from lse_gym.envs.prompt import RULER
+from lse_gym.envs.report import RULER
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
-from lse_gym.envs.sql.prompt import render_report
+from lse_gym.envs.sql.prompt import report as sql_report
 from tests.models.wordings import SCHEMA
 
 FAMILY = ProceduralFamily()
@@ -33,14 +33,16 @@ def write(context: str, report: str, max_chars: int = 8000, seed: int = 0) -> st
 
 def report_of(*pairs: tuple[str, str], answer: str = "SELECT 1", mode: str = "gold", right: bool = False) -> str:
     questions = [Question(str(i), text, gold) for i, (text, gold) in enumerate(pairs)]
-    return render_report(SCHEMA, questions, [Outcome(float(right), answer)] * len(pairs), mode)  # ty: ignore
+    attempts = [Attempt(question, "", Outcome(float(right), answer)) for question in questions]
+    return sql_report(SCHEMA, attempts).in_mode(mode).text()  # ty: ignore
 
 
 def hotel_report(context: str, start: int = 0, mode: str = "gold") -> str:
     questions = POOL[start : start + 10]
     requests = [Request(HOTEL.system(context), HOTEL.user(q)) for q in questions]
     responses = [response.text for response in Reader().complete(requests)]
-    return HOTEL.report(questions, responses, HOTEL.score(questions, responses), mode)  # ty: ignore
+    attempts = list(map(Attempt, questions, responses, HOTEL.score(questions, responses)))
+    return HOTEL.report(attempts).in_mode(mode).text()  # ty: ignore
 
 
 MEMBERS = "FROM loans JOIN members ON loans.member_id = members.member_id WHERE"

@@ -7,7 +7,7 @@ teaches something, some overlook rules or mistake what a word means. What they s
 
 import numpy as np
 
-from lse_gym.envs.domain import Outcome, Question
+from lse_gym.envs.domain import Attempt, Outcome, Question
 from lse_gym.envs.editing import editor_prompt
 from lse_gym.envs.models.nano.data import (
     Key,
@@ -21,7 +21,7 @@ from lse_gym.envs.models.nano.data import (
 )
 from lse_gym.envs.sql.procedural.forms import compile_form, draw_form, say, true_reading
 from lse_gym.envs.sql.procedural.world import World, draw_world
-from lse_gym.envs.sql.prompt import frozen_part, render_report
+from lse_gym.envs.sql.prompt import frozen_part, report
 
 REPORTS = 3  # on one database and context
 MAX_PROBLEMS, FEW_PROBLEMS = 10, 5
@@ -49,8 +49,10 @@ def draw_demonstration(stream: tuple[int, ...]) -> Sample:
     turns = []
     for _ in range(REPORTS):
         problems, keys = _draw_problems(world, told, number, rng)
-        report = render_report(frozen_part(schema_of(world)), *zip(*problems, strict=True), "gold")
-        turns.append((editor_prompt(context, report, 8000), _edit(keys, rules, told, wrong, rng)))
+        told_of = report(
+            frozen_part(schema_of(world)), [Attempt(question, "", outcome) for question, outcome in problems]
+        )
+        turns.append((editor_prompt(context, told_of.text(), 8000), _edit(keys, rules, told, wrong, rng)))
     return Sample("", tuple(turns))
 
 

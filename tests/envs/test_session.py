@@ -5,10 +5,12 @@ import pytest
 
 from lse_gym.envs.budget import Budget, Usage
 from lse_gym.envs.errors import BudgetExhausted, ProviderError
-from lse_gym.envs.evaluator import Evaluator, MeteredModel, drive
+from lse_gym.envs.metered import MeteredModel, drive
 from lse_gym.envs.models.base import Request, Response
 from lse_gym.envs.models.recorded import RecordedModel
 from lse_gym.envs.models.stored import request_key
+from lse_gym.envs.report import Turn
+from lse_gym.envs.session import Session
 from tests.envs.stub import Spy, StubDomain
 
 REQUESTS = [Request("system", f"user {i} é — 漢🙂") for i in range(6)]
@@ -82,7 +84,7 @@ def test_what_is_remembered_is_free_and_in_order():
 
 
 def test_memory_is_bounded_and_answers_are_complete_all_the_same(monkeypatch):
-    monkeypatch.setattr("lse_gym.envs.evaluator.MAX_REMEMBERED", 4)
+    monkeypatch.setattr("lse_gym.envs.metered.MAX_REMEMBERED", 4)
     metered = MeteredModel(Spy(), Budget())
     assert len(metered.complete(REQUESTS)) == 6
     assert list(metered.memory) == REQUESTS[2:]
@@ -90,11 +92,11 @@ def test_memory_is_bounded_and_answers_are_complete_all_the_same(monkeypatch):
     assert list(metered.memory) == [*REQUESTS[3:], REQUESTS[0]]
 
 
-def test_evaluator_scores_samples_and_shows_the_first():
+def test_a_session_scores_samples_and_shows_the_first():
     domain, spy = StubDomain("a"), Spy()
-    evaluator = Evaluator(MeteredModel(spy, Budget()), samples=3, temperature=0.5, max_tokens=9, seed=4)
+    session = Session(spy, samples=3, temperature=0.5, max_tokens=9, seed=4)
     questions = domain.splits["feedback"]
-    result = drive([evaluator.evaluate(domain, "Context.", questions)], spy)[0]
+    result = session.run([session.evaluate(domain, "Context.", questions)])[0]
     assert {request[2:5] for request in spy.batches[0]} == {(9, 0.5, 4)}
     texts = {request: spy._respond(request).text for request in spy.batches[0]}
     by_question = [[texts[r] for r in texts if r.user == question.text] for question in questions]
@@ -106,9 +108,12 @@ def test_evaluator_scores_samples_and_shows_the_first():
 
 def test_the_key_depends_on_everything():
     base = Request("system", "user", 100, 0.5, 3, 1)
+    others = ("s", "u", 101, 0.6, 4, 2, (Turn("assistant", "a"),))
     variants = [
         base,
-        *(base._replace(**{name: value}) for name, value in zip(base._fields, ("s", "u", 101, 0.6, 4, 2), strict=True)),
+        *(base._replace(**{name: value}) for name, value in zip(base._fields, others, strict=True)),
+        base._replace(turns=(Turn("assistant", "b"),)),
+        base._replace(turns=(Turn("user", "a"),)),
         base._replace(system="systemu", user="ser"),
         base._replace(system="", user="systemuser"),
         base._replace(user="\ud83d\ude00"),

@@ -1,0 +1,122 @@
+"""A report: what an editor is told of a feedback batch. Data first; its text is made here, once, at the boundary.
+
+Who needs parts of a report reads them; nobody parses the text back. The bytes of the text are frozen, as the shipped
+editors were trained on them.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Self
+
+FeedbackMode = Literal["gold", "error", "score"]
+FEEDBACK_MODES: tuple[FeedbackMode, ...] = ("gold", "error", "score")
+
+RULER = "=" * 50  # between problems in a report; LSE's released code uses the same 50 signs (github chenyn66)
+VERDICTS = {1.0: "right", 0.0: "wrong"}
+
+
+class Turn(NamedTuple):
+    """One message of an attempt after the question: "assistant" is the task model, "user" or "tool" what came back."""
+
+    role: str
+    content: str
+
+
+class Problem(NamedTuple):
+    """What a report says of one question, as it is shown: lines that are empty here are left out of the text.
+
+    ``answer`` and ``gold`` are shown even if empty, unless the mode hides them. ``transcript`` is empty where the task
+    model answered at once.
+    """
+
+    question: str
+    answer: str
+    gold: str
+    score: float
+    evidence: str = ""
+    response: str = ""
+    error: str = ""
+    explanation: str = ""
+    transcript: tuple[Turn, ...] = ()
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer has the full score."""
+        return self.score == 1.0
+
+
+class Report(NamedTuple):
+    """The fixed prompt and how the batch went (``head``), then one problem a question.
+
+    ``mode`` tells what is in it: with "score" only that, with "error" the model's answers too, with "gold" also the
+    right ones. ``answer`` is what an answer is called, e.g. "SQL".
+    """
+
+    head: str
+    problems: tuple[Problem, ...] = ()
+    mode: FeedbackMode = "gold"
+    answer: str = "answer"
+
+    def in_mode(self, mode: FeedbackMode) -> Self:
+        """The report without what ``mode`` hides."""
+        if mode == "gold":
+            return self
+        hidden: dict = {"gold": "", "explanation": ""}
+        if mode == "score":
+            hidden |= {"answer": "", "response": "", "error": "", "transcript": ()}
+        return self._replace(mode=mode, problems=tuple(problem._replace(**hidden) for problem in self.problems))
+
+    def only(self, problems: Sequence[Problem]) -> Self:
+        """The report with these problems alone."""
+        return self._replace(problems=tuple(problems))
+
+    def text(self, max_chars: int | None = None) -> "ReportText":
+        """The report as editors and observations show it, with the data behind it."""
+        parts = [self.head, *(self.entry(index) for index in range(len(self.problems)))]
+        return ReportText(f"\n{RULER}\n".join(parts)[:max_chars], self)
+
+    def entry(self, index: int) -> str:
+        """The text of one problem."""
+        return "\n".join(self.lines(index))
+
+    def lines(self, index: int) -> list[str]:
+        """What is told of one problem, the verdict first."""
+        one = self.problems[index]
+        lines = [f"Problem {index + 1}: {VERDICTS.get(one.score, f'score {one.score:.3g}')}"]
+        lines += [f"Evidence: {one.evidence}"] * bool(one.evidence)
+        lines.append(f"Question: {one.question}")
+        if self.mode != "score":
+            lines += [f"{turn.role}: {turn.content}" for turn in one.transcript]
+            lines.append(f"Model's {self.answer}: {one.answer}")
+            lines += [f"Model's response: {one.response}"] * bool(one.response)
+            lines += [f"Error: {one.error}"] * bool(one.error)
+        if self.mode == "gold":
+            lines.append(f"Correct {self.answer}: {one.gold}")
+            lines += [f"Explanation: {one.explanation}"] * bool(one.explanation)
+        return lines
+
+    @classmethod
+    def from_json(cls, data: Sequence) -> "Report":
+        """The inverse of ``list(report)`` through JSON."""
+        head, problems, mode, answer = data
+        read = (Problem(*fields, transcript=tuple(Turn(*turn) for turn in turns)) for *fields, turns in problems)
+        return cls(head, tuple(read), mode, answer)
+
+
+class ReportText(str):
+    """The text of a report, as any other string, that still knows the data it was made from."""
+
+    report: Report
+
+    def __new__(cls, text: str, report: Report) -> Self:
+        """``text`` with ``report`` behind it."""
+        made = super().__new__(cls, text)
+        made.report = report
+        return made
+
+    def __getnewargs__(self) -> tuple[str, Report]:  # ty: ignore[incompatible-method-override] - what copies and pickles keep
+        return str(self), self.report
+
+
+def report_of(text: str) -> Report:
+    """The data behind a report's text; a text that has none is all head, and has no problems."""
+    return text.report if isinstance(text, ReportText) else Report(text)

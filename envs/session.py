@@ -1,0 +1,194 @@
+"""The session: how good is this context on these questions? Everything else is a thin layer around it."""
+
+from collections.abc import Generator, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from lse_gym.envs.budget import NOTHING, Budget, Usage
+from lse_gym.envs.domain import Attempt, Domain, Outcome, Prompt, Question
+from lse_gym.envs.metered import MeteredModel, Task, drive
+from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.report import FeedbackMode, Report, Turn
+
+T = TypeVar("T")
+
+
+class Evaluation(NamedTuple):
+    """Scores of one context on some questions.
+
+    ``scores`` is float64 of shape (questions,), the mean over samples; ``attempts`` are those of the first sample of
+    each question; ``usage`` is what was paid now.
+    """
+
+    scores: np.ndarray
+    attempts: list[Attempt]
+    usage: Usage
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """How each attempt was scored."""
+        return [attempt.outcome for attempt in self.attempts]
+
+    @property
+    def responses(self) -> list[str]:
+        """What was scored of each attempt."""
+        return [attempt.response for attempt in self.attempts]
+
+
+class Session:
+    """A task model with its memory of paid responses, its budget and its sampling: what evaluates contexts.
+
+    Args:
+        model: the task model.
+        budget: the ledger that pays; None for one without caps.
+        samples: attempts per question, >= 1; a score is their mean.
+        temperature: sampling temperature, >= 0.
+        max_tokens: longest response, in tokens.
+        seed: seed of the sampling.
+    """
+
+    def __init__(
+        self,
+        model: TaskModel,
+        budget: Budget | None = None,
+        *,
+        samples: int = 1,
+        temperature: float = 0.0,
+        max_tokens: int = 512,
+        seed: int = 0,
+    ):
+        self.metered = MeteredModel(model, budget or Budget(), is_task_model=True)
+        self.samples, self.temperature, self.max_tokens, self.seed = samples, temperature, max_tokens, seed
+
+    @property
+    def model(self) -> TaskModel:
+        """The task model."""
+        return self.metered.model
+
+    @property
+    def budget(self) -> Budget:
+        """The ledger that pays; an editor beside the task model is charged to it too."""
+        return self.metered.budget
+
+    @property
+    def spent(self) -> Usage:
+        """What the task model alone has used of the budget."""
+        return self.metered.spent
+
+    def isolated(self, budget: Budget | None = None, samples: int | None = None) -> "Session":
+        """A session with the same model and sampling, and a memory and a budget of its own."""
+        return Session(
+            self.model,
+            budget,
+            samples=samples or self.samples,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            seed=self.seed,
+        )
+
+    def forget(self) -> None:
+        """Forget the responses paid for so far."""
+        self.metered.memory = {}
+
+    def run(self, tasks: Iterable[Task[T]]) -> list[T]:
+        """Run tasks side by side, with one model batch at a time for all of them.
+
+        Raises:
+            ProviderError: the model failed; what it had answered is kept and stays paid.
+        """
+        return drive(tasks, self.model)
+
+    def evaluate(self, domain: Domain, context: str, questions: Sequence[Question]) -> Task[Evaluation]:
+        """Task: evaluate ``context`` on ``questions``, all of them or none.
+
+        All attempts advance together, one model batch a turn.
+
+        Raises:
+            BudgetExhausted: before any call, when it cannot be paid in full.
+        """
+        samples = range(self.samples)
+        if domain.max_turns == 1 and type(domain).attempt is Domain.attempt:  # nobody needs a generator a question
+            system, user, tail = domain.system(context), domain.user, (self.max_tokens, self.temperature, self.seed)
+            requests = [Request(system, user(question), *tail, sample) for question in questions for sample in samples]
+            answers, usage = yield from self.metered.ask(requests)
+            texts, transcripts = [answer.text for answer in answers], [()] * len(requests)
+        else:
+            asked = [self._ask(domain, context, question, sample) for question in questions for sample in samples]
+            usage = yield from self._converse(asked, domain)
+            texts, transcripts = [one.response for one in asked], [one.transcript for one in asked]
+        if self.samples == 1:
+            outcomes = domain.score(questions, texts)
+            scores = np.array([outcome.score for outcome in outcomes], dtype=np.float64)
+            return Evaluation(scores, list(map(Attempt, questions, texts, outcomes, transcripts)), usage)
+        outcomes = domain.score([question for question in questions for _ in samples], texts)
+        scores = np.array([o.score for o in outcomes], dtype=np.float64).reshape(len(questions), -1).mean(axis=1)
+        firsts = (part[:: self.samples] for part in (texts, outcomes, transcripts))
+        return Evaluation(scores, list(map(Attempt, questions, *firsts)), usage)
+
+    def report(self, domain: Domain, attempts: Sequence[Attempt], mode: FeedbackMode) -> Report:
+        """What an editor is told of attempts."""
+        return domain.report(attempts).in_mode(mode)
+
+    def _ask(self, domain: Domain, context: str, question: Question, sample: int) -> "_Conversation":
+        tail = self.max_tokens, self.temperature, self.seed, sample
+        return _Conversation(domain.attempt(context, question), tail, domain.max_turns)
+
+    def _converse(self, conversations: Sequence["_Conversation"], domain: Domain) -> Task[Usage]:
+        """Task: bring conversations to their end; what later turns may cost stays reserved between two batches."""
+        usage = held = NOTHING
+        try:
+            while True:
+                for one in conversations:
+                    one.go_on(self.metered.memory)
+                waiting = {one: one.request for one in conversations if one.request}
+                if not waiting:
+                    break
+                hold = NOTHING
+                for left in {one.left for one in waiting if one.left}:
+                    requests = [request for one, request in waiting.items() if one.left == left]
+                    hold = hold.plus(self.metered.upper_bound(requests, left, domain.max_reply_bytes))
+                before, held = held, NOTHING  # in the hands of ``ask``, which gives it back if it fails
+                answers, paid = yield from self.metered.ask([*waiting.values()], before, hold)
+                held, usage = hold, usage.plus(paid)
+                for one, answer in zip(waiting, answers, strict=True):
+                    one.answer(answer)
+        finally:
+            self.budget.settle(held, NOTHING)
+        return usage
+
+
+class _Conversation:
+    """A running attempt: the request it waits for, or what came of it."""
+
+    def __init__(self, turns: Generator[Prompt, str, str], tail: tuple, max_turns: int):
+        self._turns, self._tail, self.left = turns, tail, max_turns
+        self.response, self.transcript = "", ()
+        self.request: Request | None = None
+        self._take(None)
+
+    def go_on(self, memory: dict[Request, Response]) -> None:
+        """Advance as far as remembered responses go."""
+        while self.request and self.request in memory:
+            self.answer(memory[self.request])
+
+    def answer(self, response: Response) -> None:
+        """Take the response that was waited for."""
+        assert self.request is not None
+        if self.request.turns:
+            self.transcript = (*self.request.turns, Turn("assistant", response.text))
+        self.response = response.text
+        self._take(response.text)
+
+    def _take(self, text: str | None) -> None:
+        try:
+            prompt = self._turns.send(text)  # ty: ignore[invalid-argument-type] - a generator's first send is None
+        except StopIteration as end:
+            self.request, self.response = None, end.value
+            return
+        if not self.left:  # its domain asks more often than it says: the last response is the answer
+            self._turns.close()
+            self.request = None
+            return
+        self.left -= 1
+        self.request = Request(prompt.system, prompt.user, *self._tail, tuple(Turn(*turn) for turn in prompt.turns))
