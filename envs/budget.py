@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from math import inf
+from operator import add, le, sub
 from typing import Any, NamedTuple, Self
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -28,11 +29,11 @@ class Usage(NamedTuple):
 
     def plus(self, other: "Usage") -> "Usage":
         """The sum, amount by amount."""
-        return Usage(*(a + b for a, b in zip(self, other, strict=True)))
+        return Usage._make(map(add, self, other))
 
     def minus(self, other: "Usage") -> "Usage":
         """The difference, amount by amount."""
-        return Usage(*(a - b for a, b in zip(self, other, strict=True)))
+        return Usage._make(map(sub, self, other))
 
 
 RESOURCES = Usage._fields[:4]
@@ -71,7 +72,7 @@ class Budget:
         return self._fits(self._reserved.plus(cost))
 
     def _fits(self, more: Usage) -> bool:
-        return all(amount <= cap for amount, cap in zip(self.spent.plus(more), self.caps, strict=True))
+        return all(map(le, self.spent.plus(more), self.caps))
 
     def charge(self, cost: Usage) -> None:
         """Pay ``cost`` in full.

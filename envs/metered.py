@@ -74,6 +74,7 @@ class MeteredModel:
         self.model, self.budget, self.is_task_model = model, budget, is_task_model
         self.memory: dict[Request, Response] = {}
         self.spent = NOTHING  # of the budget, by this model alone
+        self._free = type(model).price is TaskModel.price
 
     def ask(
         self, requests: Sequence[Request], held: Usage = NOTHING, hold: Usage = NOTHING
@@ -100,15 +101,17 @@ class MeteredModel:
         except GeneratorExit:  # the model failed: nothing was answered, nothing is owed
             self.budget.settle(reserved.plus(hold), usage)
             raise
-        whole = all(map(answers.__contains__, fresh))
-        answered = answers if whole and len(answers) == len(fresh) else {r: answers[r] for r in fresh if r in answers}
-        usage = self._cost([*answered.values()])
+        got = list(map(answers.get, fresh))
+        answered = [response for response in got if response is not None]
+        whole = len(answered) == len(fresh)
+        usage = self._cost(answered)
         self.budget.settle(reserved if whole else reserved.plus(hold), usage, self.is_task_model)
         self.spent = self.spent.plus(usage)
-        memory.update(answered)
         if not whole:
+            memory.update((request, response) for request, response in zip(fresh, got, strict=True) if response)
             raise ProviderError(f"{len(fresh) - len(answered)} of {len(fresh)} requests got no answer. Repeat it.")
-        responses = [memory[request] for request in requests]
+        memory.update(zip(fresh, answered, strict=True))
+        responses = answered if len(fresh) == len(requests) else [memory[request] for request in requests]
         while len(memory) > MAX_REMEMBERED:
             del memory[next(iter(memory))]
         return responses, usage
@@ -154,7 +157,7 @@ class MeteredModel:
         return Usage(
             calls=len(responses),
             tokens=prompt + completion,
-            usd=sum(map(self.model.price, *columns[1:4])),
+            usd=0.0 if self._free else sum(map(self.model.price, *columns[1:4])),
             prompt_tokens=prompt,
             completion_tokens=completion,
             cached_tokens=cached,

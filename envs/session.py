@@ -112,7 +112,7 @@ class Session:
             system, user, tail = domain.system(context), domain.user, (self.max_tokens, self.temperature, self.seed)
             requests = [Request(system, user(question), *tail, sample) for question in questions for sample in samples]
             answers, usage = yield from self.metered.ask(requests)
-            texts, transcripts = [answer.text for answer in answers], [()] * len(requests)
+            texts, transcripts = [answer.text for answer in answers], [()] * len(answers)
         else:
             asked = [self._ask(domain, context, question, sample) for question in questions for sample in samples]
             usage = yield from self._converse(asked, domain)

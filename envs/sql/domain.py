@@ -54,7 +54,8 @@ class SQLDomain(Domain):
         self._frozen = frozen_part(schema)
         self._users = {q.id: user_message(q) for split in SPLITS for q in splits[split]}
         self._gold: dict[str, Result] = {}
-        self._scored: dict[tuple[str, str], Outcome] = {}
+        self._scored: dict[tuple[str, str], Outcome] = {}  # by question and statement
+        self._told: dict[tuple[str, str], Outcome] = {}  # by question and response, which need not be read again
 
     def system(self, context: str) -> str:
         """Overview, schema, output format and context."""
@@ -66,6 +67,16 @@ class SQLDomain(Domain):
 
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
         """Execution accuracy. Each statement runs once per question, each gold once per domain."""
+        told = [(q.id, response) for q, response in zip(questions, responses, strict=True)]
+        new = {key: q for key, q in zip(told, questions, strict=True) if key not in self._told}
+        if new:
+            self._told |= zip(new, self._execute([*new.values()], [response for _, response in new]), strict=True)
+        outcomes = [self._told[key] for key in told]
+        while len(self._told) > MAX_SCORED:
+            del self._told[next(iter(self._told))]
+        return outcomes
+
+    def _execute(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
         keys = [(q.id, extract_sql(response)) for q, response in zip(questions, responses, strict=True)]
         fresh = {key: q for key, q in zip(keys, questions, strict=True) if key not in self._scored}
         if fresh:

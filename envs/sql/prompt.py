@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
-from lse_gym.envs.domain import Attempt
+from lse_gym.envs.domain import Attempt, Question
 from lse_gym.envs.prompt import OUTPUT_HEADER, count_right
 from lse_gym.envs.report import Problem, Report
 from lse_gym.envs.text import one_line, tagged
@@ -30,17 +31,25 @@ def extract_sql(response: str) -> str:
     return (fenced[-1] if fenced else response).strip()
 
 
+def _cut(error: str) -> str:
+    return one_line(error, MAX_ERROR_CHARS) if error else ""
+
+
+@lru_cache(maxsize=4096)
+def _shown(question: Question) -> tuple[str, str, str]:
+    """Text, gold and evidence of a question as reports show them."""
+    return (
+        one_line(question.text, MAX_SHOWN_CHARS),
+        one_line(question.gold, 4 * MAX_SHOWN_CHARS),
+        one_line(question.evidence, MAX_SHOWN_CHARS),
+    )
+
+
 def report(frozen: str, attempts: Sequence[Attempt]) -> Report:
     """The report on attempts: a head with the frozen part of the prompt, then one entry a problem."""
     problems = tuple(
-        Problem(
-            question=one_line(question.text, MAX_SHOWN_CHARS),
-            answer=one_line(outcome.answer, MAX_SHOWN_CHARS),
-            gold=one_line(question.gold, 4 * MAX_SHOWN_CHARS),
-            score=outcome.score,
-            evidence=one_line(question.evidence, MAX_SHOWN_CHARS),
-            error=one_line(outcome.error, MAX_ERROR_CHARS),
-        )
+        Problem(text, one_line(outcome.answer, MAX_SHOWN_CHARS), gold, outcome.score, evidence, "", _cut(outcome.error))
         for question, _, outcome, _ in attempts
+        for text, gold, evidence in [_shown(question)]
     )
     return Report(f"The model's fixed prompt:\n{frozen}{count_right(attempts)}", problems, answer="SQL")

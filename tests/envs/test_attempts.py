@@ -1,4 +1,4 @@
-"""Attempts of several turns: batches, the cap, failures, resumption, vector and single envs; on a toy of three turns."""
+"""Attempts of several turns: batches, the cap, failures, resumption, vector and single envs; on a toy of three."""
 
 import signal
 import subprocess
@@ -26,7 +26,6 @@ def test_all_attempts_advance_together_one_batch_a_turn():
     evaluation = evaluate(Session(model))
     assert len(model.batches) == 3
     ended_early = [attempt.response.startswith("early") for attempt in evaluation.attempts]
-    assert [len(batch) for batch in model.batches][0] == len(QUESTIONS)
     lengths = [1 if not attempt.transcript else (len(attempt.transcript) + 1) // 2 for attempt in evaluation.attempts]
     assert [len(batch) for batch in model.batches] == [sum(length > turn for length in lengths) for turn in range(3)]
     assert all(length == 3 for length, early in zip(lengths, ended_early, strict=True) if not early)

@@ -113,7 +113,7 @@ def test_a_refund_leaves_no_trace():
         budget.reserve(Usage(usd=amount))
         budget.settle(Usage(usd=amount), Usage())
         assert budget.spent == Usage(usd=0.1)
-    with pytest.raises(BudgetExhausted, match="0.95 usd do not fit into the budget: 0.9 left of 1 usd"):
+    with pytest.raises(BudgetExhausted, match=r"0\.95 usd do not fit into the budget: 0\.9 left of 1 usd"):
         budget.charge(Usage(usd=0.95))
     budget.reserve(Usage(usd=0.5))
     assert not budget.affords(Usage(usd=0.5)), "what is reserved is not free"
