@@ -24,7 +24,7 @@ from lse_gym.agents.search import Callback, SearchAgent
 from lse_gym.agents.tree import UCB_C, Node
 from lse_gym.envs.core import TOLD, ContextEnv, Info
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
-from lse_gym.envs.evaluation import core_env, evaluate_context, paired_interval
+from lse_gym.envs.evaluation import core_env, final_scores, paired_interval
 from lse_gym.envs.models import make_model
 from lse_gym.envs.registration import ENVS
 
@@ -150,10 +150,11 @@ class RunDirectory:
             write_text(config, json.dumps(self.config, indent=1) + "\n")
             return
         there = json.loads(config.read_text(encoding="utf-8"))
+        longer = self.resume and self.config.get("rounds", 0) > there.get("rounds", 0)
         different = [
             f"{key}: {there.get(key)!r} there, {self.config.get(key)!r} now"
             for key in self.config | there
-            if there.get(key) != self.config.get(key)
+            if there.get(key) != self.config.get(key) and not (longer and key == "rounds")
         ]
         if different:
             raise RunDirectoryError(
@@ -164,6 +165,9 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"{str(self.path)!r} holds this run already. Pass --resume to continue it, or another --out."
             )
+        if longer:
+            Path(self.file("summary.json")).unlink(missing_ok=True)  # it is not finished any more
+            write_text(config, json.dumps(self.config, indent=1) + "\n")
 
     def _lock(self) -> None:
         lock = self._open.enter_context(open(self.file(".lock"), "w"))  # noqa: SIM115 - held as long as the run
@@ -172,6 +176,11 @@ class RunDirectory:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise RunDirectoryError(f"another process is writing to {str(self.path)!r}. Wait for it.") from None
+
+
+def has_run(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds a run, finished or not."""
+    return (Path(folder) / "config.json").exists()
 
 
 def evolve(
@@ -186,14 +195,16 @@ def evolve(
     Args:
         config: what to run.
         out: the run directory.
-        resume: continue the run that is there.
+        resume: continue the run that is there; with more ``rounds`` than it has, a finished one is made longer.
         on_node: called with (agent, node, info) after every visited context.
 
     Raises:
-        RunDirectoryError: the directory belongs to another configuration, or is in use.
+        RunDirectoryError: the directory belongs to another configuration, is in use, or has no run to resume.
     """
     if config.rounds < 0:
         raise ArgumentError(f"rounds={config.rounds} is negative. Pass how many edits to make, e.g. 20.")
+    if resume and not has_run(out):
+        raise RunDirectoryError(f"{os.fspath(out)!r} holds no run to resume. Leave --resume out to start one there.")
     env = config.make_env()  # every argument is checked before anything is written
     config.make_agent(env)
     facts = {"lse_gym": lse_gym.__version__, **config.settings(), **_facts(core_env(env), config)}
@@ -237,9 +248,10 @@ def _facts(core: ContextEnv, config: Config) -> dict[str, Any]:
 def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
     core, nodes = core_env(agent.require_env()), agent.tree.nodes
     if not nodes:
-        raise ArgumentError(f"the budget does not pay for the first evaluation: {core.budget.caps}. Raise it.")
+        problem = core.reset(seed=config.seed)[1]["problem"]
+        raise ArgumentError(f"the budget does not pay for the first evaluation. {problem}")
     best, spent, own = agent.tree.best, core.budget.spent, core.session.spent
-    before, after = (evaluate_context(core, context) for context in (nodes[0]["context"], best["context"]))
+    (before, after), test, test_cap = final_scores(core, [nodes[0]["context"], best["context"]])
     return {
         "env_id": config.env,
         "domain": core.domain_name,
@@ -257,6 +269,8 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "best_held_out_score": best["performance"],
         "best_round": best["round_idx"],
         "best_context_chars": len(best["context"]),
+        **{f"test_{name}": getattr(test, name) for name in ("calls", "tokens", "usd")},
+        "test_calls_cap": test_cap,
         "test_score_seed": before.mean,
         "test_score_best": after.mean,
         "test_n": after.n,

@@ -14,10 +14,10 @@ from lse_gym.agents.live import Live
 from lse_gym.agents.tree import Node, Selection, Tree
 from lse_gym.envs.core import Info, Observation
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
-from lse_gym.envs.evaluation import core_env
 
 Order = Literal["paper", "code"]
 ORDERS: tuple[Order, ...] = ("paper", "code")
+MAX_CHARS = 8000  # of a context, where there is no env to ask
 Callback = Callable[["SearchAgent", Node, Info], bool | None]
 
 
@@ -121,14 +121,13 @@ class SearchAgent(ABC):
     def _grow(self, env: gym.Env) -> tuple[Node, Observation, Info] | None:
         """Select, edit and evaluate; None when the budget could not pay."""
         parent = self.select()
-        observation: Observation = {key: parent[key] for key in ("context", "feedback", "feedback_score")}
-        observation["remaining_budget"] = core_env(env).budget.fractions()
-        if self.order == "paper" and parent["visits"] > 1:  # its stored batch has been edited from: take a new one
-            observation, info = env.reset(options={"context": parent["context"]})
-            if not info["evaluated"]:
-                return None
+        options: dict[str, Any] = {"context": parent["context"]}
+        if self.order != "paper" or parent["visits"] == 1:  # else its batch has been edited from: take a new one
+            options["batch"] = parent["batch"]  # in memory: free
+        observation, info = env.reset(options=options)
+        if not info["evaluated"]:
+            return None
         context = self.edit(observation, len(self.tree.nodes) - 1)
-        env.reset(options={"context": parent["context"], "batch": parent["batch"]})  # in memory: free
         observation, _, _, _, info = env.step(context)
         return (parent, observation, info) if info["evaluated"] else None
 
@@ -174,4 +173,4 @@ class SearchAgent(ABC):
         return agent
 
     def _max_chars(self) -> int:
-        return core_env(self.env).max_chars if self.env is not None else 8000
+        return self.env.unwrapped.action_space.max_chars if self.env is not None else MAX_CHARS  # ty: ignore[missing-attribute] - FreeText

@@ -1,14 +1,17 @@
 """Scores of a context with confidence intervals: the one place that reads the test split."""
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import NamedTuple
 
 import gymnasium as gym
 import numpy as np
 
+from lse_gym.envs.budget import Budget, Usage
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.domain import SPLITS
+from lse_gym.envs.domain import SPLITS, Domain, Split
 from lse_gym.envs.errors import unknown
+from lse_gym.envs.session import Session
 
 Z95 = 1.959964  # 97.5 % quantile of the normal distribution
 RESAMPLES = 10_000
@@ -23,7 +26,7 @@ class Score(NamedTuple):
     scores: np.ndarray
 
 
-def evaluate_context(env: gym.Env, context: str, split: str = "test", domain: str | None = None) -> Score:
+def evaluate_context(env: gym.Env, context: str, split: Split = "test", domain: str | None = None) -> Score:
     """Score a context on a whole split with the env's task model; the env's budget and state are not touched.
 
     Args:
@@ -35,9 +38,27 @@ def evaluate_context(env: gym.Env, context: str, split: str = "test", domain: st
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     core = core_env(env)
-    loaded = core.family.load(domain or core.domain_name)
-    session = core.session.isolated()
-    scores = session.run([session.evaluate(loaded, context, loaded.splits[split])])[0].scores
+    return _score(core.session.isolated(), core.family.load(domain or core.domain_name), context, split)
+
+
+def final_scores(env: gym.Env, contexts: Sequence[str]) -> tuple[list[Score], Usage, int]:
+    """Score contexts on the test split of the running episode's domain, under a budget of its own.
+
+    The test is no part of the search, so the env's budget does not pay it. Its own hard cap is what it has to cost: one
+    attempt, of at most ``max_turns`` calls, for every test question, sample and distinct context.
+
+    Returns:
+        The scores, what they have cost, and the cap on calls.
+    """
+    core = core_env(env)
+    domain = core.family.load(core.domain_name)
+    cap = len(set(contexts)) * len(domain.splits["test"]) * core.session.samples * domain.max_turns
+    session = core.session.isolated(Budget({"calls": cap}))
+    return [_score(session, domain, context, "test") for context in contexts], session.budget.spent, cap
+
+
+def _score(session: Session, domain: Domain, context: str, split: Split) -> Score:
+    scores = session.run([session.evaluate(domain, context, domain.splits[split])])[0].scores
     return Score(float(scores.mean()), wilson(float(scores.mean()), len(scores)), len(scores), scores)
 
 

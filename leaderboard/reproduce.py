@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lse_gym.agents import AGENTS
 from lse_gym.agents.parallel import side_by_side
-from lse_gym.agents.run import evolve
+from lse_gym.agents.run import evolve, has_run
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.models import MODELS
 from lse_gym.leaderboard.submission import SPENT, find_runs, run_config, text_digest
@@ -63,7 +63,7 @@ def reproduce(document: Mapping[str, Any], folder: Path, workers: int = 1) -> li
 
 
 def _again(job: Again) -> str:
-    evolve(run_config(job.run), job.folder, resume=True)
+    evolve(run_config(job.run), job.folder, resume=has_run(job.folder))
     (made,) = find_runs(job.folder)
     rows: Sequence[Mapping[str, Any]] = job.run["trajectory"]
     if len(made.rows) != len(rows):

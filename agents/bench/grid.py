@@ -11,7 +11,7 @@ from typing import NamedTuple
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, measure, read_results, write_results
 from lse_gym.agents.parallel import side_by_side
-from lse_gym.agents.run import Config, evolve
+from lse_gym.agents.run import Config, evolve, has_run
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.envs.evaluation import core_env
 
@@ -91,7 +91,7 @@ def _run(job: Job) -> Result:
         (result,) = read_results(kept)
         if set(result.transfer) >= set(job.others):
             return result
-    evolve(job.config, job.folder, resume=True)  # refuses the directory of another configuration
+    evolve(job.config, job.folder, resume=has_run(job.folder))  # refuses the directory of another configuration
     result = measure(job.contestant, job.config, job.folder, job.others)
     write_results(kept, [result])
     return result

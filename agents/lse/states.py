@@ -15,7 +15,7 @@ import numpy as np
 
 from lse_gym.agents.files import write_text
 from lse_gym.agents.parallel import side_by_side
-from lse_gym.agents.run import Config, evolve
+from lse_gym.agents.run import Config, evolve, has_run
 from lse_gym.envs.errors import DataError, unknown
 
 StateOrder = Literal["potential", "random", "reverse_potential"]
@@ -113,7 +113,7 @@ def collect(
 
 def _evolve(job: tuple[Config, Path]) -> dict[str, Any]:
     config, folder = job
-    return evolve(config, folder, resume=True)
+    return evolve(config, folder, resume=has_run(folder))
 
 
 def write_states(path: str | os.PathLike[str], states: Sequence[State]) -> None:

@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.table import Table
@@ -36,7 +36,7 @@ from lse_gym.cli.common import (
     err_console,
     out_console,
 )
-from lse_gym.envs.domain import SPLITS
+from lse_gym.envs.domain import SPLITS, Split
 from lse_gym.envs.errors import LSEGymError, ProviderError
 from lse_gym.envs.evaluation import core_env, evaluate_context
 from lse_gym.envs.extras import available
@@ -158,8 +158,9 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
     table.add_row("95 % interval", "", f"{low:.3f} to {high:.3f}")
     out_console.print(table)
     out_console.print(
-        f"{summary['rounds']} edits, {summary['calls']:.0f} calls, {summary['tokens']:.0f} tokens. Best context: "
-        f"{folder / 'best_context.txt'}; picture of the tree: {folder / 'tree.html'}",
+        f"{summary['rounds']} edits, {summary['calls']:,.0f} calls, {summary['tokens']:,.0f} tokens; outside of the "
+        f"budget, for the test, {summary['test_calls']:,.0f} of at most {summary['test_calls_cap']:,} calls. "
+        f"Best context: {folder / 'best_context.txt'}; picture of the tree: {folder / 'tree.html'}",
         soft_wrap=True,
         highlight=False,
     )
@@ -196,7 +197,7 @@ def evaluate_command(
         max_tokens=max_tokens,
     )
     config = _on_a_domain(config)
-    score = evaluate_context(config.make_env(), context, split)
+    score = evaluate_context(config.make_env(), context, cast(Split, split))
     low, high = score.ci95
     if as_json:
         facts = {"env_id": config.env, "domain": config.domain, "split": split, "task_model": task_model}

@@ -1,6 +1,7 @@
 """The run directory: what it holds, and what it refuses."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -60,8 +61,8 @@ def test_files_and_summary(run):
 def test_the_calls_of_the_summary_are_those_of_the_records(run):
     out, summary = run
     recorded = sum((out / name).read_bytes().count(b"\n[") for name in ("responses.jsonl", "edits.jsonl"))
-    test_calls = 2 * summary["test_n"]  # seed and best context on the sealed split, outside of the budget
-    assert recorded == summary["calls"] + test_calls
+    assert summary["test_calls"] == 2 * summary["test_n"] == summary["test_calls_cap"], "outside of the budget"
+    assert recorded == summary["calls"] + summary["test_calls"]
 
 
 def test_another_configuration_is_refused_and_nothing_is_overwritten(run):
@@ -72,6 +73,23 @@ def test_another_configuration_is_refused_and_nothing_is_overwritten(run):
     with pytest.raises(RunDirectoryError, match="--resume"):
         evolve(Config(rounds=4), out)
     assert snapshot(out) == before
+
+
+def test_a_finished_run_is_made_longer_to_what_it_would_have_been(run, tmp_path):
+    out, _ = run
+    shutil.copytree(out, tmp_path / "longer")
+    longer = evolve(Config(rounds=6), tmp_path / "longer", resume=True)
+    assert longer == evolve(Config(rounds=6), tmp_path / "at once")
+    for name in ("trajectory.jsonl", "config.json", "tree.json"):
+        assert (tmp_path / "longer" / name).read_bytes() == (tmp_path / "at once" / name).read_bytes()
+    with pytest.raises(RunDirectoryError, match="rounds: 6 there, 4 now"):
+        evolve(Config(rounds=4), tmp_path / "longer", resume=True)
+
+
+def test_nothing_to_resume_is_an_error_and_leaves_nothing(tmp_path):
+    with pytest.raises(RunDirectoryError, match="no run to resume"):
+        evolve(Config(rounds=1), tmp_path / "run", resume=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
@@ -136,7 +154,7 @@ def test_unknown_names_list_the_valid_ones_and_write_nothing(change, tmp_path):
 def test_bad_numbers_raise(tmp_path):
     with pytest.raises(ArgumentError, match="rounds=-1"):
         evolve(Config(rounds=-1), tmp_path / "run")
-    with pytest.raises(ArgumentError, match="does not pay for the first evaluation"):
+    with pytest.raises(ArgumentError, match=r"does not pay for the first evaluation.* 60 calls"):
         evolve(Config(rounds=1, budget_calls=59), tmp_path / "run")
 
 
