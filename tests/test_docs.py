@@ -95,10 +95,13 @@ def test_the_front_door_is_short():
     assert TEXTS["README.md"].count("\n") <= LONGEST_FRONT_DOOR
 
 
-def test_two_commands_and_ci_agree():
-    assert "&& lse-gym evolve" in TEXTS["README.md"]
-    assert re.search(r"&& pytest +#", TEXTS["README.md"])
-    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("\npytest")
+def test_ci_runs_the_two_commands_as_they_are_written():
+    evolve, test = re.findall(r"^pip install -e .*", TEXTS["README.md"], flags=re.MULTILINE)
+    assert re.fullmatch(r"pip install -e \. +&& lse-gym evolve +#.*", evolve)
+    assert re.fullmatch(r"pip install -e '\.\[test]' +&& pytest +#.*", test)
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "grep '^pip install -e ' README.md" in ci
+    assert ci.endswith("\npytest\n")
 
 
 def test_every_agent_argument_is_explained():
