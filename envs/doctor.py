@@ -5,26 +5,16 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 from lse_gym.envs.cache import cache_dir
 from lse_gym.envs.errors import LSEGymError
+from lse_gym.envs.extras import PACKAGE, extras, missing
 from lse_gym.envs.registration import ENVS
 
-CORE = ("gymnasium", "numpy", "rich", "sqlglot", "sqlite-utils", "typer")
-EXTRAS = {
-    "hf": ("torch", "transformers"),
-    "vllm": ("vllm",),
-    "rl": ("stable-baselines3", "sb3-contrib", "pettingzoo"),
-    "data": ("datasets",),
-    "gepa": ("gepa",),
-    "textgrad": ("textgrad",),
-    "report": ("matplotlib",),
-    "tensorboard": ("tensorboard",),
-    "trl": ("trl", "peft", "accelerate"),
-}
+UNLISTED = ("test", "dev")  # extras of those who work on the package
 MIN_FREE_MB = 200
 
 
@@ -40,26 +30,35 @@ def checks() -> list[Check]:
     """Look at everything; nothing is imported that is not needed anyway, nothing leaves the machine."""
     return [
         Check("Python", sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.system()}"),
-        *(_package(name) for name in CORE),
+        *_packages(),
         _executor(),
         _cache(),
         Check("environments", True, ", ".join(ENVS)),
-        *(_extra(name, packages) for name, packages in EXTRAS.items()),
     ]
 
 
-def _package(name: str) -> Check:
+def _packages() -> list[Check]:
+    """What the installation says that it needs, and the optional extras."""
     try:
-        return Check(name, True, metadata.version(name))
+        wanted = extras()
     except metadata.PackageNotFoundError:
-        return Check(name, False, "missing: pip install lse-gym")
+        return [Check(PACKAGE, False, "can be imported, but is not installed: pip install -e .")]
+    core = [Check(name, name not in missing(""), _version(name)) for name in wanted[""]]
+    return core + [_extra(name, wanted[name]) for name in wanted if name and name not in UNLISTED]
 
 
-def _extra(name: str, packages: tuple[str, ...]) -> Check:
-    missing = [package for package in packages if util.find_spec(package.replace("-", "_")) is None]
-    if not missing:
-        return Check(f"extra {name}", True, ", ".join(f"{p} {metadata.version(p)}" for p in packages))
-    return Check(f"extra {name}", None, f"no {', '.join(missing)}: pip install 'lse-gym[{name}]'")
+def _extra(name: str, packages: list[str]) -> Check:
+    absent = missing(name)
+    if absent:
+        return Check(f"extra {name}", None, f"no {', '.join(absent)}: pip install '{PACKAGE}[{name}]'")
+    return Check(f"extra {name}", True, ", ".join(f"{package} {_version(package)}" for package in packages))
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return f"missing: pip install {PACKAGE}"
 
 
 def _executor() -> Check:

@@ -1,10 +1,43 @@
-"""Optional dependencies, imported where they are first used."""
+"""Optional dependencies: what each extra brings, and imports that say which one is missing."""
 
-from importlib import import_module
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from types import ModuleType
 
 from lse_gym.envs.errors import MissingExtraError
+
+PACKAGE = "lse-gym"
+REQUIREMENT = re.compile(r"""([\w.-]+)(?:\[([^]]*)\])?[^;]*(?:;.*extra *== *["']([\w.-]+)["'])?""")
+
+
+@cache
+def extras() -> dict[str, list[str]]:
+    """The packages that each extra brings, and under "" those of the core, as the installation itself tells them.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: this package is not installed, only importable.
+    """
+    found: dict[str, list[str]] = {"": []}
+    parts: list[tuple[str, str]] = []
+    for line in metadata.requires(PACKAGE) or ():
+        name, inner, extra = REQUIREMENT.match(line).groups("")  # ty: ignore[unresolved-attribute] - PEP 508
+        found.setdefault(extra, [])
+        if name == PACKAGE:
+            parts += [(extra, part.strip()) for part in inner.split(",")]
+        else:
+            found[extra].append(name)
+    for extra, part in parts:
+        found[extra] = [*found[part], *found[extra]]
+    return {extra: list(dict.fromkeys(packages)) for extra, packages in found.items()}
+
+
+def missing(extra: str) -> list[str]:
+    """The packages of an extra that are not installed; nothing is imported."""
+    return [package for package in extras()[extra] if not available(package.replace("-", "_"))]
 
 
 def available(*modules: str) -> bool:
@@ -27,3 +60,20 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
         return import_module(module)
     except ImportError as error:
         raise MissingExtraError(f"{purpose} needs {module}: pip install 'lse-gym[{extra}]' ({error}).") from error
+
+
+@contextmanager
+def needs(extra: str, purpose: str) -> Generator[None]:
+    """Around the imports at the head of a module that an extra brings: without it they say what to install.
+
+    Args:
+        extra: the extra of this package.
+        purpose: what needs it, as the start of a sentence.
+
+    Raises:
+        MissingExtraError: something of it is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{purpose} needs {error.name}: pip install 'lse-gym[{extra}]'.") from error

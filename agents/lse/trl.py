@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer
 
 from lse_gym.agents.lse.advantage import ADVANTAGES, INVALID, Advantage, advantages
 from lse_gym.agents.lse.reward import scores_after, state_prompt
@@ -24,6 +21,12 @@ from lse_gym.agents.lse.states import State, read_states, select_states
 from lse_gym.agents.run import Config
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.extras import needs
+
+with needs("trl", "Training with TRL"):
+    import torch
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
 
 PAPER = LearnerArgs()
 

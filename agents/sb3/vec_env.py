@@ -5,11 +5,14 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from stable_baselines3.common.vec_env import VecEnv
 
 from lse_gym.envs.core import ContextEnv, Observation
+from lse_gym.envs.extras import needs
 from lse_gym.envs.vector import ContextVectorEnv
 from lse_gym.wrappers.menu import Candidates, Menu
+
+with needs("rl", "A policy of Stable-Baselines3"):
+    from stable_baselines3.common.vec_env import VecEnv
 
 
 class MenuVecEnv(VecEnv):

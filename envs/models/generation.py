@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
+from lse_gym.envs.extras import needs
 from lse_gym.envs.models.shared_prefix import share, sharing
+
+with needs("hf", "Generating text with Transformers"):
+    import torch
 
 MAX_SPREAD = 48  # tokens by which prompts of one batch may differ in length: each is a step of the whole batch
 KEPT = 0.75  # share of unfinished rows at which the finished ones are dropped

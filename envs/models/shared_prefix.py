@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import torch
-from torch import Tensor
-from transformers import AttentionInterface
-from transformers.cache_utils import Cache, DynamicLayer
+from lse_gym.envs.extras import needs
+
+with needs("hf", "A model of Hugging Face"):
+    import torch
+    from torch import Tensor
+    from transformers import AttentionInterface
+    from transformers.cache_utils import Cache, DynamicLayer
+
 
 NAME = "lse_gym_shared_prefix"
 _active: ContextVar[Cache | None] = ContextVar(NAME, default=None)

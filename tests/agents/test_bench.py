@@ -213,8 +213,8 @@ def test_what_is_no_file_of_results_says_so(tmp_path, text):
         read_results(tmp_path / "r.jsonl")
 
 
+@pytest.mark.extra("report")
 def test_figures_are_the_same_bytes_and_show_every_contestant(tmp_path):
-    pytest.importorskip("matplotlib")
     results = [result(label, domain=str(i), best=0.5) for label in ("one", "<two>") for i in range(3)]
     (tmp_path / "train").mkdir()
     rows = [{"step": i, "improvement": 0.01 * i} | ({"dev_improvement": 0.1} if i % 2 else {}) for i in range(5)]

@@ -39,7 +39,7 @@ def test_evolve_by_default(tmp_path):
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
-@pytest.mark.skipif(not find_spec("transformers"), reason="pip install 'lse-gym[hf]'")
+@pytest.mark.extra("hf")
 @pytest.mark.parametrize(
     ("options", "editor"),
     [
@@ -226,7 +226,7 @@ def test_archive_and_train_say_what_is_missing(tmp_path):
     assert "`lse-gym archive` writes one" in done.stderr
 
 
-@pytest.mark.skipif(find_spec("transformers") is None, reason="needs the extra hf")
+@pytest.mark.extra("hf")
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
     run("archive", "--domains", "library-0,shop-0", "--seeds", 1, "--rounds", 1, "--out", "a", cwd=tmp_path)
     options = ("--steps", 3, "--states-per-step", 1, "--samples", 2, "--max-edit-tokens", 24, "--lr", 1e-3)
@@ -246,7 +246,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
     assert steps == [0, 1, 2]
 
 
-@pytest.mark.skipif(find_spec("transformers") is None, reason="needs the extra hf")
+@pytest.mark.extra("hf")
 def test_an_editor_is_trained_and_evolves(tmp_path):
     run("archive", "--domains", "library-0,shop-0", "--seeds", 1, "--rounds", 1, "--out", "a", cwd=tmp_path)
     options = ("--dev", "shop-0", "--states-per-step", 1, "--samples", 2, "--max-edit-tokens", 120, "--out", "t")

@@ -5,11 +5,11 @@ import sys
 import gymnasium as gym
 import pytest
 
-pytest.importorskip("gepa")
-
 from lse_gym.agents.gepa import GEPAAgent
 from lse_gym.envs.errors import MissingExtraError
 from lse_gym.envs.evaluation import evaluate_context
+
+pytestmark = pytest.mark.extra("gepa")
 
 
 def make(**options):

@@ -8,23 +8,20 @@ from types import SimpleNamespace
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lse_gym.agents.lse.advantage import ADVANTAGES, advantages
-
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
-
-from lse_gym.agents.lse.learner import Learner  # noqa: E402
-from lse_gym.agents.lse.loggers import make_logger  # noqa: E402
-from lse_gym.agents.lse.settings import LearnerArgs  # noqa: E402
-from lse_gym.agents.lse.states import State  # noqa: E402
-from lse_gym.envs.errors import ArgumentError, RunDirectoryError, UnknownNameError  # noqa: E402
-from lse_gym.envs.models.huggingface import HuggingFaceModel  # noqa: E402
-from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
-from lse_gym.envs.models.nano.tokenizer import train_tokenizer  # noqa: E402
-from lse_gym.envs.models.nano.train import make_model  # noqa: E402
+from lse_gym.agents.lse.learner import Learner
+from lse_gym.agents.lse.loggers import make_logger
+from lse_gym.agents.lse.settings import LearnerArgs
+from lse_gym.agents.lse.states import State
+from lse_gym.envs.errors import ArgumentError, RunDirectoryError, UnknownNameError
+from lse_gym.envs.models.huggingface import HuggingFaceModel
+from lse_gym.envs.models.nano.data import draw_sample
+from lse_gym.envs.models.nano.tokenizer import train_tokenizer
+from lse_gym.envs.models.nano.train import make_model
 
 STATES = [State("library-0", f"Context {i}.", 0.2, f"report {i}", 0.3) for i in range(5)]
 SMALL = {"steps": 3, "states_per_step": 2, "samples": 3, "max_edit_tokens": 6, "lr": 1e-2, "dev_every": 2}
@@ -166,8 +163,10 @@ def test_a_prompt_computed_once_gives_the_gradient_of_whole_rows(folder, env, tm
     assert float(found[True][0][3]) == pytest.approx(float(scores.log_softmax(-1)[12].detach()), abs=1e-4)
 
 
+@pytest.mark.extra("tensorboard")
 def test_metrics_go_to_tensorboard_once_a_step(folder, env, tmp_path):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from tensorboard.backend.event_processing import event_accumulator as accumulator
+
     for steps in (2, 3):  # stopped after two steps, then continued
         editor, settings = HuggingFaceModel(folder), LearnerArgs(**SMALL | {"steps": 3})
         learner = Bandit(editor, env, STATES, (), tmp_path, settings, resume=steps == 3, loggers=["tensorboard"])

@@ -6,9 +6,6 @@ import sys
 import gymnasium as gym
 import numpy as np
 import pytest
-
-pytest.importorskip("sb3_contrib")
-
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.evaluation import evaluate_policy as evaluate_masked_policy
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported

@@ -7,10 +7,12 @@ import pytest
 
 from lse_gym.agents.textgrad_package import TextGradPackageAgent
 from lse_gym.envs.errors import MissingExtraError
-from lse_gym.envs.extras import available
 from lse_gym.envs.models.base import Response
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # those of the package and of what it imports
+pytestmark = [
+    pytest.mark.extra("textgrad"),
+    pytest.mark.filterwarnings("ignore"),  # those of the package and of what it imports
+]
 
 
 def make(**options):
@@ -19,9 +21,7 @@ def make(**options):
 
 @pytest.fixture(autouse=True)
 def _package(monkeypatch, tmp_path):
-    if not available("textgrad"):  # importing it here would make its folder of logs
-        pytest.skip("needs the extra textgrad")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)  # importing it makes a folder of logs
 
 
 def test_it_improves_within_its_budget_and_gives_the_same_twice(tmp_path):

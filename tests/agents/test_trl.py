@@ -4,22 +4,19 @@ import json
 
 import gymnasium as gym
 import pytest
+import torch
+from datasets import Dataset
+from transformers import AutoTokenizer
+from transformers.utils import get_json_schema
+from trl import GRPOTrainer
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("trl")
-
-from datasets import Dataset  # noqa: E402
-from transformers import AutoTokenizer  # noqa: E402
-from transformers.utils import get_json_schema  # noqa: E402
-from trl import GRPOTrainer  # noqa: E402
-
-from lse_gym.agents.lse import trl as path  # noqa: E402
-from lse_gym.agents.lse.states import State, write_states  # noqa: E402
-from lse_gym.agents.lse.trl_environment import environment_factory  # noqa: E402
-from lse_gym.agents.lse.verl import compute_score, verl_rows, write_verl  # noqa: E402
-from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
-from lse_gym.envs.models.nano.tokenizer import train_tokenizer  # noqa: E402
-from lse_gym.envs.models.nano.train import make_model  # noqa: E402
+from lse_gym.agents.lse import trl as path
+from lse_gym.agents.lse.states import State, write_states
+from lse_gym.agents.lse.trl_environment import environment_factory
+from lse_gym.agents.lse.verl import compute_score, verl_rows, write_verl
+from lse_gym.envs.models.nano.data import draw_sample
+from lse_gym.envs.models.nano.tokenizer import train_tokenizer
+from lse_gym.envs.models.nano.train import make_model
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of the libraries underneath
 

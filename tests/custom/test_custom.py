@@ -6,7 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import gymnasium as gym
@@ -25,7 +24,6 @@ from tests.sql.layouts import GEOQUERY, write_database
 
 ID = "LSE/Custom-v0"
 ROOT = Path(__file__).parents[2]
-needs_datasets = pytest.mark.skipif(not find_spec("datasets"), reason="the extra data is not installed")
 
 
 def domain(questions=SUMS, scorer="numeric", **arguments):
@@ -53,7 +51,7 @@ def test_every_format_is_the_same_data(tmp_path):
     assert len({domain(SUMS[1:]).fingerprint(), domain(SUMS, "numeric,tolerance=1").fingerprint(), *prints}) == 3
 
 
-@needs_datasets
+@pytest.mark.extra("data")
 @pytest.mark.filterwarnings("ignore")
 def test_hugging_face_datasets(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))

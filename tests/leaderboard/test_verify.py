@@ -204,8 +204,8 @@ def test_every_command_works_without_options(run_folder, tmp_path, monkeypatch):
     assert "of b in" in run("leaderboard", "submit", packed)
 
 
+@pytest.mark.extra("data")
 def test_a_board_is_a_table_of_datasets(board, document):
-    pytest.importorskip("datasets")
     verify(board, board.submit(sent(document)), Options())
     table = to_dataset(board)
     assert table.num_rows == 1

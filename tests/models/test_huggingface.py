@@ -5,25 +5,24 @@ from copy import deepcopy
 from itertools import pairwise
 
 import pytest
+import torch
+import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
-from lse_gym.envs.errors import (  # noqa: E402
+from lse_gym.envs.errors import (
     ArgumentError,
     ContextLengthError,
     MissingExtraError,
     ProviderError,
     UnknownModelError,
 )
-from lse_gym.envs.models import generation, huggingface, make_model  # noqa: E402
-from lse_gym.envs.models.base import Request  # noqa: E402
-from lse_gym.envs.models.huggingface import HuggingFaceModel  # noqa: E402
-from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
-from lse_gym.envs.models.nano.tokenizer import train_tokenizer  # noqa: E402
-from lse_gym.envs.models.nano.train import make_model as make_lfm2  # noqa: E402
+from lse_gym.envs.models import generation, huggingface, make_model
+from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.huggingface import HuggingFaceModel
+from lse_gym.envs.models.nano.data import draw_sample
+from lse_gym.envs.models.nano.tokenizer import train_tokenizer
+from lse_gym.envs.models.nano.train import make_model as make_lfm2
 
 USERS = [
     "Question: one?",

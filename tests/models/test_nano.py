@@ -2,21 +2,20 @@
 
 import numpy as np
 import pytest
+import torch
+import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
-from lse_gym.envs.models import NANO  # noqa: E402
-from lse_gym.envs.models.nano import train as training  # noqa: E402
-from lse_gym.envs.models.nano.data import draw_sample  # noqa: E402
-from lse_gym.envs.models.nano.demonstrations import draw_demonstration  # noqa: E402
-from lse_gym.envs.models.nano.evaluate import answer_all  # noqa: E402
-from lse_gym.envs.models.nano.packed import run  # noqa: E402
-from lse_gym.envs.models.nano.qa_data import draw_qa_sample  # noqa: E402
-from lse_gym.envs.models.nano.tokenizer import chat_parts, split_around, train_tokenizer  # noqa: E402
-from lse_gym.envs.models.nano.train import encode, losses, make_model  # noqa: E402
+from lse_gym.envs.models import NANO
+from lse_gym.envs.models.nano import train as training
+from lse_gym.envs.models.nano.data import draw_sample
+from lse_gym.envs.models.nano.demonstrations import draw_demonstration
+from lse_gym.envs.models.nano.evaluate import answer_all
+from lse_gym.envs.models.nano.packed import run
+from lse_gym.envs.models.nano.qa_data import draw_qa_sample
+from lse_gym.envs.models.nano.tokenizer import chat_parts, split_around, train_tokenizer
+from lse_gym.envs.models.nano.train import encode, losses, make_model
 
 
 @pytest.fixture(scope="module")

@@ -84,8 +84,10 @@ def test_single_steps_are_those_of_answers_and_look_ups_are_in_the_prompt():
     assert looked_up > 500
 
 
+@pytest.mark.extra("hf")
 def test_prompts_fit_the_window():
-    transformers = pytest.importorskip("transformers")
+    import transformers
+
     from lse_gym.envs.models import NANO
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(NANO)

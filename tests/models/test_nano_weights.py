@@ -3,18 +3,17 @@
 from pathlib import Path
 
 import pytest
+import torch
+import transformers
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
-from lse_gym.agents.lse import LSEAgent  # noqa: E402
-from lse_gym.agents.run import Config  # noqa: E402
-from lse_gym.envs.evaluation import evaluate_context, wilson  # noqa: E402
-from lse_gym.envs.models import NANO, SHIPPED, make_model  # noqa: E402
-from lse_gym.envs.models.base import Request  # noqa: E402
-from lse_gym.envs.models.huggingface import HuggingFaceModel  # noqa: E402
-from lse_gym.envs.qa.procedural.family import ProceduralQAFamily  # noqa: E402
-from lse_gym.envs.sql.procedural.family import ProceduralFamily  # noqa: E402
+from lse_gym.agents.lse import LSEAgent
+from lse_gym.agents.run import Config
+from lse_gym.envs.evaluation import evaluate_context, wilson
+from lse_gym.envs.models import NANO, SHIPPED, make_model
+from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.huggingface import HuggingFaceModel
+from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
+from lse_gym.envs.sql.procedural.family import ProceduralFamily
 
 
 def score(names, context, questions, model="nano", family=ProceduralFamily):

@@ -1,6 +1,5 @@
 """The order of passages: the reader is as biased as it claims, the optimum is one, numbers mean what text does."""
 
-from importlib.util import find_spec
 from itertools import permutations
 
 import gymnasium as gym
@@ -29,7 +28,7 @@ ID = "LSE/PassageOrder-v0"
 NUMERIC = [kind for kind in ACTIONS if kind != "text"]
 FAMILY = PassageFamily()
 UNSEEN = [f"{topic}-{seed}" for seed in range(4) for topic in TEST]
-needs_sb3 = pytest.mark.skipif(not find_spec("stable_baselines3"), reason="the extra rl is not installed")
+needs_sb3 = pytest.mark.extra("rl")
 
 
 def make(**options):

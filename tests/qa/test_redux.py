@@ -92,8 +92,11 @@ def test_another_order_of_choices_moves_letters_and_nothing_else(tmp_path):
     assert {q.gold for q in plain.splits["feedback"]} != {q.gold for q in shuffled.splits["feedback"]}
 
 
+@pytest.mark.extra("data")
 def test_parquet_is_read_like_json(tmp_path):
-    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    import pyarrow as arrow
+    from pyarrow import parquet
+
     one = ReduxFamily(write_redux(tmp_path)).load("sums")
     rows = [json.loads(line) for line in (tmp_path / "sums.jsonl").read_text().splitlines()]
     (tmp_path / "p").mkdir()
@@ -101,9 +104,11 @@ def test_parquet_is_read_like_json(tmp_path):
     assert ReduxFamily(tmp_path / "p").load("sums").splits == one.splits
 
 
+@pytest.mark.extra("data")
 def test_a_dataset_of_the_hub_is_read_like_a_directory(tmp_path, monkeypatch):
     """The package takes a local folder for a dataset; its configurations are the subjects."""
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     (tmp_path / "there").mkdir()
     write_redux(tmp_path / "there")

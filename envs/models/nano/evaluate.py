@@ -8,14 +8,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, Lfm2ForCausalLM, PreTrainedTokenizerFast
-
 from lse_gym.envs.domain import Family, Split
+from lse_gym.envs.extras import needs
 from lse_gym.envs.models.generation import Prompt, batches, generate
 from lse_gym.envs.models.nano.tokenizer import chat_parts
 from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
+
+with needs("hf", "Training nano"):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
 FAMILIES: dict[str, type[Family]] = {"sql": ProceduralFamily, "qa": ProceduralQAFamily}
 MAX_TOKENS = 512

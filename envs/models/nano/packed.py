@@ -4,10 +4,13 @@ The turns see the system prompt and themselves, and each is computed as if it st
 reads the prompt's keys and values, convolutions start from the prompt's last inputs.
 """
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import conv1d, pad, rms_norm, scaled_dot_product_attention, silu
-from transformers import Lfm2ForCausalLM
+from lse_gym.envs.extras import needs
+
+with needs("hf", "Training nano"):
+    import torch
+    from torch import Tensor, nn
+    from torch.nn.functional import conv1d, pad, rms_norm, scaled_dot_product_attention, silu
+    from transformers import Lfm2ForCausalLM
 
 Cache = list[tuple[Tensor, ...]]
 

@@ -7,8 +7,11 @@ schema and in a rule. What stands between names (signs, SQL keywords, the common
 from collections.abc import Iterable
 from pathlib import Path
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from lse_gym.envs.extras import needs
+
+with needs("hf", "The tokenizer of nano"):
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
 
 VOCABULARY = 2048
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"

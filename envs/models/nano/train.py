@@ -19,17 +19,20 @@ from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-from transformers import AutoTokenizer, GenerationConfig, Lfm2Config, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
+from lse_gym.envs.extras import needs
 from lse_gym.envs.models.nano.data import Sample, draw_sample
 from lse_gym.envs.models.nano.demonstrations import draw_demonstration
 from lse_gym.envs.models.nano.evaluate import FAMILIES, accuracy
 from lse_gym.envs.models.nano.packed import run
 from lse_gym.envs.models.nano.qa_data import draw_qa_sample
 from lse_gym.envs.models.nano.tokenizer import VOCABULARY, chat_parts, split_around, train_tokenizer
+
+with needs("hf", "Training nano"):
+    import torch
+    from torch import Tensor, nn
+    from torch.nn.functional import cross_entropy
+    from transformers import AutoTokenizer, GenerationConfig, Lfm2Config, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
 DEV = {
     "sql": ("library-0", "shop-1", "transit-2", "farm-3", "studio-4"),
