@@ -10,7 +10,7 @@ import numpy as np
 from lse_gym.envs.domain import SPLITS, Attempt, Domain, Family, Outcome, Question, Split
 from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.models.reader import Reader
+from lse_gym.envs.offline.reader import Reader
 from lse_gym.envs.passages.bias import best_order, evidence, sigma
 from lse_gym.envs.passages.prompt import (
     EXPLANATION,

@@ -7,9 +7,9 @@ import pytest
 
 from lse_gym.envs.models.nano.lexicon import strings
 from lse_gym.envs.models.nano.qa_data import DRILL, GUESS, UNTOLD, draw_qa_sample, draw_subject, shipped
-from lse_gym.envs.models.reader.choice import read_lines
-from lse_gym.envs.models.reader.choice.question import understand
-from lse_gym.envs.models.reader.choice.solve import solve
+from lse_gym.envs.offline.reader.choice import read_lines
+from lse_gym.envs.offline.reader.choice.question import understand
+from lse_gym.envs.offline.reader.choice.solve import solve
 from lse_gym.envs.prompt import CONTEXT_HEADER
 from lse_gym.envs.qa.answer import extract_choice
 from lse_gym.envs.qa.procedural.forms import plural

@@ -16,7 +16,7 @@ from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.envs.evaluation import evaluate_context
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.models.reader import Reader
+from lse_gym.envs.offline.reader import Reader
 from lse_gym.envs.passages.actions import ACTIONS, DROP, MOVE, RESTORE, SWAP, apply_action
 from lse_gym.envs.passages.bias import ACCURACIES, UNIT, best_order, evidence, position_weights, sigma
 from lse_gym.envs.passages.consistency import order_consistency

@@ -13,8 +13,8 @@ import numpy as np
 from lse_gym.envs.models.nano.data import Sample
 from lse_gym.envs.models.nano.lexicon import invent, strings
 from lse_gym.envs.models.nano.qa_steps import division, matching, product, rounded, running_best, total
-from lse_gym.envs.models.reader.choice.rules import parse_rule
-from lse_gym.envs.models.writer.choice import sentences
+from lse_gym.envs.offline.reader.choice.rules import parse_rule
+from lse_gym.envs.offline.writer.choice import sentences
 from lse_gym.envs.prompt import system_message
 from lse_gym.envs.qa.procedural.forms import (
     OPS,
