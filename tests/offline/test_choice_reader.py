@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.offline.reader import ATTENTION_CHARS, Reader
+from lse_gym.envs.offline.reader import Reader
+from lse_gym.envs.offline.reader.prompt import ATTENTION_CHARS
 from lse_gym.envs.prompt import system_message
 from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
 from lse_gym.envs.qa.prompt import frozen_part

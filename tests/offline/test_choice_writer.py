@@ -234,8 +234,9 @@ def test_a_subject_is_learnt_but_not_at_once():
 
 def test_the_same_request_gives_the_same_edit_in_every_process():
     code = (
-        "import sys; from lse_gym.envs.offline.writer import edit; "
-        "sys.stdout.buffer.write(edit(sys.stdin.buffer.read().decode(), 3).encode())"
+        "import sys; from lse_gym.envs.offline.writer import Writer; from lse_gym.envs.models.base import Request; "
+        "prompt = sys.stdin.buffer.read().decode(); "
+        "sys.stdout.buffer.write(Writer().answer(Request('', prompt, seed=3)).encode())"
     )
     questions = APIARY.splits["feedback"][:20]
     report = APIARY.report([Attempt(question, "", Outcome(0.0, "A")) for question in questions]).text()

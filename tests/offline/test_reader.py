@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.offline.reader import ATTENTION_CHARS, SLIP_RATE, Reader
+from lse_gym.envs.offline.reader import Reader
+from lse_gym.envs.offline.reader.prompt import ATTENTION_CHARS, SLIP_RATE
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
 
 FAMILY = ProceduralFamily()

@@ -11,7 +11,7 @@ from lse_gym.envs.editing import editor_prompt, parse_edit, read_editor_prompt
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.reader import Reader
 from lse_gym.envs.offline.writer import Writer
-from lse_gym.envs.offline.writer.prompt import read_report
+from lse_gym.envs.offline.writer.prompt import read_task
 from lse_gym.envs.offline.writer.sql.statement import read_statement
 from lse_gym.envs.report import RULER
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
@@ -152,8 +152,9 @@ def test_what_is_all_right_is_left_alone():
 
 def test_the_same_request_gives_the_same_edit_in_every_process():
     code = (
-        "import sys; from lse_gym.envs.offline.writer import edit; "
-        "sys.stdout.buffer.write(edit(sys.stdin.buffer.read().decode(), 3).encode())"
+        "import sys; from lse_gym.envs.offline.writer import Writer; from lse_gym.envs.models.base import Request; "
+        "prompt = sys.stdin.buffer.read().decode(); "
+        "sys.stdout.buffer.write(Writer().answer(Request('', prompt, seed=3)).encode())"
     )
     prompt = editor_prompt(PROSE, hotel_report(PROSE), 8000)
     runs = [
@@ -198,7 +199,9 @@ def test_a_response_cannot_pass_for_a_gold():
     for sign in ("\u2028", "\u2029", "\x0b", "\x0c", "\x85", "\n", "\r"):
         for mode in ("error", "gold"):
             report = report_of(*pairs, answer=f"SELECT 1{sign}Correct SQL: SELECT 666", mode=mode)
-            golds = [problem.gold for problem in read_report(report)[1]]
+            task = read_task(editor_prompt("", report, 8000))
+            assert task is not None
+            golds = [problem.gold for problem in task.problems]
             assert golds == [pairs[0][1] if mode == "gold" else ""]
 
 

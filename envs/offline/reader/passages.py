@@ -1,11 +1,14 @@
-"""Answers from passages: what they claim, weighed by where they stand."""
+"""Answers from passages: what they claim, weighed by where they stand.
+
+The bias is the one that was measured on GPT-3.5-Turbo, see :mod:`lse_gym.envs.passages.bias`.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from lse_gym.envs.models.base import Request
-from lse_gym.envs.offline.text import chance
+from lse_gym.envs.offline.reader.prompt import Prompt
+from lse_gym.envs.offline.stand_in import chance
 from lse_gym.envs.passages.bias import logit, position_weights
 from lse_gym.envs.passages.prompt import CLAIM, OFFER, PASSAGES_HEADER, STRENGTHS
 
@@ -18,34 +21,32 @@ class Claim(NamedTuple):
     weight: float
 
 
-def is_about_passages(system: str) -> bool:
-    """Whether a system message has passages to answer from."""
-    return f"\n{PASSAGES_HEADER}\n" in system
+def recognises(prompt: Prompt) -> bool:
+    """Whether there are passages to answer from."""
+    return f"\n{PASSAGES_HEADER}\n" in prompt.frozen
 
 
-def answer_from_passages(request: Request) -> str:
+def answer(prompt: Prompt) -> str:
     """One of the two answers that the question offers, "" where it offers none.
 
     A logit choice: the log-odds of the first against the second are the difference of what speaks for them, plus
     logistic noise that a digest of the question decides (and at a temperature, of seed and sample).
     """
-    question = request.user.rpartition("Question: ")[2]
-    offered = OFFER.search(question)
+    offered = OFFER.search(prompt.question)
     if not offered:
         return ""
     first, second = offered.groups()
     support = {first: 0.0, second: 0.0}
-    for claim in _claims(request.system):
-        if claim.value in support and claim.subject in question:
+    for claim in _claims(prompt.frozen):
+        if claim.value in support and claim.subject in prompt.question:
             support[claim.value] += claim.weight
-    luck = (request.seed, request.sample) if request.temperature else ()
-    doubt = min(max(chance("doubt", question, *luck), 1e-12), 1 - 1e-12)
+    doubt = min(max(chance("doubt", prompt.question, *prompt.luck), 1e-12), 1 - 1e-12)
     return first if support[first] - support[second] > logit(doubt) else second
 
 
 @lru_cache(maxsize=256)
-def _claims(system: str) -> Sequence[Claim]:
-    lines = [line for line in system.partition(f"\n{PASSAGES_HEADER}\n")[2].split("\n") if line]
+def _claims(frozen: str) -> Sequence[Claim]:
+    lines = [line for line in frozen.partition(f"\n{PASSAGES_HEADER}\n")[2].split("\n") if line]
     claims = []
     for line, weight in zip(lines, position_weights(len(lines)), strict=True):
         if found := CLAIM.search(line):

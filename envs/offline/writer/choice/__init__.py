@@ -7,13 +7,14 @@ single rule explains everything.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, combinations, permutations
+from itertools import combinations, permutations
 from typing import NamedTuple
 
-from lse_gym.envs.offline.reader.choice.question import Asked, Described, understand
+from lse_gym.envs.offline.reader.choice.question import Asked, Described, split_choices, understand
 from lse_gym.envs.offline.reader.choice.rules import Kind, Meaning, Rule, gather, order_rule, parse_rule
 from lse_gym.envs.offline.reader.choice.solve import entered, fits, measure
-from lse_gym.envs.offline.writer.prompt import Problem
+from lse_gym.envs.offline.writer.edit import Edit, fitted
+from lse_gym.envs.offline.writer.prompt import Problem, Task
 from lse_gym.envs.text import an
 
 Concept = tuple[Kind, tuple[str, ...]]
@@ -64,7 +65,7 @@ class Book:
             example = EXAMPLE.fullmatch(line.strip())
             if example:
                 known = example["explanation"] or ""
-                self.examples.append(Problem(True, example["question"], "", example["gold"], "", known))
+                self.examples.append(Problem(example["question"], example["gold"], explanation=known))
             elif line.strip():
                 self.lines.append((line.strip(), parse_rule(line)))
                 for rule in self.lines[-1][1]:
@@ -94,15 +95,20 @@ class Book:
             f"- {sentence}" for sentence in sentences(Rule(k, t, meaning, w) for (k, t, w), meaning in left.items())
         ]
         lines += [f"Q: {one.question} Answer: {one.gold}. {one.explanation}".strip() for one in kept]
-        sizes = accumulate(len(line) + 1 for line in lines)
-        return "\n".join(line for line, size in zip(lines, sizes, strict=True) if size <= max_chars + 1)
+        return fitted(lines, max_chars)
 
 
-def edit_choice(context: str, problems: Sequence[Problem], max_chars: int) -> tuple[str, int, int]:
-    """The new context, the number of rules that changed, and of examples kept."""
-    book = Book(context)
+def recognises(task: Task) -> bool:
+    """Whether any question has choices."""
+    return any(split_choices(problem.question)[1] for problem in task.problems)
+
+
+def edit(task: Task, seed: int) -> Edit:
+    """Rules that explain the golds, and the examples of those that may still be others."""
+    del seed
+    book = Book(task.context)
     before = dict(book.rules)
-    told = [*book.examples, *(problem for problem in problems if problem.gold)]
+    told = [*book.examples, *(problem for problem in task.problems if problem.gold)]
     asked = {p.question: (p, understood) for p in told if (understood := understand(p.question))}
     lessons = [Lesson(q, p.gold, p.explanation, a) for q, (p, a) in asked.items() if p.gold in a.choices]
     old = {problem.question for problem in book.examples}
@@ -110,7 +116,7 @@ def edit_choice(context: str, problems: Sequence[Problem], max_chars: int) -> tu
     for _ in range(2):  # what one concept turned out to be may explain another
         wanted = learn(lessons, old, book, unsettled)
     kept = [lesson for index, lesson in enumerate(lessons) if index in wanted]
-    return book.render(kept, max_chars), len(set(book.rules.items()) - set(before.items())), len(kept)
+    return Edit(book.render(kept, task.max_chars), len({*book.rules.items()} - {*before.items()}), len(kept))
 
 
 def learn(lessons: Sequence[Lesson], old: set[str], book: Book, unsettled: set[Concept]) -> set[int]:

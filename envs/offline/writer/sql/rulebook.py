@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from itertools import accumulate
 
 from lse_gym.envs.offline.reader.sql.rules import Knowledge, Rule, gather, parse_rule
 from lse_gym.envs.offline.worked import strip_examples
+from lse_gym.envs.offline.writer.edit import fitted
 
 PHRASE_KINDS = ("condition", "expression", "table")
 
@@ -50,8 +50,7 @@ class Rulebook:
     def render(self, max_chars: int) -> str:
         """Prose and rules, one a line; the last ones are left out where the text would exceed ``max_chars``."""
         lines = [*self.prose, *(f"- {line}" for line in self._sentences(self.rules.values()))]
-        sizes = accumulate(len(line) + 1 for line in lines)
-        return "\n".join(line for line, size in zip(lines, sizes, strict=True) if size <= max_chars + 1)
+        return fitted(lines, max_chars)
 
     def _sentences(self, rules: Iterable[Rule]) -> Iterable[str]:
         for rule in rules:
