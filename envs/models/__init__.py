@@ -21,8 +21,8 @@ SHIPPED = {
 }
 # name -> module, class and arguments; each module is imported on first use
 MODELS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "reader": ("lse_gym.envs.models.reader", "Reader", ()),
-    "writer": ("lse_gym.envs.models.writer", "Writer", ()),
+    "reader": ("lse_gym.envs.offline.reader", "Reader", ()),
+    "writer": ("lse_gym.envs.offline.writer", "Writer", ()),
     **{name: ("lse_gym.envs.models.huggingface", "HuggingFaceModel", (path, name)) for name, path in SHIPPED.items()},
 }
 # prefix -> module, class, and the name of what follows the colon

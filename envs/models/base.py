@@ -1,7 +1,7 @@
 """The task-model contract: chat messages in, text out, in batches."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypedDict
 
 from lse_gym.envs.report import Turn
@@ -54,10 +54,13 @@ class TaskModel(ABC):
     Attributes:
         name: the string that :func:`lse_gym.envs.models.make_model` made this model from.
         revision: changes whenever the same request may get another response (weights, code or server version).
+        position_weights: how much each of so many passages counts by its position, where that is known of a model
+            exactly, see :mod:`lse_gym.envs.passages.bias`; else None.
     """
 
     name: str
     revision: str
+    position_weights: Callable[[int], Sequence[float]] | None = None
 
     @abstractmethod
     def complete(self, requests: Sequence[Request]) -> list[Response]:

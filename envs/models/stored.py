@@ -33,7 +33,7 @@ class StoredModel(TaskModel):
 
     def __init__(self, model: TaskModel):
         self.model = model
-        self.name, self.revision = model.name, model.revision
+        self.name, self.revision, self.position_weights = model.name, model.revision, model.position_weights
 
     @abstractmethod
     def lookup(self, keys: Sequence[str]) -> Mapping[str, Response]:

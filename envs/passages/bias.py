@@ -1,7 +1,9 @@
-"""The position bias of the embedded reader, and what follows from it: the best order, exactly.
+"""A position bias, as it was measured on a language model, and what follows from one: the best order, exactly.
 
-The reader weighs what passage p says, of strength ``u_p`` (positive for the right answer, negative for a rival), by
-the position j it stands at, ``a_j``, and answers right with probability ``sigma(sum_j a_j u_pi(j))``: a logit choice.
+A model with a bias weighs what passage p says, of strength ``u_p`` (positive for the right answer, negative for a
+rival), by the position j it stands at, ``a_j``, and answers right with probability ``sigma(sum_j a_j u_pi(j))``: a
+logit choice. Questions are drawn so that they are hard and possible for a model with the measured bias.
+
 As all weights are positive, the best order of a set of passages puts the strongest at the heaviest position, the second
 at the second, and so on (the rearrangement inequality), and the best set of a size are the strongest; what remains is
 to compare the sizes.

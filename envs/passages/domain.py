@@ -9,9 +9,8 @@ import numpy as np
 
 from lse_gym.envs.domain import SPLITS, Attempt, Domain, Family, Outcome, Question, Split
 from lse_gym.envs.errors import ArgumentError, unknown
-from lse_gym.envs.models.base import Request
-from lse_gym.envs.models.reader import Reader
-from lse_gym.envs.passages.bias import best_order, evidence, sigma
+from lse_gym.envs.models.base import Request, TaskModel
+from lse_gym.envs.passages.bias import Weights, best_order, evidence, position_weights, sigma
 from lse_gym.envs.passages.prompt import (
     EXPLANATION,
     OUTPUT,
@@ -46,7 +45,7 @@ class PassageDomain(Domain):
         self.seed_context = render_order(range(len(self.passages)), self.passages)
         self.oracle_context = render_order(best_order(world.utilities), self.passages)
         shown = f"{OVERVIEW}\n{OUTPUT}\n\nThe passages that were retrieved:\n{render_passages(self.passages)}"
-        self._optima: dict[Split, float] = {}
+        self._optima: dict[tuple[Split, str, str], float] = {}
         self._head = f"The model's fixed prompt:\n{shown}\n\n{EXPLANATION}"
 
     def system(self, context: str) -> str:
@@ -79,19 +78,22 @@ class PassageDomain(Domain):
         """The indices of the passages that a context shows, in its order."""
         return read_order(context, len(self.passages))
 
-    def chance(self, context: str) -> float:
-        """The probability that the embedded reader answers a wording right, in (0, 1)."""
-        return sigma(evidence(self.order(context), self.world.utilities))
+    def chance(self, context: str, weights: Weights = position_weights) -> float:
+        """The probability, in (0, 1), that a model which weighs positions by ``weights`` answers a wording right."""
+        return sigma(evidence(self.order(context), self.world.utilities, weights))
 
-    def optimum(self, split: Split) -> float:
-        """The score that the embedded reader gets on a split with the best order, at temperature 0: none has more."""
-        if split not in self._optima:
-            best = render_order(best_order(self.world.utilities), self.passages)
+    def optimum(self, split: Split, model: TaskModel) -> float:
+        """What a model of known ``position_weights`` scores on a split with the best order, at temperature 0."""
+        if model.position_weights is None:
+            raise ArgumentError(f"The position bias of {model.name!r} is not known. Use e.g. task_model='reader'.")
+        key = split, model.name, model.revision
+        if key not in self._optima:
+            best = render_order(best_order(self.world.utilities, model.position_weights), self.passages)
             requests = [Request(self.system(best), self.user(q)) for q in self.splits[split]]
-            responses = [response.text for response in Reader().complete(requests)]
+            responses = [response.text for response in model.complete(requests)]
             scores = [outcome.score for outcome in self.score(self.splits[split], responses)]
-            self._optima[split] = sum(scores) / len(scores)
-        return self._optima[split]
+            self._optima[key] = sum(scores) / len(scores)
+        return self._optima[key]
 
     @staticmethod
     def _answer(response: str) -> str:

@@ -23,7 +23,7 @@ class PassageOrderEnv(ContextEnv):
     Each domain is a question in 170 wordings with ``passages`` retrieved passages: some give the right answer, some a
     rival one, some are about something else, and the retriever cannot tell them apart. The embedded ``reader`` weighs
     what a passage says by where it stands, most at the beginning, less at the end, least in the middle: the weights are
-    the accuracies of GPT-3.5-Turbo in Liu et al. (arXiv 2307.03172). So the best order is known, and ``info`` tells the
+    the accuracies of GPT-3.5-Turbo in Liu et al. (arXiv 2307.03172). So its best order is known, and ``info`` tells the
     regret. Source: our own generator; the problem is that of MOI (arXiv 2412.10684) and CORD (arXiv 2412.14581).
 
     ## Action Space
@@ -65,9 +65,10 @@ class PassageOrderEnv(ContextEnv):
     and those of :class:`lse_gym.envs.core.ContextEnv`: max_edits, start, feedback, task_model, samples, temperature,
     max_tokens, budget, feedback_size, max_chars, record, render_mode. ``reset(options=...)``: context, domain, batch.
 
-    ``info`` has three more numbers, which hold for the task model ``reader`` at temperature 0: ``optimum``, the
-    held-out score of the best order; ``regret``, how much of it is missing; ``chance``, the probability of a right
-    answer to a wording that nobody has seen.
+    ``info`` has three more numbers where the position bias of the task model is known exactly, which is so of
+    ``reader`` at temperature 0: ``optimum``, the held-out score of the best order; ``regret``, how much of it is
+    missing, in [0, 1]; ``chance``, the probability of a right answer to a wording that nobody has seen. With any other
+    model or temperature there are no such keys: nobody knows the best order.
 
     ## Cost
     60 task-model calls per reset and per step by default: 10 feedback and 50 held-out wordings.
@@ -89,6 +90,7 @@ class PassageOrderEnv(ContextEnv):
             raise unknown("kind of actions", actions, ACTIONS)
         super().__init__(PassageFamily(passages, split_seed), domain=domain, **options)
         self.actions, self.passages = actions, int(passages)
+        self._weights = self.model.position_weights if self.evaluator.temperature == 0 else None
         if actions != "text":
             self.action_space = action_space(actions, self.passages)
             self.observation_space = cast(Dict, observation_space(self.passages))
@@ -114,10 +116,12 @@ class PassageOrderEnv(ContextEnv):
 
     def _tell(self, improvement: float, problem: str, usage: Usage | None) -> Info:
         info = super()._tell(improvement, problem, usage)
+        if self._weights is None:
+            return info
         assert self._state is not None
         domain = cast(PassageDomain, self._state.domain)
-        optimum = domain.optimum("held_out")
-        regret, chance = optimum - info["held_out_score"], domain.chance(self._state.context)
+        optimum = domain.optimum("held_out", self.model)
+        regret, chance = optimum - info["held_out_score"], domain.chance(self._state.context, self._weights)
         self._last |= {"optimum": optimum, "regret": regret, "chance": chance}
         return dict(self._last)
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from lse_gym.__main__ import app
 from lse_gym.envs.errors import BoardError, ProviderError
-from lse_gym.envs.models.reader import Reader
+from lse_gym.envs.offline.reader import Reader
 from lse_gym.leaderboard.export import to_dataset
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.verify import Options, pending, verify

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.models.reader import Reader
+from lse_gym.envs.offline.reader import Reader
 
 Fault = Callable[["Handler", int], bool]  # does something else than answer, and says so
 

@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 
 from lse_gym.envs.models.nano.lexicon import strings
-from lse_gym.envs.models.nano.qa_data import DRILL, GUESS, UNTOLD, draw_qa_sample, draw_subject, shipped
-from lse_gym.envs.models.reader.choice import read_lines
-from lse_gym.envs.models.reader.choice.question import understand
-from lse_gym.envs.models.reader.choice.solve import solve
+from lse_gym.envs.models.nano.qa_data import DRILL, GUESS, UNTOLD, draw_qa_sample, draw_subject, edited, shipped
+from lse_gym.envs.offline.reader.choice import read_lines
+from lse_gym.envs.offline.reader.choice.question import understand
+from lse_gym.envs.offline.reader.choice.rules import parse_rule
+from lse_gym.envs.offline.reader.choice.solve import solve
+from lse_gym.envs.offline.writer.choice import sentences
 from lse_gym.envs.prompt import CONTEXT_HEADER
 from lse_gym.envs.qa.answer import extract_choice
 from lse_gym.envs.qa.procedural.forms import plural
+from lse_gym.envs.qa.procedural.rules import oracle_rules
+from lse_gym.envs.qa.procedural.themes import TRAIN_THEMES
+from lse_gym.envs.qa.procedural.world import draw_world
 
 
 def test_subjects_use_no_shipped_word():
@@ -31,6 +36,19 @@ def test_subjects_have_the_words_and_units_that_the_shipped_ones_have():
 
 def test_sample_is_reproducible_and_differs_by_stream():
     assert draw_qa_sample((1, 2)) == draw_qa_sample((1, 2)) != draw_qa_sample((1, 3))
+
+
+def test_the_edited_wording_is_that_of_the_offline_editor():
+    worlds = [draw_world(draw_subject(rng), rng) for rng in map(np.random.default_rng, range(40))]
+    pairs = [(f"- {rule}", world.theme) for world in worlds for rule in oracle_rules(world).values()]
+    written = ["\n".join(f"- {sentence}" for sentence in sentences(parse_rule(rule))) for rule, _ in pairs]
+    same = np.mean([edited(*pair) == text for pair, text in zip(pairs, written, strict=True)])
+    assert same > 0.99  # some invented words, such as "taxis", the editor itself misreads
+    shipped_worlds = [draw_world(theme, np.random.default_rng(1)) for theme in TRAIN_THEMES]
+    for world in shipped_worlds:
+        for rule in oracle_rules(world).values():
+            told = [f"- {sentence}" for sentence in sentences(parse_rule(f"- {rule}"))]
+            assert edited(f"- {rule}", world.theme).split("\n") == told
 
 
 def test_an_answer_quotes_the_context_and_is_what_a_reader_of_it_finds():

@@ -22,7 +22,7 @@ from lse_gym.envs.errors import (
 from lse_gym.envs.models import chat_api, make_model
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.openai import OpenAIModel
-from lse_gym.envs.models.reader import Reader
+from lse_gym.envs.offline.reader import Reader
 from tests.models.chat_server import serve
 
 KEY = "sk-not-a-real-key"

@@ -14,8 +14,9 @@ from lse_gym.agents.moi import decompose, u_shape
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.envs.evaluation import evaluate_context
+from lse_gym.envs.models import MODELS
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.models.reader import Reader
+from lse_gym.envs.offline.reader import Reader
 from lse_gym.envs.passages.actions import ACTIONS, DROP, MOVE, RESTORE, SWAP, apply_action
 from lse_gym.envs.passages.bias import ACCURACIES, UNIT, best_order, evidence, position_weights, sigma
 from lse_gym.envs.passages.consistency import order_consistency
@@ -83,8 +84,8 @@ def test_no_order_scores_more_than_the_optimum(split):
         domain, env = family.load(name), make(domain=name, passages=4)
         contexts = [render_order(order, domain.passages) for order in every_order(4)]
         scores = [evaluate_context(env, context, split).mean for context in contexts]
-        assert max(scores) == domain.optimum(split)
-        assert evaluate_context(env, domain.oracle_context, split).mean == domain.optimum(split)
+        assert max(scores) == domain.optimum(split, Reader())
+        assert evaluate_context(env, domain.oracle_context, split).mean == domain.optimum(split, Reader())
 
 
 def test_domains_are_hard_and_possible():
@@ -139,10 +140,60 @@ def test_info_tells_the_regret():
     assert info["regret"] == pytest.approx(info["optimum"] - info["held_out_score"])
     assert info["chance"] == domain.chance(domain.seed_context)
     info = env.step(domain.oracle_context)[-1]
-    assert (info["regret"], info["optimum"]) == (0.0, domain.optimum("held_out"))
+    assert (info["regret"], info["optimum"]) == (0.0, domain.optimum("held_out", Reader()))
     info = env.step("")[-1]
     assert info["chance"] == 0.5
     assert info["regret"] > 0
+
+
+class Perfect(Reader):
+    """Knows every answer, wherever it stands: the best order of the reader is nothing to it."""
+
+    name = "perfect"
+    position_weights = None
+
+    def answer(self, request):
+        return f"<answer>{FAMILY.load('mill-0').world.right}</answer>"
+
+
+class Latest(Reader):
+    """Knows its bias, which is another one: only the last passage counts, the others next to nothing."""
+
+    name = "latest"
+
+    @staticmethod
+    def position_weights(passages):
+        return [1e-9] * (passages - 1) + [1.0] * (passages > 0)
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_regret_is_told_only_where_it_is_exact(record, tmp_path, monkeypatch):
+    monkeypatch.setitem(MODELS, "perfect", (__name__, "Perfect", ()))
+    kept = {"record": str(tmp_path / "record.jsonl")} if record else {}
+    told = {
+        name: {frozenset(env.reset(seed=0)[1]), *(frozenset(env.step(order)[-1]) for order in ("", "[1]", "[2] [1]"))}
+        for name, env in {
+            "reader": make(**kept),
+            "perfect": make(task_model="perfect"),
+            "warm": make(temperature=0.5),
+        }.items()
+    }
+    (reader,), (perfect,), (warm,) = told.values()  # one set of keys, whatever the step
+    assert reader - perfect == reader - warm == {"regret", "optimum", "chance"}
+    assert make(task_model="perfect").reset(seed=0)[1]["held_out_score"] == 1.0
+
+
+def test_the_best_order_is_that_of_the_model():
+    latest, gained = Latest(), []
+    for name in UNSEEN:
+        domain = FAMILY.load(name)
+        best = render_order(best_order(domain.world.utilities, latest.position_weights), domain.passages)
+        own, other = (domain.chance(text, latest.position_weights) for text in (best, domain.oracle_context))
+        assert own >= other
+        gained.append(own - other)
+    assert max(gained) > 0.1
+    with pytest.raises(ArgumentError, match="'perfect'"):
+        domain.optimum("held_out", Perfect())
 
 
 def test_reports_show_every_passage():

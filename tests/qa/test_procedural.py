@@ -10,9 +10,9 @@ from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import UnknownNameError
 from lse_gym.envs.evaluation import evaluate_context
 from lse_gym.envs.models.nano.lexicon import strings
-from lse_gym.envs.models.reader.choice import read_lines
-from lse_gym.envs.models.reader.choice.question import understand
-from lse_gym.envs.models.reader.choice.solve import solve
+from lse_gym.envs.offline.reader.choice import read_lines
+from lse_gym.envs.offline.reader.choice.question import understand
+from lse_gym.envs.offline.reader.choice.solve import solve
 from lse_gym.envs.qa.procedural.family import (
     SIZES,
     THEMES,

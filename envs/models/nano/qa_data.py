@@ -4,6 +4,7 @@ Subjects are in the mould of the shipped ones, in other words. An answer first q
 needs, then works, then gives the letter.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import takewhile
@@ -13,8 +14,6 @@ import numpy as np
 from lse_gym.envs.models.nano.data import Sample
 from lse_gym.envs.models.nano.lexicon import invent, strings
 from lse_gym.envs.models.nano.qa_steps import division, matching, product, rounded, running_best, total
-from lse_gym.envs.models.reader.choice.rules import parse_rule
-from lse_gym.envs.models.writer.choice import sentences
 from lse_gym.envs.prompt import system_message
 from lse_gym.envs.qa.procedural.forms import (
     OPS,
@@ -217,14 +216,24 @@ def draw_context(world: World, rng: np.random.Generator) -> tuple[dict[Key, str]
     """What the context tells, line by line, and its text: all, nothing or some of the rules, in one of two wordings."""
     rules: dict[Key, str] = {key: f"- {rule}" for key, rule in oracle_rules(world).items()}
     if rng.random() < EDITED:
-        rules = {
-            key: "\n".join(f"- {sentence}" for sentence in sentences(parse_rule(rule))) for key, rule in rules.items()
-        }
+        rules = {key: edited(rule, world.theme) for key, rule in rules.items()}
     share = float(rng.choice([1.0, 0.0, rng.random()], p=[COMPLETE, NOTHING, 1 - COMPLETE - NOTHING]))
     kept = [key for key in rules if rng.random() < share]
     if rng.random() < 0.5:
         kept = [kept[int(i)] for i in rng.permutation(len(kept))]
     return {key: rules[key] for key in kept}, "\n".join([SEED_CONTEXT, *(rules[key] for key in kept)])
+
+
+def edited(rule: str, theme: Theme) -> str:
+    """A rule as the offline editor words it: no things are named, and every order says who comes before whom."""
+    rule = re.sub(rf"^(- (?:For|Count|Leave) \S+) {theme.thing}s\b", r"\1 ones", rule)
+    rule = re.sub(r"\b([Tt])rust the (\S+) over", r"\1he \2 comes before", rule)
+    _, ranked, listed = rule.rstrip(".").partition("Ranks from highest to lowest: ")
+    if not ranked:
+        return rule
+    ranks = listed.split(", ")
+    lower = [" and ".join(f"the {rank}" for rank in ranks[at:]) for at in range(1, len(ranks))]
+    return "\n".join(f"- The {rank} comes before {rest}." for rank, rest in zip(ranks, lower, strict=False))
 
 
 def needed(form: Form, world: World) -> list[Key]:

@@ -1,0 +1,1 @@
+"""The scripted stand-ins for language models, offline and deterministic: ``reader`` answers, ``writer`` edits."""

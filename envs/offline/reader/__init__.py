@@ -1,0 +1,52 @@
+"""The offline task model ``reader``: a deterministic solver that reads nothing but the prompt.
+
+How an answer comes about: ``prompt.py`` takes the prompt apart and forgets some of it, as a language model would; the
+first solver that recognises what is left answers it. A solver is a module (or a folder) with two functions: it looks
+for rules in the context, applies those that it finds to the question, and guesses literally where the context is
+silent. None has seen a database, a gold answer or the generator of a family.
+
+| solver | recognises | answers |
+|---|---|---|
+| ``passages`` | passages | the offered answer that weighs more, by what passages claim and where they stand |
+| ``sql`` | a schema | a statement, by rules and by analogy with worked examples |
+| ``choice`` | choices A) B) … | a letter, by rules and by what everyone knows |
+"""
+
+from typing import Protocol
+
+from lse_gym.envs.models.base import Request
+from lse_gym.envs.offline.reader import choice, passages, sql
+from lse_gym.envs.offline.reader.prompt import Prompt, read_prompt
+from lse_gym.envs.offline.stand_in import StandIn
+
+
+class Solver(Protocol):
+    """How the reader answers the prompts of one family."""
+
+    def recognises(self, prompt: Prompt) -> bool:
+        """Whether the prompt is of its family, by its form alone."""
+
+    def answer(self, prompt: Prompt) -> str:
+        """The answer; "" where it can make nothing of the question. It never raises."""
+
+
+SOLVERS: tuple[Solver, ...] = (passages, sql, choice)
+
+
+class Reader(StandIn):
+    """Answers by what the context says, and guesses literally where it is silent.
+
+    Its weaknesses are those of a language model: where the context contradicts itself it follows one side or the other,
+    of a context beyond ``ATTENTION_CHARS`` it forgets a share of the lines, now and then it slips, and it believes a
+    passage the more the nearer it stands to the beginning or the end.
+    """
+
+    name = "reader"
+    revision = "1"
+    position_weights = staticmethod(passages.position_weights)
+
+    def answer(self, request: Request) -> str:
+        """The answer in tags; nothing between them where no solver recognises the prompt."""
+        prompt = read_prompt(request)
+        solver = next((solver for solver in SOLVERS if solver.recognises(prompt)), None)
+        return f"<answer>{solver.answer(prompt) if solver else ''}</answer>"

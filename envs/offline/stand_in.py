@@ -1,0 +1,38 @@
+"""What the stand-ins have in common: they answer each request by itself, from its text alone, by a seeded chance."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from lse_gym.envs.models.base import Request, Response, TaskModel
+
+CHARS_PER_TOKEN = 4  # the usual rule of thumb for English
+
+
+class StandIn(TaskModel):
+    """A script in the place of a language model: a pure function from the text of a request to that of an answer."""
+
+    @abstractmethod
+    def answer(self, request: Request) -> str:
+        """What it says to a request."""
+
+    def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer each request by itself, in at most ``max_tokens`` tokens."""
+        return [self._respond(request) for request in requests]
+
+    def count_tokens(self, text: str) -> int:
+        """One token per four characters, rounded up."""
+        return -(-len(text) // CHARS_PER_TOKEN)
+
+    def _respond(self, request: Request) -> Response:
+        text = self.answer(request)[: request.max_tokens * CHARS_PER_TOKEN]
+        prompt_tokens = self.count_tokens(request.system) + self.count_tokens(request.user)
+        return Response(text, prompt_tokens, self.count_tokens(text))
+
+
+def chance(*parts: object) -> float:
+    """A number in [0, 1) that depends on ``parts`` alone, alike in every process."""
+    digest = blake2b(digest_size=7)
+    for part in parts:
+        digest.update(str(part).encode("utf-8", "replace") + b"\0")
+    return int.from_bytes(digest.digest(), "big") / 2**56
