@@ -13,7 +13,7 @@ from lse_gym.envs.evaluation import evaluate_context
 
 
 def make(**options):
-    return gym.make("LSE/TextToSQL-v0", domain="lab-0", **options)
+    return gym.make("LSE/TextToSQL-v1", domain="lab-0", **options)
 
 
 def test_it_improves_and_gives_the_same_twice():

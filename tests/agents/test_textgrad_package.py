@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # those of the package and of
 
 
 def make(**options):
-    return gym.make("LSE/TextToSQL-v0", domain="lab-0", **options)
+    return gym.make("LSE/TextToSQL-v1", domain="lab-0", **options)
 
 
 @pytest.fixture(autouse=True)
