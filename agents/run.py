@@ -38,7 +38,7 @@ except ImportError:  # Windows: two processes in one directory are not noticed t
 class Config:
     """Everything that a run's result depends on, besides the code and the data."""
 
-    env: str = "LSE/TextToSQL-v0"
+    env: str = "LSE/TextToSQL-v1"
     agent: str = "lse"
     task_model: str = "reader"
     editor: str | None = None  # LSE_GYM_EDITOR, or writer

@@ -148,7 +148,7 @@ class SearchAgent(ABC):
     def require_env(self) -> gym.Env:
         """The agent's env; ArgumentError where it was made without one."""
         if self.env is None:
-            raise ArgumentError(f"{type(self).__name__} has no env. Pass env=gym.make('LSE/TextToSQL-v0').")
+            raise ArgumentError(f"{type(self).__name__} has no env. Pass env=gym.make('LSE/TextToSQL-v1').")
         return self.env
 
     @property

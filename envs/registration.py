@@ -7,7 +7,7 @@ import gymnasium as gym
 
 # id -> module, class of the env, class of the batched vector env, what there is to draw from
 ENVS = {
-    "LSE/TextToSQL-v0": (
+    "LSE/TextToSQL-v1": (
         "lse_gym.envs.sql.envs",
         "TextToSQLEnv",
         "TextToSQLVectorEnv",

@@ -18,7 +18,7 @@ class LSEAgent(EditorAgent):
     """Learning to Self-Evolve at test time.
 
     >>> import gymnasium as gym, lse_gym
-    >>> env = gym.make("LSE/TextToSQL-v0", domain="clinic-0")
+    >>> env = gym.make("LSE/TextToSQL-v1", domain="clinic-0")
     >>> agent = LSEAgent(env).learn(2)
     >>> agent.tree.best["performance"] > agent.tree.nodes[0]["performance"]
     True

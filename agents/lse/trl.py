@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("states", type=Path)
     parser.add_argument("--editor", default="Qwen/Qwen3-4B-Instruct-2507")
     parser.add_argument("--task-model", default="reader")
-    parser.add_argument("--env", default="LSE/TextToSQL-v0")
+    parser.add_argument("--env", default="LSE/TextToSQL-v1")
     parser.add_argument("--advantage", choices=ADVANTAGES, default="delta")
     parser.add_argument("--lora-rank", type=int, default=0, help="0 trains all weights")
     parser.add_argument("--use-vllm", action="store_true")

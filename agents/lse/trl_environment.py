@@ -3,7 +3,7 @@
     from trl import GRPOTrainer
     from lse_gym.agents.lse.trl_environment import environment_factory
 
-    GRPOTrainer(model, environment_factory=environment_factory("LSE/TextToSQL-v0", domain="train", max_edits=3), …)
+    GRPOTrainer(model, environment_factory=environment_factory("LSE/TextToSQL-v1", domain="train", max_edits=3), …)
 
 The trainer appends what :meth:`EditEnvironment.reset` returns to the prompt, offers the public methods as tools, and
 takes the reward from :meth:`EditEnvironment.get_reward`. Nothing here imports TRL.

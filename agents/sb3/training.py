@@ -34,7 +34,7 @@ def train_policy(
     algorithm: str,
     out: str | os.PathLike[str],
     *,
-    env: str = "LSE/TextToSQL-v0",
+    env: str = "LSE/TextToSQL-v1",
     total_timesteps: int = 10_000,
     num_envs: int = 8,
     seed: int = 0,

@@ -49,6 +49,7 @@ class SQLDomain(Domain):
         if scoring not in SCORINGS:
             raise unknown("scoring", scoring, SCORINGS)
         self.name, self.database, self.splits, self.scoring = name, database, splits, scoring
+        self.schema = schema
         self.seed_context, self.oracle_context = SEED_CONTEXT, oracle_context
         self.limits = limits or Limits()
         self._frozen = frozen_part(schema)

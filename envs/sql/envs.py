@@ -53,7 +53,10 @@ class TextToSQLEnv(ContextEnv):
     60 task-model calls per reset and per step by default: 10 feedback and 50 held-out questions.
 
     ## Version History
-    v0: first version.
+    v1: a question belongs to one split, whatever the split seed (:func:`lse_gym.envs.splits.class_of` of its gold): no
+    public question is ever a sealed one, and no test or held-out question is in the feedback of another seed; no two
+    questions of a split share a gold; amounts in finer steps. Databases and prompts are those of v0.
+    v0: first version; scores are not comparable.
     """
 
     def __init__(

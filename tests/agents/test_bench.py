@@ -20,7 +20,7 @@ from lse_gym.agents.bench.statistics import estimate, paired, student95
 from lse_gym.agents.run import Config
 from lse_gym.envs.errors import ArgumentError, DataError, MissingExtraError, UnknownNameError
 
-ENV = "LSE/TextToSQL-v0"
+ENV = "LSE/TextToSQL-v1"
 OWN = """
 from lse_gym.agents.search import SearchAgent
 

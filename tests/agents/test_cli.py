@@ -98,7 +98,7 @@ def test_evaluate_a_context_file(tmp_path):
 def test_lists(command, tmp_path):
     done = run(command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "LSE/TextToSQL-v0" in done.stdout
+    assert "LSE/TextToSQL-v1" in done.stdout
 
 
 def test_the_domains_of_an_env_are_listed_with_what_became_of_annotated_errors(tmp_path):
@@ -126,7 +126,7 @@ def test_help_names_every_option_and_choice(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["evolve", "--env", "LSE/TextToSQl-v0"], ["LSE/TextToSQL-v0"]),
+        (["evolve", "--env", "LSE/TextToSQl-v0"], ["LSE/TextToSQL-v1"]),
         (["evolve", "--domain", "clinc-0"], ["'clinic-0'", "Did you mean"]),
         (["evolve", "--task-model", "gpt"], ["'reader'", "'writer'"]),
         (["evolve", "--agent", "hillclimb"], ["Did you mean 'hill-climb'"]),

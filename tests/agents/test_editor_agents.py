@@ -21,7 +21,7 @@ NAMES = ["self-evolve", "opro", "textgrad", "evoprompt", "ace"]
 
 
 def make(**options):
-    return gym.make("LSE/TextToSQL-v0", domain="lab-0", **options)
+    return gym.make("LSE/TextToSQL-v1", domain="lab-0", **options)
 
 
 def asked(kind, steps, monkeypatch, **args):

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.extra("gepa")
 
 
 def make(**options):
-    return gym.make("LSE/TextToSQL-v0", domain="lab-0", **options)
+    return gym.make("LSE/TextToSQL-v1", domain="lab-0", **options)
 
 
 def test_it_improves_and_gives_the_same_twice():

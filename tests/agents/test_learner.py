@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def env():
-    return gym.make("LSE/TextToSQL-v0", domain=["library-0", "shop-0"]).unwrapped
+    return gym.make("LSE/TextToSQL-v1", domain=["library-0", "shop-0"]).unwrapped
 
 
 class Bandit(Learner):
@@ -123,7 +123,7 @@ def test_training_stops_when_the_dev_states_do_not_improve(folder, env, tmp_path
 
 def test_rewards_are_those_of_the_env(folder, env, tmp_path):
     learner = make(folder, env, tmp_path, Learner)
-    single = gym.make("LSE/TextToSQL-v0", domain="library-0")
+    single = gym.make("LSE/TextToSQL-v1", domain="library-0")
     observation, info = single.reset(seed=0)
     state = State("library-0", observation["context"], info["held_out_score"], observation["feedback"], 0.0)
     rule = env.family.load("library-0").oracle_context.splitlines()[1]

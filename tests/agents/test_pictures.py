@@ -240,7 +240,7 @@ def test_policy_names_every_inline_sheet_and_script():
 
 def test_page_shows_the_summary_and_the_best_context():
     summary: dict[str, object] = {
-        "env_id": "LSE/TextToSQL-v0",
+        "env_id": "LSE/TextToSQL-v1",
         "calls": 12840,
         "seed_score": 0.25,
         "best_held_out_score": 0.5,

@@ -13,7 +13,7 @@ RESAMPLES = 10_000
 
 def recover(domain: str, seed: int, rounds: int) -> tuple[float, float, float]:
     """Test-split scores of the seed context, the context of the best held-out score, and the oracle."""
-    env = gym.make("LSE/TextToSQL-v0", domain=domain)
+    env = gym.make("LSE/TextToSQL-v1", domain=domain)
     agent = LSEAgent(env, seed=seed).learn(rounds)
     oracle = core_env(env).family.load(domain).oracle_context
     contexts = (agent.tree.nodes[0]["context"], agent.best_context, oracle or "")

@@ -21,7 +21,7 @@ from lse_gym.agents.sb3.vec_env import MenuVecEnv
 from lse_gym.envs.errors import ArgumentError, MissingExtraError, UnknownNameError
 from lse_gym.wrappers import EditMenu, EditOperations, Menu, Penalty, RollbackToBest, TextFeatures
 
-ENV = "LSE/TextToSQL-v0"
+ENV = "LSE/TextToSQL-v1"
 
 
 @pytest.mark.parametrize("wrap", [EditMenu, lambda env: EditMenu(RollbackToBest(Penalty(env, per_1000_chars=0.1)))])

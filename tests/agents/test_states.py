@@ -47,7 +47,7 @@ def test_workers_collect_the_same(collected, tmp_path):
 
 def test_an_env_starts_from_the_states(collected):
     out, states = collected
-    env = gym.make("LSE/TextToSQL-v0", domain="shop-0", start=str(out / "states.jsonl"), max_edits=1)
+    env = gym.make("LSE/TextToSQL-v1", domain="shop-0", start=str(out / "states.jsonl"), max_edits=1)
     starts = {state.context: state.performance for state in states if state.domain == "shop-0"}
     for seed in range(5):
         observation, info = env.reset(seed=seed)

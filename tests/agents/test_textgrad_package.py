@@ -16,7 +16,7 @@ pytestmark = [
 
 
 def make(**options):
-    return gym.make("LSE/TextToSQL-v0", domain="lab-0", **options)
+    return gym.make("LSE/TextToSQL-v1", domain="lab-0", **options)
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # those of the libraries unde
 
 @pytest.fixture(scope="module")
 def env():
-    return gym.make("LSE/TextToSQL-v0", domain=None).unwrapped
+    return gym.make("LSE/TextToSQL-v1", domain=None).unwrapped
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +67,13 @@ def test_the_reward_is_that_of_the_env(env, states):
     rule = env.family.load("library-0").oracle_context.splitlines()[1]
     columns = {name: [getattr(state, name) for state in states[:2]] for name in State._fields}
     answers = [[{"role": "assistant", "content": f"<add>{rule}</add>"}], "none"]
-    single = gym.make("LSE/TextToSQL-v0", domain="library-0")
+    single = gym.make("LSE/TextToSQL-v1", domain="library-0")
     observation, info = single.reset(seed=0)
     _, reward, *_ = single.step(f"{observation['context']}\n{rule}")
     found = path.EditReward(env)(completions=answers, **columns)
     assert found == pytest.approx([info["held_out_score"] + reward - 0.34, -1.0])
     assert path.EditReward(env, "grpo")(completions=answers, **columns)[1] == -1.0
-    (row, *_) = rows = verl_rows(env, states, env_id="LSE/TextToSQL-v0", task_model="reader")
+    (row, *_) = rows = verl_rows(env, states, env_id="LSE/TextToSQL-v1", task_model="reader")
     told = {"ground_truth": row["reward_model"]["ground_truth"], "extra_info": row["extra_info"]}
     assert compute_score(row["data_source"], f"<add>{rule}</add>", **told) == pytest.approx(found[0])
     assert compute_score(row["data_source"], "none", **told) == -1.0
@@ -83,7 +83,7 @@ def test_the_reward_is_that_of_the_env(env, states):
 def test_verl_s_file_is_parquet(env, states, tmp_path):
     from datasets import load_dataset
 
-    rows = verl_rows(env, states, env_id="LSE/TextToSQL-v0", task_model="reader")
+    rows = verl_rows(env, states, env_id="LSE/TextToSQL-v1", task_model="reader")
     write_verl(tmp_path / "train.parquet", rows)
     read = load_dataset("parquet", data_files=str(tmp_path / "train.parquet"), cache_dir=str(tmp_path))["train"]
     assert read.to_list() == rows
@@ -98,13 +98,13 @@ TOOL_TEMPLATE = (
 
 
 def test_an_environment_is_an_episode_of_the_env():
-    environment = environment_factory("LSE/TextToSQL-v0", domain="train", max_edits=2)()
+    environment = environment_factory("LSE/TextToSQL-v1", domain="train", max_edits=2)()
     schema = get_json_schema(environment.edit_context)["function"]
     assert schema["name"] == "edit_context"
     assert schema["parameters"]["required"] == ["instructions"]
     told = environment.reset(seed=3, domain="library-0", prompt="a column of the data set")
     assert "Current instructions:\nReturn one SQLite statement" in told
-    env = gym.make("LSE/TextToSQL-v0", domain="library-0")
+    env = gym.make("LSE/TextToSQL-v1", domain="library-0")
     env.reset(seed=3)
     oracle = env.unwrapped.family.load("library-0").oracle_context
     reward = env.step(oracle)[1]
@@ -133,7 +133,7 @@ def test_the_trainer_takes_the_environment(editor, env, tmp_path, monkeypatch):
         model=str(editor),
         args=path.paper_config(tmp_path, max_steps=1, **changes),
         train_dataset=Dataset.from_list([{"prompt": [{"role": "user", "content": "Improve the instructions."}]}] * 2),
-        environment_factory=environment_factory("LSE/TextToSQL-v0", domain="library-0", max_edits=1),
+        environment_factory=environment_factory("LSE/TextToSQL-v1", domain="library-0", max_edits=1),
         processing_class=tokenizer,
     )
     trainer.train()

@@ -45,7 +45,7 @@ def measure(rounds: int) -> list[float]:
         model = RecordedModel(Echo(), Path(run.file("responses.jsonl")))
         editor = RecordedModel(Echo(), Path(run.file("edits.jsonl")))
         tree, parent = Tree("deepest"), None
-        agent = NoOpAgent(gym.make("LSE/TextToSQL-v0", domain="clinic-0"))
+        agent = NoOpAgent(gym.make("LSE/TextToSQL-v1", domain="clinic-0"))
         for index in range(rounds + WINDOW):
             context = f"Round {index}. ".ljust(2000, "x")
             fields = {"round_idx": index, "feedback": "", "feedback_score": 0.5, "batch": index}

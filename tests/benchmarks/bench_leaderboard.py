@@ -21,7 +21,7 @@ from lse_gym.leaderboard.submission import About, digest, find_runs, pack
 from lse_gym.leaderboard.verify import Options, verify
 from tests.leaderboard.browser import look
 
-TRACK = "sql-clinic-reader-1300-v1"
+TRACK = "sql-clinic-reader-1300-v2"
 SEARCHES = ("agent 7", "team 12", "lse", "nobody", "")
 DRIVER = """
 const times = [];

@@ -43,7 +43,7 @@ class Instant(TaskModel):
 
 def measure(steps: int) -> tuple[list[float], list[float]]:
     """Microseconds a question of every step, and of the reference."""
-    env = gym.make("LSE/TextToSQL-v0", domain="clinic-0", max_edits=10**9).unwrapped
+    env = gym.make("LSE/TextToSQL-v1", domain="clinic-0", max_edits=10**9).unwrapped
     core = core_env(env)
     domain = core.family.load("clinic-0")
     questions = [q for split in ("feedback", "held_out") for q in domain.splits[split]]

@@ -128,7 +128,7 @@ def test_an_overdrawing_backend_leaves_zero():
 
 def test_the_reader_keeps_to_what_is_reserved():
     # A worked example makes it answer with any text, however long.
-    env = gym.make("LSE/TextToSQL-v0", domain="library-0").unwrapped
+    env = gym.make("LSE/TextToSQL-v1", domain="library-0").unwrapped
     question = env.family.load("library-0").splits["feedback"][0]
     context = f"Q: {question.text}\nSQL: SELECT '{'x' * 6000}'"
     request = Request(env.family.load("library-0").system(context), f"Question: {question.text}", max_tokens=100)

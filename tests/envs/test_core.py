@@ -33,7 +33,7 @@ def test_reward_is_held_out_after_minus_before(made):
 
 
 def test_oracle_context_earns_and_test_score_follows():
-    env = gym.make("LSE/TextToSQL-v0", domain="library-1")
+    env = gym.make("LSE/TextToSQL-v1", domain="library-1")
     env.reset(seed=0)
     oracle = env.unwrapped.family.load("library-1").oracle_context
     seed_score = evaluate_context(env, "Answer.", split="test").mean
@@ -94,7 +94,7 @@ def test_observations_lie_in_the_space_and_nothing_is_shared():
 
 @pytest.mark.parametrize("mode", FEEDBACK_MODES)
 def test_feedback_modes_show_what_they_should(mode):
-    env = gym.make("LSE/TextToSQL-v0", domain="studio-1", feedback=mode)
+    env = gym.make("LSE/TextToSQL-v1", domain="studio-1", feedback=mode)
     feedback = env.reset(seed=0)[0]["feedback"]
     shown = [feedback.count(label) for label in ("\nQuestion: ", "\nModel's SQL: ", "\nCorrect SQL: ")]
     assert shown == {"gold": [10, 10, 10], "error": [10, 10, 0], "score": [10, 0, 0]}[mode]
@@ -114,7 +114,7 @@ def test_feedback_batches_cover_the_split_in_turn():
 
 
 def test_a_jump_costs_nothing_and_shows_the_same():
-    env = gym.make("LSE/TextToSQL-v0", domain="train", max_edits=99)
+    env = gym.make("LSE/TextToSQL-v1", domain="train", max_edits=99)
     visits = [env.reset(seed=1)]
     visits += [(observation, info) for observation, *_, info in (env.step(text) for text in TEXTS)]
     following = visits[-1][1]["batch"] + 1

@@ -66,7 +66,7 @@ def test_all_hostile_actions_on_the_sql_path(tiny_bird):
 
 
 def test_hostile_contexts_on_full_evaluations():
-    env = gym.make("LSE/TextToSQL-v0", domain="library-0", max_edits=10**6)
+    env = gym.make("LSE/TextToSQL-v1", domain="library-0", max_edits=10**6)
     assert survive(env, hostile_actions(3, 500)) == 500
 
 

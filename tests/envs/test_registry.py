@@ -41,8 +41,8 @@ def make(made, **more):
 
 
 def test_every_spec_is_a_case():
-    names = ["BIRD", "Custom", "MMLURedux", "PassageOrder", "QA", "TextToSQL"]
-    assert [spec.id for spec in SPECS] == [f"LSE/{name}-v0" for name in names]
+    names = ["BIRD-v0", "Custom-v0", "MMLURedux-v0", "PassageOrder-v0", "QA-v0", "TextToSQL-v1"]
+    assert [spec.id for spec in SPECS] == [f"LSE/{name}" for name in names]
     assert all(spec.vector_entry_point and not spec.additional_wrappers and not spec.kwargs for spec in SPECS)
 
 
@@ -86,7 +86,7 @@ def digest(name, kwargs):
 
 def test_processes_and_hash_seeds_agree(made):
     name, kwargs = made
-    kwargs = {"domain": ["studio-3", "library-2"]} if name == "LSE/TextToSQL-v0" else kwargs
+    kwargs = {"domain": ["studio-3", "library-2"]} if name == "LSE/TextToSQL-v1" else kwargs
     expected = digest(name, kwargs)
     command = [sys.executable, "-c", DIGEST, name, json.dumps(kwargs)]
     root = Path(__file__).parents[2]
@@ -173,13 +173,15 @@ def test_shared_arguments_are_those_of_the_core():
 )
 def test_a_wrong_argument_says_what_is_right(arguments, shown):
     with pytest.raises((UnknownNameError, ArgumentError, DataError)) as caught:
-        gym.make("LSE/TextToSQL-v0", **arguments).reset(seed=0)
+        gym.make("LSE/TextToSQL-v1", **arguments).reset(seed=0)
     assert all(text in str(caught.value) for text in shown), str(caught.value)
 
 
 def test_a_wrong_id_names_the_nearest():
     with pytest.raises(gym.error.NameNotFound, match="TextToSQL"):
         gym.make("LSE/TextToSql-v0")
+    with pytest.raises(gym.error.DeprecatedEnv, match="TextToSQL-v1"), pytest.warns(DeprecationWarning, match="v1"):
+        gym.make("LSE/TextToSQL-v0")
     with pytest.raises(DataError, match=r"dev\.json"):
         gym.make("LSE/BIRD-v0")
 
@@ -197,7 +199,7 @@ def test_a_wrong_id_names_the_nearest():
     ],
 )
 def test_a_wrong_reset_option_says_what_is_right_and_changes_nothing(options, shown):
-    env, twin = (gym.make("LSE/TextToSQL-v0", domain=["library-0", "library-1"]) for _ in range(2))
+    env, twin = (gym.make("LSE/TextToSQL-v1", domain=["library-0", "library-1"]) for _ in range(2))
     env.reset(seed=3), twin.reset(seed=3)
     with pytest.raises((UnknownNameError, ArgumentError)) as caught:
         env.reset(seed=9, options=options)

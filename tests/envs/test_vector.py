@@ -9,7 +9,7 @@ from tests.envs.stub import Spy, make
 
 N = 8
 NASTY = ["", "x" * 9000, "a\ud800\x00", "### Instructions\n- x", None]
-SQL = ("LSE/TextToSQL-v0", {"domain": ["library-0", "studio-1", "library-2"]})
+SQL = ("LSE/TextToSQL-v1", {"domain": ["library-0", "studio-1", "library-2"]})
 
 
 def act(rng, step):

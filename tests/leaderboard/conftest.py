@@ -11,7 +11,7 @@ from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.submission import About, chain, digest, find_runs, pack
 from lse_gym.leaderboard.track import all_tracks
 
-TRACK = "sql-clinic-reader-1300-v1"
+TRACK = "sql-clinic-reader-1300-v2"
 
 
 @pytest.fixture(scope="session")

@@ -181,7 +181,7 @@ def test_pages_are_served_on_this_machine(site):
 
     serve(site, 0, ask)
     assert found[0][0] == "nosniff"
-    assert "sql-clinic-reader-1300-v1" in found[0][1]
+    assert "sql-clinic-reader-1300-v2" in found[0][1]
 
 
 DRIVER = """

@@ -140,7 +140,7 @@ def test_salt_is_secret_and_cannot_be_exchanged(board, document):
     track = board.tracks[document["track"]]
     assert (board.path / "salt").stat().st_mode & 0o077 == 0
     secret = board.secret(track)
-    assert secret == board.secret(track) != board.secret(board.tracks["sql-reader-500-v1"])
+    assert secret == board.secret(track) != board.secret(board.tracks["sql-reader-500-v2"])
     (board.path / "salt").write_text("00" * 32)
     with pytest.raises(BoardError, match="not the one"):
         board.secret(track)

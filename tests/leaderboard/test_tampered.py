@@ -115,7 +115,7 @@ FORGED = {
     "a later schema": (setter("schema_version", value=2), r"\$\.schema_version"),
     "an unknown track": (setter("track", value="sql-reader-500-v9"), "there is no track"),
     "a track of a path": (setter("track", value="../../salt"), r"\$\.track"),
-    "another track": (setter("track", value="sql-reader-500-v1"), "its suite"),
+    "another track": (setter("track", value="sql-reader-500-v2"), "its suite"),
     "an unknown key": (setter("evil", value=1), "evil"),
     "a missing key": (lambda d: d.pop("runs"), "'runs' is a required"),
     "no runs": (setter("runs", value=[]), "runs"),

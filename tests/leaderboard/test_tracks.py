@@ -39,18 +39,18 @@ def test_offline_tracks_are_about_the_models_that_ship(track, name):
 
 
 def test_another_suite_is_another_track():
-    track = ALL["sql-clinic-reader-1300-v1"]
+    track = ALL["sql-clinic-reader-1300-v2"]
     with pytest.raises(BoardError, match="made for a suite"):
         check_suite(replace(track, domains=("lab-0",)))
 
 
 def test_names_and_files_of_tracks(tmp_path):
     with pytest.raises(UnknownNameError, match="Did you mean"):
-        find_track(ALL, "sql-reader-500-v2")
+        find_track(ALL, "sql-reader-500-v3")
     (tmp_path / "a-v1.json").write_text("{}")
     with pytest.raises(BoardError, match="is no track"):
         read_track(tmp_path / "a-v1.json")
-    (tmp_path / "a-v1.json").write_text((TRACKS / "sql-reader-500-v1.json").read_text())
+    (tmp_path / "a-v1.json").write_text((TRACKS / "sql-reader-500-v2.json").read_text())
     with pytest.raises(BoardError, match="Name the file"):
         read_track(tmp_path / "a-v1.json")
     assert base_name("vllm:Qwen/Qwen3-4B") == base_name("hf:Qwen/Qwen3-4B@abc") == "Qwen/Qwen3-4B"
@@ -120,14 +120,14 @@ def test_selfcheck_fails_on_a_broken_track(monkeypatch, tmp_path, scorer, attack
             super().__init__(family, domain=domain, **options)
 
     monkeypatch.setitem(gym.registry, "LSE/Broken-v0", gym.envs.registration.EnvSpec("LSE/Broken-v0", BrokenEnv))
-    facts = asdict(ALL["sql-clinic-reader-1300-v1"]) | {"id": "broken-v1", "env": "LSE/Broken-v0", "sealed_items": 20}
+    facts = asdict(ALL["sql-clinic-reader-1300-v2"]) | {"id": "broken-v1", "env": "LSE/Broken-v0", "sealed_items": 20}
     (tmp_path / "broken-v1.json").write_text(json.dumps(facts))
     attacks = {found.name: found for found in attack_track(read_track(tmp_path / "broken-v1.json"))}
     assert not attacks[attack].holds
 
 
 def test_selfcheck_passes_on_a_shipped_track():
-    assert [attack for attack in attack_track(ALL["sql-clinic-reader-1300-v1"]) if not attack.holds] == []
+    assert [attack for attack in attack_track(ALL["sql-clinic-reader-1300-v2"]) if not attack.holds] == []
 
 
 @pytest.mark.long
@@ -146,6 +146,6 @@ def test_selfcheck_tells_what_it_cannot_check_here(monkeypatch, tmp_path):
     monkeypatch.setattr("lse_gym.cli.leaderboard.attack_track", without_torch)
     told = CliRunner().invoke(app, ["leaderboard", "selfcheck"])
     assert told.exit_code == 0
-    assert "sql-reader-500-v1" in told.output
-    assert "sql-nano-500-v1 is not checked." in told.output
+    assert "sql-reader-500-v2" in told.output
+    assert "sql-nano-500-v2 is not checked." in told.output
     assert "pip install 'lse-gym[hf]'" in told.output

@@ -199,7 +199,7 @@ def test_every_command_works_without_options(run_folder, tmp_path, monkeypatch):
     assert "entries.csv" in run("leaderboard", "export")
     header, row = Path("export/entries.csv").read_text().splitlines()
     assert dict(zip(header.split(","), row.split(","), strict=False))["agent"] == "lse"
-    assert "sql-nano-500-v1" in run("leaderboard", "list", "--tracks")
+    assert "sql-nano-500-v2" in run("leaderboard", "list", "--tracks")
     packed = run("leaderboard", "submit", run_folder, "--pack", "sent", "--team", "b").strip()
     assert "of b in" in run("leaderboard", "submit", packed)
 

@@ -53,7 +53,7 @@ def error(code, message="no"):
 
 def test_an_episode_over_the_wire_equals_one_in_process(monkeypatch):
     def episode(task_model):
-        env = gym.make("LSE/TextToSQL-v0", domain="lab-0", task_model=task_model, max_edits=2)
+        env = gym.make("LSE/TextToSQL-v1", domain="lab-0", task_model=task_model, max_edits=2)
         seen = [env.reset(seed=0)]
         oracle = env.unwrapped.family.load("lab-0").oracle_context
         return [*seen, env.step(oracle), env.step("Be brief.")]
@@ -71,7 +71,7 @@ def test_the_editor_can_be_a_server_too(monkeypatch):
 
     with serve() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        env = gym.make("LSE/TextToSQL-v0", domain="lab-0")
+        env = gym.make("LSE/TextToSQL-v1", domain="lab-0")
         agent = LSEAgent(env, editor=f"openai:editor-{server.server_address[1]}").learn(1)
     assert agent.tree.nodes[1]["context"] == agent.tree.nodes[0]["context"]  # `reader` writes no edits
     assert env.unwrapped.budget.spent.calls == 60 + 1 + 10
@@ -143,9 +143,9 @@ def test_a_step_with_missing_answers_says_so_and_is_repeatable(monkeypatch):
 
     with serve(fault) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        env = gym.make("LSE/TextToSQL-v0", domain="lab-0", task_model=f"openai:m-{server.server_address[1]}")
+        env = gym.make("LSE/TextToSQL-v1", domain="lab-0", task_model=f"openai:m-{server.server_address[1]}")
         env.reset(seed=0)
-        twin = gym.make("LSE/TextToSQL-v0", domain="lab-0")
+        twin = gym.make("LSE/TextToSQL-v1", domain="lab-0")
         twin.reset(seed=0)
         broken.set()
         with pytest.raises(ProviderError, match="of 60 requests"):
@@ -220,7 +220,7 @@ def test_cached_tokens_and_money_are_told_and_the_editor_apart(monkeypatch, tmp_
     prices.write_text(json.dumps({"reader": [1.0, 2.0, 0.5]}))
     with serve(cached) as server:
         client(server, monkeypatch, LSE_GYM_PRICES=prices)
-        env = gym.make("LSE/TextToSQL-v0", domain="library-0", task_model="openai:reader")
+        env = gym.make("LSE/TextToSQL-v1", domain="library-0", task_model="openai:reader")
         infos = []
         LSEAgent(env, editor="openai:reader").learn(1, lambda agent, node, info: infos.append(info))
     one = (36 * 1.0 + 7 * 2.0 + 64 * 0.5) / 1e6

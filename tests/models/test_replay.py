@@ -13,7 +13,7 @@ TOLD = ("calls", "prompt_tokens", "completion_tokens", "held_out_score", "proble
 
 
 def episode(**options):
-    env = gym.make("LSE/TextToSQL-v0", domain="library-3", **options)
+    env = gym.make("LSE/TextToSQL-v1", domain="library-3", **options)
     infos = [env.reset(seed=1)[1]]
     infos += [env.step(context)[-1] for context in ("Answer with SQL.", "Count.", "Answer with SQL.")]
     return env, [{name: info[name] for name in TOLD} for info in infos]

@@ -75,7 +75,7 @@ def test_an_identical_run_makes_no_call(tmp_path, monkeypatch):
     monkeypatch.setenv("LSE_GYM_RESPONSE_CACHE", str(tmp_path / "cache.sqlite"))
 
     def episode(name):
-        env = gym.make("LSE/TextToSQL-v0", domain="lab-0", task_model=name)
+        env = gym.make("LSE/TextToSQL-v1", domain="lab-0", task_model=name)
         return repr([env.reset(seed=0), env.step("Be brief.")])
 
     with serve() as server:

@@ -317,7 +317,7 @@ def test_consistency_is_one_where_order_cannot_matter():
     ("arguments", "told"), [({"orders": 1}, "orders=1"), ({"split": "train"}, "'train'"), ({"env": "sql"}, "passages")]
 )
 def test_a_wrong_question_about_consistency_says_what_is_right(arguments, told):
-    env = gym.make("LSE/TextToSQL-v0", domain="lab-0") if arguments.pop("env", None) else make()
+    env = gym.make("LSE/TextToSQL-v1", domain="lab-0") if arguments.pop("env", None) else make()
     with pytest.raises((ArgumentError, UnknownNameError), match=told):
         order_consistency(env, **arguments)
 

@@ -16,7 +16,8 @@ from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import UnknownNameError
 from lse_gym.envs.evaluation import evaluate_context
 from lse_gym.envs.sql.procedural import family as family_module
-from lse_gym.envs.sql.procedural.family import THEMES, ProceduralFamily, draw_questions, make_world
+from lse_gym.envs.sql.procedural.bank import Bank
+from lse_gym.envs.sql.procedural.family import THEMES, ProceduralFamily, draw_questions, fill, make_world
 from lse_gym.envs.sql.procedural.forms import compile_form, true_reading
 from lse_gym.envs.sql.procedural.themes import TEST_THEMES, TRAIN_THEMES
 from lse_gym.envs.sql.procedural.world import World, draw_world, hidden_kinds
@@ -101,8 +102,9 @@ def drawn_forms(name: str) -> tuple[World, list]:
     world, script = make_world(name)
     stream = [list(THEMES).index(world.theme.name), int(name.rpartition("-")[2]), 0]
     with closing(sqlite3.connect(":memory:")) as connection:
-        family_module._fill(connection, script)
-        return world, [item for items in draw_questions(world, connection, stream).values() for item in items]
+        fill(connection, script)
+        drawn = draw_questions(Bank(name, world, connection), stream)
+    return world, [item for items in drawn.values() for item in items]
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -147,7 +149,7 @@ def test_domains_are_equal_in_every_process(tmp_path):
 def test_several_processes_may_make_one_database_at_once(tmp_path):
     runs = [run_python(DIGEST, "clinic-3", LSE_GYM_CACHE=str(tmp_path)) for _ in range(4)]
     assert len({output(run) for run in runs}) == 1
-    assert [path.suffix for path in (tmp_path / "text-to-sql").iterdir()] == [".sqlite"]
+    assert sorted(path.suffix for path in (tmp_path / "text-to-sql").iterdir()) == [".json", ".sqlite"]
 
 
 @pytest.fixture
@@ -185,7 +187,7 @@ def test_another_split_seed_asks_other_questions_of_the_same_database():
 
 
 def test_reader_does_badly_without_conventions_and_well_with_all():
-    env = gym.make("LSE/TextToSQL-v0")
+    env = gym.make("LSE/TextToSQL-v1")
     names = FAMILY.groups["test"]
     seeds = [evaluate_context(env, FAMILY.load(name).seed_context, "test", name).mean for name in names]
     oracles = [evaluate_context(env, FAMILY.load(name).oracle_context or "", "test", name).mean for name in names]

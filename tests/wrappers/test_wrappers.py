@@ -30,7 +30,7 @@ WRAPPERS = [Curriculum, EditMenu, EditOperations, Penalty, PostEditScore, Potent
 
 
 def make(wrapper=None, domain="library-0", **options):
-    env = gym.make("LSE/TextToSQL-v0", domain=domain)
+    env = gym.make("LSE/TextToSQL-v1", domain=domain)
     return wrapper(env, **options) if wrapper else env
 
 
@@ -74,7 +74,7 @@ def test_operations_as_numbers_do_the_same_as_with_text():
 
 
 def test_each_episode_has_a_budget_of_its_own_within_the_whole():
-    env = EpisodeBudget(gym.make("LSE/TextToSQL-v0", domain="library-0", budget={"calls": 250}), {"calls": 125})
+    env = EpisodeBudget(gym.make("LSE/TextToSQL-v1", domain="library-0", budget={"calls": 250}), {"calls": 125})
     budget = env.unwrapped.budget
     for episode in range(3):
         before = budget.spent.calls
@@ -170,10 +170,10 @@ def test_features_are_in_their_space_and_an_encoder_of_ones_own_is_used():
     other = env.step(oracle(env))[0]
     assert other in env.observation_space
     assert not np.array_equal(vector, other)
-    own = TextFeatures(gym.make("LSE/TextToSQL-v0"), 2, lambda texts: [[len(t) / 1e6, -5.0] for t in texts])
+    own = TextFeatures(gym.make("LSE/TextToSQL-v1"), 2, lambda texts: [[len(t) / 1e6, -5.0] for t in texts])
     assert own.reset(seed=0)[0][-1] == -1.0
     with pytest.raises(ArgumentError, match="size=3"):
-        TextFeatures(gym.make("LSE/TextToSQL-v0"), 2, lambda texts: np.zeros((2, 3))).reset(seed=0)
+        TextFeatures(gym.make("LSE/TextToSQL-v1"), 2, lambda texts: np.zeros((2, 3))).reset(seed=0)
 
 
 @pytest.mark.parametrize("method", ["sec", "dump"])
@@ -252,7 +252,7 @@ def test_what_is_not_offered_keeps_the_context():
 
 
 def test_proposals_are_paid_and_end_with_the_budget():
-    env = EditMenu(gym.make("LSE/TextToSQL-v0", domain="library-0", budget={"calls": 75}))
+    env = EditMenu(gym.make("LSE/TextToSQL-v1", domain="library-0", budget={"calls": 75}))
     _, info = env.reset(seed=0)
     assert env.unwrapped.budget.spent.calls == 70
     _, _, _, truncated, info = env.step(0)
@@ -292,5 +292,5 @@ def test_a_recorded_trajectory_is_an_archive(tmp_path):
     assert [row["episode"] for row in rows] == [0, 0, 1]
     assert rows[1]["reward"] == rows[1]["improvement"] > 0
     assert rows[1]["context"] == oracle(env)
-    other = gym.make("LSE/TextToSQL-v0", domain="library-0", start=str(path))
+    other = gym.make("LSE/TextToSQL-v1", domain="library-0", start=str(path))
     assert {other.reset(seed=seed)[0]["context"] for seed in range(8)} == {oracle(env), rows[0]["context"]}

@@ -15,13 +15,13 @@ from lse_gym.envs.sql.procedural.forms import (
     Form,
     Reading,
     compile_form,
-    draw_form,
     literal_reading,
     measure_of,
     say,
     true_reading,
 )
 from lse_gym.envs.sql.procedural.rules import oracle_rules
+from lse_gym.envs.sql.procedural.space import Space
 from lse_gym.envs.sql.procedural.theme import ROLES, Adjective, Code, Dated, Entity, Measure, Role, Theme
 from lse_gym.envs.sql.procedural.world import World, draw_world
 from lse_gym.envs.sql.prompt import SEED_CONTEXT, frozen_part
@@ -45,9 +45,9 @@ def draw_sample(stream: tuple[int, ...], turns: int = 10) -> Sample:
     world = draw_world(draw_theme(rng), rng)
     known, context = draw_context(world, rng)
     reading = mixed_reading(world, frozenset(known))
-    asked: dict[str, str] = {}
+    forms, asked = Space(world.theme), dict[str, str]()
     for _ in range(20 * turns):
-        form = draw_form(world.theme, rng)
+        form = forms.draw(rng)
         if any(f.kind != "name" for f in form.filters) or form.measure or form.role == "event":
             sql, text = compile_form(form, world.theme, reading), say(form, world.theme, rng)
             quoted = [f"{known[key]}\n" for key in needed(form, text, world.theme) if key in known]

@@ -19,7 +19,8 @@ from lse_gym.envs.models.nano.data import (
     needed,
     schema_of,
 )
-from lse_gym.envs.sql.procedural.forms import compile_form, draw_form, say, true_reading
+from lse_gym.envs.sql.procedural.forms import compile_form, say, true_reading
+from lse_gym.envs.sql.procedural.space import Space
 from lse_gym.envs.sql.procedural.world import World, draw_world
 from lse_gym.envs.sql.prompt import frozen_part, report
 
@@ -61,9 +62,9 @@ def _draw_problems(
 ) -> tuple[list[tuple[Question, Outcome]], list[list[Key]]]:
     """Questions with the outcomes of a model that knows what is ``told``, and the keys that each question needs."""
     theme, truth, reading = world.theme, true_reading(world), mixed_reading(world, told)
-    problems, keys = [], []
+    forms, problems, keys = Space(theme), [], []
     for index in range(1, number + 1):
-        form = draw_form(theme, rng)
+        form = forms.draw(rng)
         text, gold, answer = say(form, theme, rng), compile_form(form, theme, truth), compile_form(form, theme, reading)
         outcome = Outcome(1.0, answer) if answer == gold else Outcome(0.0, answer, WRONG)
         problems.append((Question(str(index), text, gold), outcome))

@@ -1,20 +1,16 @@
 """Questions as logical forms: said in English on one side, compiled to SQL under a reading on the other."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from lse_gym.envs.sql.procedural.theme import Measure, Role, Theme
-from lse_gym.envs.sql.procedural.world import ENCODINGS, FIRST_DAY, World
+from lse_gym.envs.sql.procedural.world import ENCODINGS, World
 
+SYNONYMS = 0.25  # how often a table is called by its other name
 Op = Literal["count", "list", "average", "total", "highest", "top", "group"]
-REACHABLE: dict[Role, tuple[Role, ...]] = {
-    "event": ("event", "thing", "person", "place"),
-    "person": ("person", "place"),
-    "thing": ("thing",),
-    "place": ("place",),
-}
 
 
 class Filter(NamedTuple):
@@ -49,6 +45,7 @@ def true_reading(world: World) -> Reading:
     """The reading that the data was made with."""
     theme = world.theme
 
+    @cache
     def measure(word: str) -> tuple[str, str, str]:
         spec = measure_of(theme, word)
         column = f"{theme.entity(spec.role).table}.{world.columns[word]}"
@@ -59,6 +56,7 @@ def true_reading(world: World) -> Reading:
             f"{column} <> {sentinel}" if sentinel is not None else "",
         )
 
+    @cache
     def condition(filter: Filter) -> str:
         table = theme.entity(filter.role).table
         match filter.kind:
@@ -149,9 +147,9 @@ def _join(theme: Theme, source: Role, target: Role) -> str:
     return f" JOIN {b.table} ON {a}.{'base_' if source == 'person' else ''}{key} = {b.table}.{key}"
 
 
-def say(form: Form, theme: Theme, rng: np.random.Generator) -> str:
-    """The form in English, in one of several wordings."""
-    rows = _noun_phrase(form, theme, form.role, rng, top=True)
+def say(form: Form, theme: Theme, rng: np.random.Generator, plain: bool = False) -> str:
+    """The form in English, in one of several wordings; ``plain`` calls every table by its name."""
+    rows = _noun_phrase(form, theme, form.role, rng, 0.0 if plain else SYNONYMS, top=True)
     entity = theme.entity(form.role)
     measure = ""
     if form.measure:
@@ -170,14 +168,16 @@ def say(form: Form, theme: Theme, rng: np.random.Generator) -> str:
     return wordings[int(rng.integers(len(wordings)))]
 
 
-def _noun_phrase(form: Form, theme: Theme, role: Role, rng: np.random.Generator, top: bool = False) -> str:
+def _noun_phrase(
+    form: Form, theme: Theme, role: Role, rng: np.random.Generator, synonyms: float, top: bool = False
+) -> str:
     entity = theme.entity(role)
     own = [f for f in form.filters if f.role == role]
     before = [f.word for f in own if f.kind in ("code", "adjective", "open")]
     names = [f.value for f in own if f.kind == "name"]
     if names:
         return f"the {' '.join(before + names)} {entity.noun}"
-    words = [*before, entity.other if rng.random() < 0.25 else entity.table]
+    words = [*before, entity.other if rng.random() < synonyms else entity.table]
     for f in own:
         if f.kind == "year":
             words.append(f"{next(d.verb for d in theme.dates if d.column == f.word)} in {f.value}")
@@ -189,47 +189,5 @@ def _noun_phrase(form: Form, theme: Theme, role: Role, rng: np.random.Generator,
         for other in ("thing", "person", "place"):
             if other != role and any(f.role == other for f in form.filters):
                 link = "from" if role == "person" else links[other]
-                words.append(f"{link} {_noun_phrase(form, theme, other, rng)}")
+                words.append(f"{link} {_noun_phrase(form, theme, other, rng, synonyms)}")
     return " ".join(words)
-
-
-def draw_form(theme: Theme, rng: np.random.Generator) -> Form:
-    """Draw a form: one table, one to three filters, an operation that suits them."""
-    role: Role = ("event", "person", "thing")[int(rng.choice(3, p=[0.6, 0.2, 0.2]))]
-    reachable = REACHABLE[role]
-    number = int(rng.choice(4, p=[0.08, 0.5, 0.32, 0.1]))
-    filters: dict[tuple[Role, str], Filter] = {}
-    for _ in range(number):
-        drawn = _draw_filter(theme, reachable[int(rng.integers(len(reachable)))], role, rng)
-        filters[drawn.role, drawn.kind] = drawn
-    measures = [m.word for m in theme.measures if m.role == role]
-    ops: list[Op] = ["count", "count", "list"]
-    ops += ["average", "total", "highest", "top"] if measures else []
-    ops += ["group"] if len(reachable) > 1 else []
-    op = ops[int(rng.integers(len(ops)))]
-    measure = measures[int(rng.integers(len(measures)))] if op in ("average", "total", "highest", "top") else ""
-    by: Role | None = None
-    if op == "group":
-        targets = [r for r in reachable[1:] if r in ("person", "place") or role == "event"]
-        by = targets[int(rng.integers(len(targets)))]
-        filters = {key: f for key, f in filters.items() if f.role != by}
-    order = ("open", "code", "adjective", "year", "above", "name")
-    kept = sorted(filters.values(), key=lambda f: (reachable.index(f.role), order.index(f.kind)))
-    return Form(op, role, tuple(kept), measure, by)
-
-
-def _draw_filter(theme: Theme, role: Role, main: Role, rng: np.random.Generator) -> Filter:
-    options = [Filter(role, "code", term) for code in theme.codes if code.role == role for term in code.terms]
-    options += 2 * [Filter(role, "adjective", a.word) for a in theme.adjectives if a.role == role]
-    if role == "event":
-        options += 3 * [Filter(role, "open", theme.open_word)]
-    if role == "place" and main != "place":
-        options += [Filter(role, "name", "", name) for name in theme.place_names]
-    for d in theme.dates:
-        if d.role == role:
-            options += 3 * [Filter(role, "year", d.column, str(FIRST_DAY.year + int(rng.integers(6))))]
-    for m in theme.measures:
-        if m.role == role == main:
-            steps = int(rng.integers(4, 14))
-            options.append(Filter(role, "above", m.word, str(m.low + (m.high - m.low) * steps // 20)))
-    return options[int(rng.integers(len(options)))]
