@@ -1,9 +1,14 @@
-"""Where generated files live between runs."""
+"""Where generated files live between runs, and how they are written and trusted."""
 
+import json
 import os
 import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 
 @cache
@@ -23,3 +28,55 @@ def cache_dir() -> Path:
             except OSError:
                 continue
     return Path(tempfile.mkdtemp(prefix="lse-gym-"))
+
+
+def cached(
+    kind: str, name: str, key: Sequence[object], make: Callable[[], Any], whole: Callable[[Any], bool] = lambda _: True
+) -> Any:
+    """What ``make`` returned for this key the first time, from a file; made again where the file is not whole.
+
+    The file is named after the digest of ``key`` and starts with a digest of the key and its content. A damaged, cut,
+    swapped or unreadable one is never believed; one that cannot be written is done without.
+
+    Args:
+        kind: folder below :func:`cache_dir`.
+        name: how the file's name starts; for people.
+        key: all that the value depends on, the version of the code included; told apart by ``repr``.
+        make: makes the value, which JSON can hold.
+        whole: whether a value that was read is still good, such as the files that it names; OSError is a no.
+
+    Returns:
+        The value as JSON gives it back: lists, not tuples.
+    """
+    exact = repr(tuple(key)).encode()
+    path = cache_dir() / kind / f"{name}-{sha256(exact).hexdigest()[:16]}.json"
+    with suppress(OSError):
+        seal, _, body = path.read_bytes().partition(b"\n")
+        if seal == _seal(exact, body) and whole(value := json.loads(body)):
+            return value
+    body = json.dumps(make(), ensure_ascii=False).encode()
+    with suppress(OSError):
+        write_whole(path, _seal(exact, body) + b"\n" + body)
+    return json.loads(body)
+
+
+def _seal(key: bytes, body: bytes) -> bytes:
+    return sha256(key + b"\0" + body).hexdigest().encode()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file at one stroke: who reads it meanwhile, or after a crash, sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def source_digest(*paths: Path) -> str:
+    """SHA-256 of Python files, and of those in folders: a cache key for what their code makes."""
+    files = [file for path in paths for file in (sorted(path.glob("*.py")) if path.is_dir() else [path])]
+    return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()

@@ -207,7 +207,7 @@ def test_without_golds_the_context_stays(mode):
 
 
 def rounds(domain, number: int, context: str = ""):
-    env = gym.make("LSE/QA-v0", domain=domain.name, max_edits=100)
+    env = gym.make("LSE/QA-v1", domain=domain.name, max_edits=100)
     observation, info = env.reset(seed=0, options={"context": context or domain.seed_context})
     yield env, observation["context"], info["held_out_score"]
     for _ in range(number):
