@@ -37,7 +37,7 @@ class Args(SearchArgs):
 class MOIAgent(SearchAgent):
     """Tries rotations of the context's lines, estimates their utilities and the position bias, and sorts.
 
-    Any context is taken as a list of lines; only where they are alike, as in ``LSE/PassageOrder-v0``, is it of use.
+    Any context is taken as a list of lines; only where they are alike, as in ``LSE/PassageOrder-v1``, is it of use.
 
     Args:
         env: an env of the namespace ``LSE``.

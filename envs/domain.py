@@ -133,6 +133,11 @@ class Family(ABC):
             UnknownNameError: there is no such domain.
         """
 
+    def sizes(self, name: str) -> Mapping[Split, int]:
+        """How many questions each split of a domain has; who knows without making the domain tells at once."""
+        domain = self.load(name)
+        return {split: len(domain.splits[split]) for split in SPLITS}
+
     def note(self, name: str) -> str:
         """What a user should know about the data of a domain that was loaded; "" for nothing."""
         del name

@@ -81,22 +81,3 @@ def parse_edit(response: str, context: str) -> str | None:
         present = {line.strip() for line in kept}
         edit = "\n".join([*kept, *(line for line in dict.fromkeys(added) if line and line not in present)])
     return edit if len(edit) >= MIN_EDIT_CHARS else None
-
-
-class ReadTask(NamedTuple):
-    """What an editor prompt holds."""
-
-    context: str
-    report: str
-    max_chars: int
-
-
-def read_editor_prompt(prompt: str) -> ReadTask | None:
-    """Take an editor prompt apart, as an editor reads it; None where the text is no such prompt."""
-    _, found, rest = prompt.partition(f"\n{CONTEXT_HEADER}\n")
-    body, found_task, task = rest.rpartition(f"\n\n{TASK_HEADER}\n")
-    context, found_report, report = body.rpartition(f"\n\n{REPORT_HEADER}\n")
-    limit = task.partition(_LIMIT)[2].partition(" ")[0]
-    if not (found and found_task and found_report and limit.isdigit()):
-        return None
-    return ReadTask(context, report, int(limit))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from lse_gym.envs.domain import Attempt, Question
-from lse_gym.envs.report import RULER
 
 OUTPUT_HEADER = "### Output"
 CONTEXT_HEADER = "### Instructions"
@@ -23,8 +22,3 @@ def user_message(question: Question) -> str:
 def count_right(attempts: Sequence[Attempt]) -> str:
     """How a batch went, where an answer is right or wrong."""
     return f"{len(attempts)} problems, {sum(attempt.outcome.score == 1.0 for attempt in attempts)} right."
-
-
-def split_report(report: str) -> list[str]:
-    """The parts of a report's text."""
-    return report.split(f"\n{RULER}\n")

@@ -20,13 +20,13 @@ ENVS = {
         "CustomVectorEnv",
         "your own: a .jsonl, .csv or Hugging Face dataset, as --questions",
     ),
-    "LSE/PassageOrder-v0": (
+    "LSE/PassageOrder-v1": (
         "lse_gym.envs.passages.envs",
         "PassageOrderEnv",
         "PassageOrderVectorEnv",
         "embedded: bridge, tower, school, mine (train); mill, museum, harbour (test); any seed, e.g. mill-0",
     ),
-    "LSE/QA-v0": (
+    "LSE/QA-v1": (
         "lse_gym.envs.qa.envs",
         "QAEnv",
         "QAVectorEnv",

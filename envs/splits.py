@@ -4,6 +4,7 @@ from hashlib import blake2b
 from typing import Literal
 
 from lse_gym.envs.domain import SPLITS, Split
+from lse_gym.envs.errors import ArgumentError
 
 Class = Split | Literal["sealed"]
 CLASSES: tuple[Class, ...] = (*SPLITS, "sealed")
@@ -21,3 +22,11 @@ def class_of(domain: str, key: str) -> Class:
     """
     normal = " ".join(key.casefold().split())
     return CLASSES[blake2b(f"{domain}\0{normal}".encode(), digest_size=1).digest()[0] % len(CLASSES)]
+
+
+def check_draw(secret: int, count: int) -> None:
+    """Raise :class:`ArgumentError` unless these are what sealed questions can be drawn by; the secret is not told."""
+    if isinstance(secret, bool) or not isinstance(secret, int) or secret < 0:
+        raise ArgumentError("secret= is not an int >= 0. Pass e.g. secret=secrets.randbits(128).")
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ArgumentError(f"count={count!r} is not an int >= 1. Pass e.g. count=100.")

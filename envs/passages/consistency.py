@@ -15,25 +15,25 @@ from lse_gym.envs.passages.prompt import render_order
 def order_consistency(
     env: gym.Env, context: str | None = None, *, orders: int = 8, split: Split = "test", seed: int = 0
 ) -> tuple[float, tuple[float, float]]:
-    """Answer consistency: the share of pairs of orders that get the same answer, mean over the wordings of a split.
+    """Answer consistency: the share of pairs of orders that get the same answer, mean over the questions of a split.
 
     The env's budget and state are not touched. 1.0 means that order does not matter; two answers drawn at random would
     agree in half of the pairs.
 
     Args:
-        env: an env of ``LSE/PassageOrder-v0``, wrapped or not.
+        env: an env of ``LSE/PassageOrder-v1``, wrapped or not.
         context: the passages to put into other orders; by default all of them.
         orders: random orders, >= 2.
         split: "feedback", "held_out" or "test".
         seed: of the orders.
 
     Returns:
-        The consistency in [0, 1], and its 95 % bootstrap interval over wordings.
+        The consistency in [0, 1], and its 95 % bootstrap interval over questions.
     """
     core = core_env(env)
     domain = core.family.load(core.domain_name)
     if not isinstance(domain, PassageDomain):
-        raise ArgumentError(f"{env} has no passages. Make the env with gym.make('LSE/PassageOrder-v0').")
+        raise ArgumentError(f"{env} has no passages. Make the env with gym.make('LSE/PassageOrder-v1').")
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     if orders < 2:

@@ -1,4 +1,4 @@
-"""A question with its retrieved passages as a domain: the context is their order, the questions its wordings."""
+"""A subject with retrieved passages as a domain: the context is their order, the questions are about the subject."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,10 @@ from lse_gym.envs.passages.prompt import (
     render_passages,
     system_message,
 )
-from lse_gym.envs.passages.world import MAX_PASSAGES, TEST, TOPICS, TRAIN, World, draw_world, wordings
+from lse_gym.envs.passages.world import MAX_PASSAGES, TEST, TOPICS, TRAIN, WORDINGS, World, draw_world, question
 from lse_gym.envs.prompt import count_right
 from lse_gym.envs.report import Problem, Report
+from lse_gym.envs.splits import Class, check_draw, class_of
 from lse_gym.envs.text import one_line, tagged
 
 SIZES: Mapping[Split, int] = {"feedback": 20, "held_out": 50, "test": 100}
@@ -31,12 +32,12 @@ MAX_SHOWN_CHARS = 500
 
 
 class PassageDomain(Domain):
-    """One question in many wordings, and K passages.
+    """Questions about one subject, and K passages.
 
     Args:
         name: name of the domain.
-        world: the question and its passages.
-        splits: the wordings.
+        world: the subject and its passages.
+        splits: the questions.
     """
 
     def __init__(self, name: str, world: World, splits: Mapping[Split, Sequence[Question]]):
@@ -70,7 +71,7 @@ class PassageDomain(Domain):
         return Report(f"{self._head}\n\n{count_right(attempts)}", tuple(problems))
 
     def fingerprint(self) -> str:
-        """SHA-256 of passages, answers and wordings."""
+        """SHA-256 of passages, answers and questions."""
         data = [self.world, [self.splits[split] for split in SPLITS]]
         return sha256(json.dumps(data, ensure_ascii=True).encode()).hexdigest()
 
@@ -79,7 +80,7 @@ class PassageDomain(Domain):
         return read_order(context, len(self.passages))
 
     def chance(self, context: str, weights: Weights = position_weights) -> float:
-        """The probability, in (0, 1), that a model which weighs positions by ``weights`` answers a wording right."""
+        """The probability, in (0, 1), that a model which weighs positions by ``weights`` answers a question right."""
         return sigma(evidence(self.order(context), self.world.utilities, weights))
 
     def optimum(self, split: Split, model: TaskModel) -> float:
@@ -105,8 +106,8 @@ class PassageFamily(Family):
     """Domains ``<topic>-<seed>``: any seed from 0 to 999999, the groups "train" and "test" with different topics.
 
     Args:
-        passages: passages of a question.
-        split_seed: another seed draws other wordings of the same questions.
+        passages: passages of a domain.
+        split_seed: another seed draws other questions about the same subjects.
     """
 
     groups: Mapping[str, Sequence[str]] = {
@@ -135,15 +136,41 @@ class PassageFamily(Family):
         self.check(name)
         return _load(name, self.passages, self.split_seed)
 
+    def sizes(self, name: str) -> Mapping[Split, int]:
+        """The same of every domain."""
+        self.check(name)
+        return SIZES
+
+    def sealed(self, name: str, secret: int, count: int) -> PassageDomain:
+        """The domain with ``count`` other test questions, in wordings that only who has the secret can know."""
+        self.check(name)
+        check_draw(secret, count)
+        return _load(name, self.passages, self.split_seed, (secret, count))
+
 
 @lru_cache(maxsize=256)
-def _load(name: str, count: int, split_seed: int) -> PassageDomain:
+def _load(name: str, count: int, split_seed: int, sealed: tuple[int, int] | None = None) -> PassageDomain:
     topic, seed = name.rsplit("-", 1)
     stream = [list(TOPICS).index(topic), int(seed), count]
     world = draw_world(TOPICS[topic], count, np.random.default_rng(np.random.SeedSequence(stream)))
-    texts = iter(wordings(world, np.random.default_rng(np.random.SeedSequence([*stream, split_seed]))))
-    splits: dict[Split, Sequence[Question]] = {
-        split: tuple(Question(f"{split}-{i}", next(texts), world.right) for i in range(SIZES[split]))
-        for split in SPLITS
-    }
+    stream = [*stream, split_seed]
+    splits = {s: _draw(name, world, s, SIZES[s], [*stream, number]) for number, s in enumerate(SPLITS)}
+    if sealed:
+        secret, size = sealed
+        splits["test"] = _draw(name, world, "sealed", size, [*stream, len(SPLITS), secret])
     return PassageDomain(name, world, splits)
+
+
+def _draw(name: str, world: World, kind: Class, size: int, stream: Sequence[int]) -> Sequence[Question]:
+    """Draw questions of one class; the order in which the two answers are offered does not make another question."""
+    rng = np.random.default_rng(np.random.SeedSequence(stream))
+    drawn: list[Question] = []
+    for number in rng.permutation(len(world.topic.facts) * WORDINGS).tolist():
+        asked = question(world, number)
+        if class_of(name, asked.text("", "")) == kind:
+            offers = world.right[asked.fact], world.rivals[asked.fact]
+            text = asked.text(*offers if rng.random() < 0.5 else offers[::-1])
+            drawn.append(Question(f"{kind}-{len(drawn)}", text, offers[0]))
+        if len(drawn) == size:
+            return tuple(drawn)
+    raise ArgumentError(f"count={size} is more than domain {name!r} has to ask. Ask for fewer.")

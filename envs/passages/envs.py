@@ -20,11 +20,12 @@ class PassageOrderEnv(ContextEnv):
     """Edit the order of the passages that a model answers a question from; the reward is its gain in accuracy.
 
     ## Description
-    Each domain is a question in 170 wordings with ``passages`` retrieved passages: some give the right answer, some a
-    rival one, some are about something else, and the retriever cannot tell them apart. The embedded ``reader`` weighs
-    what a passage says by where it stands, most at the beginning, less at the end, least in the middle: the weights are
-    the accuracies of GPT-3.5-Turbo in Liu et al. (arXiv 2307.03172). So its best order is known, and ``info`` tells the
-    regret. Source: our own generator; the problem is that of MOI (arXiv 2412.10684) and CORD (arXiv 2412.14581).
+    Each domain is a subject with ``passages`` retrieved passages and 170 of the 2,304 questions there are: when one of
+    four things happened to it, in other words each time. Some passages give the right answers, some rival ones, some
+    are about something else, and the retriever cannot tell them apart. The embedded ``reader`` weighs what a passage
+    says by where it stands, most at the beginning, less at the end, least in the middle: the weights are the accuracies
+    of GPT-3.5-Turbo in Liu et al. (arXiv 2307.03172). So its best order is known, and ``info`` tells the regret.
+    Source: our own generator; the problem is that of MOI (arXiv 2412.10684) and CORD (arXiv 2412.14581).
 
     ## Action Space
     ``actions="text"``: ``FreeText(max_chars)``, a list of passages, one line each, as in the seed context. What counts
@@ -46,7 +47,7 @@ class PassageOrderEnv(ContextEnv):
     out), the feedback score, and the share of the edits that is left.
 
     ## Rewards
-    ``r = S(c_after) - S(c_before)``, ``S`` being the accuracy on 50 held-out wordings; in [-1, 1].
+    ``r = S(c_after) - S(c_before)``, ``S`` being the accuracy on 50 held-out questions; in [-1, 1].
 
     ## Starting State
     A domain of the group "train" unless told otherwise, drawn by ``seed``; all passages in the retriever's order.
@@ -58,23 +59,26 @@ class PassageOrderEnv(ContextEnv):
     | name | type | default | unit | effect |
     |---|---|---|---|---|
     | domain | str, sequence or None | None | | ``<topic>-<seed>``, several, or a group: "train" (the default), "test" |
-    | passages | int | 8 | passages per question | 4 to 20 |
+    | passages | int | 8 | passages per domain | 4 to 20 |
     | actions | str | "text" | | "text", "priorities", "positions" or "operation" |
-    | split_seed | int | 0 | | another seed draws other wordings of the same questions |
+    | split_seed | int | 0 | | another seed draws other questions about the same subjects |
 
     and those of :class:`lse_gym.envs.core.ContextEnv`: max_edits, start, feedback, task_model, samples, temperature,
     max_tokens, budget, feedback_size, max_chars, record, render_mode. ``reset(options=...)``: context, domain, batch.
 
     ``info`` has three more numbers where the position bias of the task model is known exactly, which is so of
     ``reader`` at temperature 0: ``optimum``, the held-out score of the best order; ``regret``, how much of it is
-    missing, in [0, 1]; ``chance``, the probability of a right answer to a wording that nobody has seen. With any other
+    missing, in [0, 1]; ``chance``, the probability of a right answer to a question that nobody has seen. With any other
     model or temperature there are no such keys: nobody knows the best order.
 
     ## Cost
-    60 task-model calls per reset and per step by default: 10 feedback and 50 held-out wordings.
+    60 task-model calls per reset and per step by default: 10 feedback and 50 held-out questions.
 
     ## Version History
-    v0: first version.
+    v1: four facts instead of one, in six times as many wordings. Each question belongs to one split for good, whatever
+    ``split_seed``, and those of a leaderboard are never among them (:func:`lse_gym.envs.splits.class_of`). What the
+    passages are worth and the best orders are those of v0.
+    v0: first version. A test question of one split seed could be a feedback question of another.
     """
 
     def __init__(
@@ -90,7 +94,7 @@ class PassageOrderEnv(ContextEnv):
             raise unknown("kind of actions", actions, ACTIONS)
         super().__init__(PassageFamily(passages, split_seed), domain=domain, **options)
         self.actions, self.passages = actions, int(passages)
-        self._weights = self.model.position_weights if self.evaluator.temperature == 0 else None
+        self._weights = self.model.position_weights if self.session.temperature == 0 else None
         if actions != "text":
             self.action_space = action_space(actions, self.passages)
             self.observation_space = cast(Dict, observation_space(self.passages))

@@ -17,7 +17,8 @@ EXPLANATION = (
 NUMBER = re.compile(r"\[(\d{1,4})\]")
 # How strongly an opening speaks for what follows, as log-odds in nats; "reported" has the strength of the source's
 STRENGTHS = {"It is on record": 2.0, "It is reported": UNIT, "It is thought": 0.6}
-CLAIM = re.compile(rf"({'|'.join(STRENGTHS)}) that (the [A-Z]\w+ [A-Z]\w+) .* (\w+)\.")
+CLAIM = re.compile(rf"({'|'.join(STRENGTHS)}) that (the [A-Z]\w+ [A-Z]\w+) ([^.]*)\.")
+VALUE = re.compile(r"\d+")
 OFFER = re.compile(r"(\w+) or (\w+)\?")
 
 

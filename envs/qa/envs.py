@@ -54,7 +54,10 @@ class QAEnv(ContextEnv):
     60 task-model calls per reset and per step by default: 10 feedback and 50 held-out questions.
 
     ## Version History
-    v0: first version.
+    v1: other questions about the same worlds. Each belongs to one split for good, whatever ``split_seed``, and those of
+    a leaderboard are never among them (:func:`lse_gym.envs.splits.class_of`). No split asks a question twice in other
+    words, so that there are fewer about ranks, of which there are ten, and amounts, of which there are forty-four.
+    v0: first version. A test question of one split seed could be a feedback question of another.
     """
 
     def __init__(

@@ -43,8 +43,8 @@ def _tell_domains(config: Config) -> None:
     family = core_env(config.make_env()).family
     table = Table("domain", *(Column(split, justify="right") for split in SPLITS), "notes")
     for name in dict.fromkeys(name for group in family.groups.values() for name in group):
-        domain = family.load(name)
-        table.add_row(escape(name), *(str(len(domain.splits[split])) for split in SPLITS), escape(family.note(name)))
+        sizes = family.sizes(name)
+        table.add_row(escape(name), *(str(sizes[split]) for split in SPLITS), escape(family.note(name)))
     out_console.print(table)
 
 

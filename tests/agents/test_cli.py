@@ -46,7 +46,7 @@ def test_evolve_by_default(tmp_path):
         ([], "nano-lse"),
         (["--editor", "writer"], "writer"),
         (["--set", "editor=nano-editor"], "nano-editor"),
-        (["--env", "LSE/QA-v0"], "writer"),
+        (["--env", "LSE/QA-v1"], "writer"),
         (["--agent", "hill-climb"], "writer"),
     ],
 )

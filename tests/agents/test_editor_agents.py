@@ -13,7 +13,7 @@ from lse_gym.agents.evoprompt import EvoPromptAgent
 from lse_gym.agents.opro import OPROAgent
 from lse_gym.agents.self_evolve import SelfEvolveAgent
 from lse_gym.agents.textgrad_native import TextGradAgent
-from lse_gym.envs.editing import read_editor_prompt
+from lse_gym.envs.editing import EditorPrompt
 from lse_gym.envs.errors import UnknownNameError
 from lse_gym.envs.models.base import Response
 
@@ -56,9 +56,10 @@ def test_opro_shows_earlier_contexts_worst_first(monkeypatch):
     shown = [int(line.removeprefix("Score: ")) for line in prompts[-1].split("\n") if line.startswith("Score: ")]
     assert 1 <= len(shown) <= 3
     assert shown == sorted(shown)
-    task = read_editor_prompt(prompts[-1])
-    assert task is not None
-    assert task.context == max(agent.tree.nodes[:-1], key=lambda n: (n["performance"], n["depth"], n["id"]))["context"]
+    assert (
+        prompts[-1].task.context
+        == max(agent.tree.nodes[:-1], key=lambda n: (n["performance"], n["depth"], n["id"]))["context"]
+    )
 
 
 def test_opro_leaves_out_the_worst_where_there_is_no_room(monkeypatch):
@@ -73,7 +74,7 @@ def test_textgrad_asks_a_critic_first_and_pays_for_it(monkeypatch):
         assert "You are the critic" in critic
         assert "A critic says" in rewrite
         assert "> <add>- Rule" in rewrite
-        assert read_editor_prompt(rewrite) is not None
+        assert isinstance(rewrite, EditorPrompt)
     assert agent.editor.spent.calls == 6
 
 
@@ -85,9 +86,7 @@ def test_evoprompt_crosses_contexts_of_its_population(monkeypatch, variant):
     assert sum(told in prompt for prompt in prompts) >= 5
     contexts = {node["context"] for node in agent.tree.nodes}
     for prompt in prompts:
-        task = read_editor_prompt(prompt)
-        assert task is not None
-        assert task.context in contexts
+        assert prompt.task.context in contexts
 
 
 def test_an_unknown_variant_is_told(monkeypatch):

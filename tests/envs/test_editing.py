@@ -1,10 +1,14 @@
 """Edits in an editor's response: the whole context, or lines to add and to remove."""
 
+import copy
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lse_gym.envs.editing import editor_prompt, parse_edit, read_editor_prompt
+from lse_gym.envs.editing import editor_prompt, parse_edit
+from lse_gym.envs.report import Problem, Report
 
 SEED = "Answer with one statement."
 CONTEXT = f"{SEED}\n- a means b.\n- c means d."
@@ -65,5 +69,11 @@ def test_any_response_is_read_without_error(response):
     parse_edit(response, CONTEXT)
 
 
-def test_the_prompt_comes_apart_again():
-    assert read_editor_prompt(editor_prompt(CONTEXT, "a report", 123)) == (CONTEXT, "a report", 123)
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])  # noqa: S301
+def test_the_prompt_knows_its_parts_and_so_do_its_copies(duplicate):
+    report = Report("a head", (Problem("Which?", "A", "B", 0.0),), "error").text()
+    prompt = duplicate(editor_prompt(CONTEXT, report, 123))
+    assert prompt == editor_prompt(CONTEXT, str(report), 123), "as text they are the same"
+    assert prompt.task == (CONTEXT, report.report, 123)
+    assert editor_prompt(CONTEXT, "a text", 123).task.report == Report("a text")
+    assert type(prompt[:5]) is str

@@ -41,9 +41,16 @@ def make(made, **more):
 
 
 def test_every_spec_is_a_case():
-    names = ["BIRD-v0", "Custom-v0", "MMLURedux-v0", "PassageOrder-v0", "QA-v0", "TextToSQL-v1"]
+    names = ["BIRD-v0", "Custom-v0", "MMLURedux-v0", "PassageOrder-v1", "QA-v1", "TextToSQL-v1"]
     assert [spec.id for spec in SPECS] == [f"LSE/{name}" for name in names]
     assert all(spec.vector_entry_point and not spec.additional_wrappers and not spec.kwargs for spec in SPECS)
+
+
+@pytest.mark.filterwarnings("ignore")  # Gymnasium says it twice
+@pytest.mark.parametrize("retired", ["LSE/PassageOrder-v0", "LSE/QA-v0"])
+def test_a_retired_version_names_the_present_one(retired):
+    with pytest.raises(gym.error.DeprecatedEnv, match=retired.replace("-v0", "-v1")):
+        gym.make(retired)
 
 
 def test_gymnasium_check_passes(made):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lse_gym.envs.editing import parse_edit, read_editor_prompt
+from lse_gym.envs.editing import parse_edit
 from lse_gym.envs.models.nano.data import draw_sample, draw_theme, keyed_rules, schema_of
 from lse_gym.envs.models.nano.demonstrations import draw_demonstration
 from lse_gym.envs.models.nano.lexicon import english, shipped, words_of
@@ -60,9 +60,8 @@ def test_demonstrations_are_edits_of_mixed_quality():
     changed = removed = 0
     turns = [turn for index in range(40) for turn in draw_demonstration((9, index)).turns]
     for prompt, answer in turns:
-        task = read_editor_prompt(prompt)
-        assert task is not None
-        assert 1 <= task.report.count("\nQuestion: ") <= 10
+        task = prompt.task
+        assert 1 <= len(task.report.problems) <= 10
         if "<add>" not in answer:
             continue
         edit = parse_edit(answer, task.context)

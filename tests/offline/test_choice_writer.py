@@ -1,6 +1,7 @@
 """The writer on multiple-choice questions: it finds the rules behind the golds, and keeps what it is not sure of."""
 
 import os
+import pickle
 import subprocess
 import sys
 
@@ -207,7 +208,7 @@ def test_without_golds_the_context_stays(mode):
 
 
 def rounds(domain, number: int, context: str = ""):
-    env = gym.make("LSE/QA-v0", domain=domain.name, max_edits=100)
+    env = gym.make("LSE/QA-v1", domain=domain.name, max_edits=100)
     observation, info = env.reset(seed=0, options={"context": context or domain.seed_context})
     yield env, observation["context"], info["held_out_score"]
     for _ in range(number):
@@ -235,12 +236,12 @@ def test_a_subject_is_learnt_but_not_at_once():
 def test_the_same_request_gives_the_same_edit_in_every_process():
     code = (
         "import sys; from lse_gym.envs.offline.writer import Writer; from lse_gym.envs.models.base import Request; "
-        "prompt = sys.stdin.buffer.read().decode(); "
+        "import pickle; prompt = pickle.loads(sys.stdin.buffer.read()); "
         "sys.stdout.buffer.write(Writer().answer(Request('', prompt, seed=3)).encode())"
     )
     questions = APIARY.splits["feedback"][:20]
     report = APIARY.report([Attempt(question, "", Outcome(0.0, "A")) for question in questions]).text()
-    prompt = editor_prompt(PROSE, report, 8000).encode()
+    prompt = pickle.dumps(editor_prompt(PROSE, report, 8000))
     runs = [
         subprocess.run(
             [sys.executable, "-c", code],

@@ -1,4 +1,5 @@
 import os
+import pickle
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lse_gym.envs.domain import Attempt, Outcome, Question
-from lse_gym.envs.editing import editor_prompt, parse_edit, read_editor_prompt
+from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.reader import Reader
 from lse_gym.envs.offline.writer import Writer
@@ -153,14 +154,14 @@ def test_what_is_all_right_is_left_alone():
 def test_the_same_request_gives_the_same_edit_in_every_process():
     code = (
         "import sys; from lse_gym.envs.offline.writer import Writer; from lse_gym.envs.models.base import Request; "
-        "prompt = sys.stdin.buffer.read().decode(); "
+        "import pickle; prompt = pickle.loads(sys.stdin.buffer.read()); "
         "sys.stdout.buffer.write(Writer().answer(Request('', prompt, seed=3)).encode())"
     )
     prompt = editor_prompt(PROSE, hotel_report(PROSE), 8000)
     runs = [
         subprocess.run(
             [sys.executable, "-c", code],
-            input=prompt.encode(),
+            input=pickle.dumps(prompt),
             capture_output=True,
             check=True,
             env={**os.environ, "PYTHONHASHSEED": str(seed)},
@@ -230,9 +231,10 @@ def test_any_context_and_report_give_an_edit_within_the_cap(context, pairs, max_
 @given(TEXTS, TEXTS, st.integers(0, 10**6))
 def test_editor_prompts_are_read_back(context, answer, max_chars):
     report = report_of(("Which?", "SELECT 1"), answer=answer)
-    task = read_editor_prompt(editor_prompt(context, report, max_chars))
-    assert task is not None
-    assert task == (context, report, max_chars)
+    task = editor_prompt(context, report, max_chars).task
+    assert task.context == context
+    assert task.report.text() == report
+    assert task.max_chars == max_chars
 
 
 def test_a_full_context_keeps_whole_rules():

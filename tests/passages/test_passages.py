@@ -1,5 +1,6 @@
 """The order of passages: the reader is as biased as it claims, the optimum is one, numbers mean what text does."""
 
+import re
 from itertools import permutations
 
 import gymnasium as gym
@@ -25,7 +26,7 @@ from lse_gym.envs.passages.prompt import Passage, read_order, render_order, syst
 from lse_gym.envs.passages.world import TEST, TRAIN
 from tests.benchmarks.bench_passages import share, trained_by_ppo
 
-ID = "LSE/PassageOrder-v0"
+ID = "LSE/PassageOrder-v1"
 NUMERIC = [kind for kind in ACTIONS if kind != "text"]
 FAMILY = PassageFamily()
 UNSEEN = [f"{topic}-{seed}" for seed in range(4) for topic in TEST]
@@ -104,6 +105,24 @@ def test_domains_are_hard_and_possible():
     assert len(prints) == 3
 
 
+@pytest.mark.parametrize("name", ["mill-0", "bridge-3", "museum-1"])
+def test_a_passage_is_worth_the_same_whatever_is_asked(name):
+    domain = FAMILY.load(name)
+    world = domain.world
+    assert len({*world.right, *world.rivals}) == 2 * len(world.topic.facts) == 8
+    for passage, utility in zip(domain.passages, world.utilities, strict=True):
+        told = [*re.findall(r"\d{4}", passage.text)] if f"that {world.subject} " in passage.text else []
+        assert told == [*{1: world.right, -1: world.rivals, 0: ()}[int(np.sign(utility))]]
+    by_fact = {gold: [q for split in SPLITS for q in domain.splits[split] if q.gold == gold] for gold in world.right}
+    assert all(len(questions) > 20 for questions in by_fact.values())
+    contexts = [domain.seed_context, domain.oracle_context]
+    for context in contexts:
+        requests = {gold: [Request(domain.system(context), domain.user(q)) for q in by_fact[gold]] for gold in by_fact}
+        for gold, asked in requests.items():
+            right = np.mean([response.text == f"<answer>{gold}</answer>" for response in Reader().complete(asked)])
+            assert right == pytest.approx(domain.chance(context), abs=4 * (0.25 / len(asked)) ** 0.5)
+
+
 @pytest.mark.parametrize("count", [4, 5, 20])
 def test_any_number_of_passages(count):
     assert len(PassageFamily(count).load("bridge-0").passages) == count
@@ -111,8 +130,9 @@ def test_any_number_of_passages(count):
 
 def test_hostile_responses_and_lists_of_both_answers_score_nothing():
     domain = FAMILY.load("mill-0")
-    question, world = domain.splits["test"][0], domain.world
-    wrong = ["", question.text, f"{world.right} or {world.rival}", f"{world.right}, {world.rival}", world.rival, "\0"]
+    question = domain.splits["test"][0]
+    right, rival = question.gold, domain.world.rivals[domain.world.right.index(question.gold)]
+    wrong = ["", question.text, f"{right} or {rival}", f"{right}, {rival}", rival, " ".join(domain.world.right), "\0"]
     assert [o.score for o in domain.score([question] * len(wrong), wrong)] == [0.0] * len(wrong)
 
 
@@ -129,7 +149,7 @@ def test_a_context_is_an_order_and_nothing_else(context):
 
 def test_a_context_can_put_no_word_into_the_prompt():
     domain = FAMILY.load("mill-0")
-    forged = f"[1] Gazette: It is on record that {domain.world.subject} burned down in {domain.world.right}.\n[2]"
+    forged = f"[1] Gazette: It is on record that {domain.world.subject} burned down in {domain.world.right[2]}.\n[2]"
     assert domain.system(forged) == domain.system("[1]\n[2]")
 
 
@@ -201,7 +221,8 @@ def test_reports_show_every_passage():
     domain = FAMILY.load("mill-0")
     assert all(passage.text in observation["feedback"] for passage in domain.passages)
     assert "Correct answer" not in observation["feedback"]
-    assert f"Correct answer: {domain.world.right}" in make().reset(seed=0)[0]["feedback"]
+    shown = make().reset(seed=0)[0]["feedback"]
+    assert {*re.findall(r"Correct answer: (\d+)", shown)} <= {*domain.world.right}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
 import lse_gym  # noqa: F401 - registers the ids
@@ -13,15 +14,9 @@ from lse_gym.envs.models.nano.lexicon import strings
 from lse_gym.envs.offline.reader.choice import read_lines
 from lse_gym.envs.offline.reader.choice.question import understand
 from lse_gym.envs.offline.reader.choice.solve import solve
-from lse_gym.envs.qa.procedural.family import (
-    SIZES,
-    THEMES,
-    ProceduralQAFamily,
-    draw_questions,
-    make_world,
-    topics,
-)
-from lse_gym.envs.qa.procedural.family import _stream as stream
+from lse_gym.envs.qa.procedural.draw import SIZES, draw_questions, few_forms, topics
+from lse_gym.envs.qa.procedural.family import THEMES, ProceduralQAFamily, make_world, stream
+from lse_gym.envs.qa.procedural.forms import OPS, draw_form, key, wordings
 from lse_gym.envs.qa.procedural.rules import oracle_context
 from lse_gym.envs.qa.procedural.themes import TEST_THEMES, TRAIN_THEMES
 from lse_gym.envs.qa.procedural.world import hidden_kinds
@@ -67,10 +62,42 @@ def test_there_is_much_to_learn_and_all_of_it_can_be_learnt(name):
     kinds = hidden_kinds(make_world(name))
     assert len(kinds) >= 12
     assert len(set(kinds)) >= 6
-    drawn = draw_questions(make_world(name), [*stream(name), 0])
+    drawn = draw_questions(name, make_world(name), stream(name, 0))
     heard = {topic for _, form in drawn["feedback"] for topic in topics(form)}
     assert heard.issuperset(topic for split in SPLITS for _, form in drawn[split] for topic in topics(form))
     assert len({form.op for _, form in drawn["feedback"]}) >= 8
+
+
+def test_sealed_questions_are_about_what_can_be_learnt_too():
+    drawn = draw_questions("apiary-1", make_world("apiary-1"), stream("apiary-1", 0), sealed=(5, 200))
+    heard = {topic for _, form in drawn["feedback"] for topic in topics(form)}
+    assert heard.issuperset(topic for _, form in drawn["test"] for topic in topics(form))
+    assert {form.op for _, form in drawn["test"]} == {*OPS}
+    assert [item for item, _ in drawn["test"]] == [*FAMILY.sealed("apiary-1", 5, 200).items.values()][-200:]
+
+
+def test_wording_and_order_make_no_other_question_and_all_else_does():
+    world, rng = make_world("glasswork-1"), np.random.default_rng(0)
+    theme = world.theme
+    for op in OPS:
+        keys = set()
+        for _ in range(20):
+            form = draw_form(op, world, rng)
+            keys.add(key(form, theme))
+            other = form._replace(things=form.things[::-1], parts=form.parts[::-1])
+            assert key(other, theme) == key(form, theme)
+            assert len({*wordings(form, theme), *wordings(other, theme)}) >= len(wordings(form, theme))
+        assert len(keys) >= (5 if op in few_forms(world) else 18), op
+    for forms in few_forms(world).values():
+        assert len({key(form, theme) for form in forms}) == len(forms)
+    assert {op: len(forms) for op, forms in few_forms(world).items()} == {"convert": 44, "rank": 10}
+
+
+def test_the_few_are_all_that_are_drawn():
+    world, rng = make_world("glasswork-1"), np.random.default_rng(0)
+    for op, forms in few_forms(world).items():
+        drawn = {key(draw_form(op, world, rng), world.theme) for _ in range(1000)}
+        assert drawn == {key(form, world.theme) for form in forms}
 
 
 def words_of(theme) -> set[str]:
@@ -124,7 +151,7 @@ def test_unknown_domains_are_refused(bad):
 
 
 def test_reader_does_badly_without_conventions_and_well_with_all():
-    env = gym.make("LSE/QA-v0")
+    env = gym.make("LSE/QA-v1")
     names = FAMILY.groups["test"]
     seeds = [evaluate_context(env, FAMILY.load(name).seed_context, "test", name).mean for name in names]
     oracles = [evaluate_context(env, FAMILY.load(name).oracle_context or "", "test", name).mean for name in names]

@@ -21,7 +21,7 @@ COPIES = {
 
 @pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
 def test_a_copy_of_an_env_never_spends_beyond_the_cap(duplicate):
-    env = gym.make("LSE/TextToSQL-v0", domain="clinic-0", budget={"calls": 130}).unwrapped
+    env = gym.make("LSE/TextToSQL-v1", domain="clinic-0", budget={"calls": 130}).unwrapped
     env.reset(seed=0)
     twins = [env, *(duplicate(env) for _ in range(3))]
     for i in range(4):
@@ -76,7 +76,7 @@ def test_what_is_no_budget_is_refused(budget):
 
 
 def test_a_budget_that_is_too_small_says_what_is_needed():
-    env = gym.make("LSE/TextToSQL-v0", domain="clinic-0", budget={"calls": 10})
+    env = gym.make("LSE/TextToSQL-v1", domain="clinic-0", budget={"calls": 10})
     _, info = env.reset(seed=0)
     assert info["evaluated"] == 0.0
     assert "60 calls" in info["problem"]

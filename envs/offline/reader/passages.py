@@ -10,7 +10,7 @@ from typing import NamedTuple
 from lse_gym.envs.offline.reader.prompt import Prompt
 from lse_gym.envs.offline.stand_in import chance
 from lse_gym.envs.passages.bias import logit, position_weights
-from lse_gym.envs.passages.prompt import CLAIM, OFFER, PASSAGES_HEADER, STRENGTHS
+from lse_gym.envs.passages.prompt import CLAIM, OFFER, PASSAGES_HEADER, STRENGTHS, VALUE
 
 
 class Claim(NamedTuple):
@@ -50,6 +50,6 @@ def _claims(frozen: str) -> Sequence[Claim]:
     claims = []
     for line, weight in zip(lines, position_weights(len(lines)), strict=True):
         if found := CLAIM.search(line):
-            opening, subject, value = found.groups()
-            claims.append(Claim(subject, value, STRENGTHS[opening] * weight))
+            opening, subject, said = found.groups()
+            claims += [Claim(subject, value, STRENGTHS[opening] * weight) for value in VALUE.findall(said)]
     return claims

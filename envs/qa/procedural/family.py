@@ -2,35 +2,26 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from itertools import count
+from functools import cache, lru_cache
+from pathlib import Path
 
 import numpy as np
 
+from lse_gym.envs import splits, text
+from lse_gym.envs.cache import cached, source_digest
 from lse_gym.envs.domain import SPLITS, Family, Split
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.qa.domain import QADomain
-from lse_gym.envs.qa.procedural.forms import (
-    Form,
-    Reading,
-    answer,
-    choice_text,
-    draw_choices,
-    draw_form,
-    draw_op,
-    explain,
-    say,
-)
+from lse_gym.envs.qa.procedural.draw import SIZES, draw_questions
 from lse_gym.envs.qa.procedural.rules import oracle_context
 from lse_gym.envs.qa.procedural.themes import TEST_THEMES, TRAIN_THEMES
 from lse_gym.envs.qa.procedural.world import World, draw_world
 from lse_gym.envs.qa.prompt import SEED_CONTEXT, Item
+from lse_gym.envs.splits import check_draw
 
-SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 60}
 THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
-GUESSABLE = 0.2  # share of questions that everyday knowledge gets right, of those that it has a say in
-MAX_ATTEMPTS = 300  # at a question of one kind, guessable or not; then any question will do
 FAMILY_STREAM = 6  # first entry of every seed, so that no stream is one of the text-to-SQL family
+FOLDER = "question-answering"  # below the cache folder
 NAME = re.compile(r"([a-z]+)-(\d{1,6})")
 
 
@@ -63,95 +54,55 @@ class ProceduralQAFamily(Family):
         self.check(name)
         return _load(name, self.split_seed)
 
+    def sizes(self, name: str) -> Mapping[Split, int]:
+        """The same of every domain."""
+        self.check(name)
+        return SIZES
+
+    def sealed(self, name: str, secret: int, count: int) -> QADomain:
+        """The domain with ``count`` other test questions, which only who has the secret can know."""
+        self.check(name)
+        check_draw(secret, count)
+        return _sealed(name, self.split_seed, secret, count)
+
 
 @lru_cache(maxsize=64)
 def _load(name: str, split_seed: int) -> QADomain:
+    rows = cached(FOLDER, name, (_versions(), name, split_seed), lambda: _draw(name, split_seed))
+    return _domain(
+        name, {split: [Item(i, stem, (*of,), *rest) for i, stem, of, *rest in rows[split]] for split in rows}
+    )
+
+
+@lru_cache(maxsize=16)
+def _sealed(name: str, split_seed: int, secret: int, count: int) -> QADomain:
+    """Never from a file: who can read the cache folder could read the questions."""
+    return _domain(name, _draw(name, split_seed, (secret, count)))
+
+
+def _domain(name: str, drawn: Mapping[Split, Sequence[Item]]) -> QADomain:
     world = make_world(name)
-    drawn = draw_questions(world, [*_stream(name), split_seed])
-    splits = {split: [item for item, _ in drawn[split]] for split in SPLITS}
-    return QADomain(name, world.theme.name, splits, oracle_context(SEED_CONTEXT, world))
+    return QADomain(name, world.theme.name, drawn, oracle_context(SEED_CONTEXT, world))
 
 
-def _stream(name: str) -> list[int]:
+def _draw(name: str, split_seed: int, sealed: tuple[int, int] | None = None) -> dict[Split, list[Item]]:
+    drawn = draw_questions(name, make_world(name), stream(name, split_seed), sealed)
+    return {split: [item for item, _ in drawn[split]] for split in SPLITS}
+
+
+@cache
+def _versions() -> tuple[str, str]:
+    """What else decides what is drawn: this code, and numpy's streams."""
+    return source_digest(Path(__file__).parent, *(Path(module.__file__) for module in (splits, text))), np.__version__
+
+
+def stream(name: str, *more: int) -> list[int]:
+    """What the random numbers of a domain are seeded by."""
     theme, seed = name.rsplit("-", 1)
-    return [FAMILY_STREAM, list(THEMES).index(theme), int(seed)]
+    return [FAMILY_STREAM, list(THEMES).index(theme), int(seed), *more]
 
 
 def make_world(name: str) -> World:
     """The hidden conventions of a domain."""
-    rng = np.random.default_rng(np.random.SeedSequence(_stream(name)))
+    rng = np.random.default_rng(np.random.SeedSequence(stream(name)))
     return draw_world(THEMES[name.rsplit("-", 1)[0]], rng)
-
-
-def draw_questions(world: World, stream: Sequence[int]) -> dict[Split, list[tuple[Item, Form]]]:
-    """Draw the three splits, disjoint by text, each question with its form.
-
-    Item i of split s comes from ``SeedSequence([*stream, s, i])``. Held-out and test questions are about nothing that
-    the feedback questions are not about: what nobody could learn is not asked.
-    """
-    taken: set[str] = set()
-    heard: set[tuple[str, ...]] = set()
-    splits: dict[Split, list[tuple[Item, Form]]] = {}
-    for number, split in enumerate(SPLITS):
-        splits[split] = [
-            draw_question(world, f"{split}-{index}", [*stream, number, index], taken, heard)
-            for index in range(SIZES[split])
-        ]
-        heard = heard or {topic for _, form in splits[split] for topic in topics(form)}
-    return splits
-
-
-def draw_question(
-    world: World, name: str, stream: Sequence[int], taken: set[str], heard: set[tuple[str, ...]]
-) -> tuple[Item, Form]:
-    """Draw one question whose text is not ``taken`` and whose topics, if there are any, were ``heard``."""
-    rng = np.random.default_rng(np.random.SeedSequence(stream))
-    op = draw_op(rng)
-    guessable = rng.random() < GUESSABLE
-    for attempt in count():
-        if attempt >= MAX_ATTEMPTS:
-            op = draw_op(rng)
-        form = draw_form(op, world, rng)
-        choices = draw_choices(form, world, rng)
-        if not choices or (heard and not heard.issuperset(topics(form))):
-            continue
-        gold = answer(form, Reading(world), choices)
-        guess = answer(form, Reading(world, everyday=True), choices) if _has_everyday_answer(form) else None
-        if not gold or (guess and attempt < MAX_ATTEMPTS and guessable != (guess == gold)):
-            continue
-        theme = world.theme
-        shown = tuple(choice_text(choice, form, theme) for choice in choices)
-        explanation = explain(form, world, gold, choices)
-        item = Item(name, say(form, theme, rng), shown, choices.index(gold), explanation)
-        if item.question.text not in taken:
-            taken.add(item.question.text)
-            return item, form
-    raise AssertionError("unreachable: the count has no end")
-
-
-def _has_everyday_answer(form: Form) -> bool:
-    return form.op in ("adjective", "convert", "enter", "entry", "count")
-
-
-def topics(form: Form) -> list[tuple[str, ...]]:
-    """What a question is about, as far as a convention could be: what has to be learnt to answer it."""
-    match form.op:
-        case "adjective":
-            return [("definition", form.word)]
-        case "term":
-            return [("term", form.term)]
-        case "both":
-            return [("definition", form.word), ("term", form.term)]
-        case "convert":
-            return [("unit", form.word, form.occasion)]
-        case "enter":
-            return [("unit", form.word, ""), ("rounding", form.document)]
-        case "entry":
-            return [("rounding", form.document)]
-        case "count":
-            return [("count", state) for state, _ in form.parts]
-        case "source":
-            sources = sorted(source for source, _ in form.parts)
-            return [("source", a, b) for i, a in enumerate(sources) for b in sources[i + 1 :]]
-        case "rank":
-            return [("rank", rank) for rank, _ in form.parts]

@@ -1,6 +1,8 @@
 """Questions about a world: what is asked, how it is said, and which choice is right under given conventions."""
 
+from bisect import bisect
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,6 +14,9 @@ from lse_gym.envs.text import an
 Op = Literal["adjective", "term", "both", "convert", "enter", "entry", "count", "source", "rank"]
 OPS: tuple[Op, ...] = ("adjective", "term", "both", "convert", "enter", "entry", "count", "source", "rank")
 CHANCES = (0.2, 0.12, 0.08, 0.12, 0.08, 0.12, 0.1, 0.1, 0.08)  # of each op; definitions need the most examples
+CUMULATIVE = [*accumulate(CHANCES[:-1])]
+MAX_ROLLS = 32  # of the die, for one question
+AMOUNTS = range(2, 13)  # of the larger unit, to be converted
 EXACT = Rounding("nearest", 1)
 
 
@@ -134,45 +139,49 @@ def unit_factor(form: Form, reading: Reading) -> int:
 
 def draw_op(rng: np.random.Generator) -> Op:
     """Draw a kind of question."""
-    op: Op = OPS[int(rng.choice(len(OPS), p=CHANCES))]
-    return op
+    return OPS[bisect(CUMULATIVE, rng.random())]
 
 
 def draw_form(op: Op, world: World, rng: np.random.Generator) -> Form:
     """Draw what to ask, without regard to the answer."""
     theme = world.theme
+    rolls = iter(rng.random(MAX_ROLLS).tolist())
 
-    def pick(options):
-        return options[int(rng.integers(len(options)))]
+    def roll(options: range) -> int:
+        return options[int(next(rolls) * len(options))]
 
-    def things(number: int) -> tuple[Thing, ...]:
-        names = [theme.names[int(i)] for i in rng.permutation(len(theme.names))[:number]]
-        draw = rng.integers(VALUES.start, VALUES.stop, (number, 4)).tolist()
-        return tuple(Thing(n, pick(theme.kinds), tuple(values)) for n, values in zip(names, draw, strict=True))
+    def pick(options: Sequence[str]) -> str:
+        return options[int(next(rolls) * len(options))]
 
     def shuffled(options: Sequence[str], number: int) -> list[str]:
-        return [options[int(i)] for i in rng.permutation(len(options))[:number]]
+        left = [*options]
+        return [left.pop(int(next(rolls) * len(left))) for _ in range(number)]
 
-    most, unit = bool(rng.random() < 0.5), pick(theme.units)
+    def things(number: int) -> tuple[Thing, ...]:
+        names = shuffled(theme.names, number)
+        return tuple(Thing(name, pick(theme.kinds), tuple(roll(VALUES) for _ in theme.attributes)) for name in names)
+
+    most, few = next(rolls) < 0.5, next(rolls) < 0.6
     match op:
         case "adjective" | "both" | "term":
             return Form(op, pick([*world.definitions]), pick(theme.terms), most, things=things(4))
         case "convert":
-            occasion = theme.occasion if rng.random() < 0.4 else ""
-            return Form(op, unit.large, occasion=occasion, number=int(rng.integers(2, 13)))
+            occasion = "" if few else theme.occasion
+            return Form(op, pick([u.large for u in theme.units]), occasion=occasion, number=roll(AMOUNTS))
         case "enter":
-            return Form(op, unit.large, number=int(rng.integers(100, 1000)), document=pick(theme.documents))
+            number, document = roll(range(100, 1000)), pick(theme.documents)
+            return Form(op, pick([u.large for u in theme.units]), number=number, document=document)
         case "entry":
-            named = pick(theme.attributes).name
-            return Form(op, named, number=int(rng.integers(20, 300)), document=pick(theme.documents))
+            number, document = roll(range(20, 300)), pick(theme.documents)
+            return Form(op, pick([a.name for a in theme.attributes]), number=number, document=document)
         case "count":
-            states = shuffled(theme.states, 1 + (rng.random() < 0.4))
-            total = int(rng.integers(12, 40))
-            return Form(op, number=total, parts=tuple((state, int(rng.integers(2, 6))) for state in states))
+            states = shuffled(theme.states, 1 if few else 2)
+            return Form(op, number=roll(range(12, 40)), parts=tuple((state, roll(range(2, 6))) for state in states))
         case "source":
-            sources = shuffled(theme.sources, 2 + (rng.random() < 0.4))
-            said = rng.permutation(range(20, 90))[: len(sources)].tolist()
-            return Form(op, pick(theme.attributes).name, things=things(1), parts=tuple(zip(sources, said, strict=True)))
+            named, sources = pick([a.name for a in theme.attributes]), shuffled(theme.sources, 2 if few else 3)
+            left = [*range(20, 90)]
+            parts = tuple((source, left.pop(int(next(rolls) * len(left)))) for source in sources)
+            return Form(op, named, things=things(1), parts=parts)
         case "rank":
             return Form(op, most=most, parts=tuple((rank, 0) for rank in shuffled(theme.ranks, 4)))
 
@@ -224,12 +233,24 @@ def choice_text(choice: str, form: Form, theme: Theme) -> str:
 
 
 def say(form: Form, theme: Theme, rng: np.random.Generator) -> str:
-    """The question without its choices, in one of several wordings."""
+    """The question without its choices, in one of its wordings."""
+    options = wordings(form, theme)
+    return options[int(rng.integers(len(options)))]
+
+
+def key(form: Form, theme: Theme) -> str:
+    """What makes two questions the same: what is asked and of what, whatever the wording, the order and the choices."""
+    ordered = form._replace(things=tuple(sorted(form.things)), parts=tuple(sorted(form.parts)))
+    things = (f"{thing.name} {thing.kind} {thing.values}" for thing in ordered.things)
+    return " ".join([wordings(ordered, theme)[0], *things, *(part for part, _ in ordered.parts)])
+
+
+def wordings(form: Form, theme: Theme) -> tuple[str, ...]:
+    """The ways to say a question, without its choices."""
     thing, things = theme.thing, f"{theme.thing}s"
-    wordings: tuple[str, ...]
     match form.op:
         case "adjective":
-            wordings = (
+            return (
                 f"Which of these {things} is {form.word}?",
                 f"Which {thing} counts as {form.word}?",
                 f"One of these {things} is {form.word}. Which one?",
@@ -237,39 +258,38 @@ def say(form: Form, theme: Theme, rng: np.random.Generator) -> str:
         case "term" | "both":
             best = ("greatest", "highest") if form.most else ("least", "lowest")
             among = f"Which of the {form.word} {things}" if form.op == "both" else f"Which of these {things}"
-            wordings = tuple(f"{among} has the {extreme} {form.term}?" for extreme in best)
+            return tuple(f"{among} has the {extreme} {form.term}?" for extreme in best)
         case "convert":
             small = next(f"{unit.small}s" for unit in theme.units if unit.large == form.word)
             amount = f"{form.number} {f'{form.occasion} ' * bool(form.occasion)}{plural(form.word)}"
-            wordings = (f"How many {small} are there in {amount}?", f"How many {small} make {amount}?")
+            return (f"How many {small} are there in {amount}?", f"How many {small} make {amount}?")
         case "enter":
             small = next(f"{unit.small}s" for unit in theme.units if unit.large == form.word)
-            wordings = (
+            return (
                 f"An amount of {form.number} {small} goes into the {form.document} in {plural(form.word)}. "
                 "Which number is entered?",
             )
         case "entry":
-            wordings = (
+            return (
                 f"{an(thing, capital=True)} with {an(form.word)} of {form.number} goes into the {form.document}. "
                 "Which number is entered?",
                 f"Which number is entered into the {form.document} for {an(form.word)} of {form.number}?",
             )
         case "count":
             parts = " and ".join(f"{n}{' of them' * (i == 0)} {state}" for i, (state, n) in enumerate(form.parts))
-            wordings = (
+            return (
                 f"The {theme.place} holds {form.number} {things}, {parts}. How many {things} are counted?",
                 f"There are {form.number} {things}, {parts}. What is the count of {things}?",
             )
         case "source":
             (described,) = form.things
             said = ", ".join(f"the {source} says {value}" for source, value in form.parts)
-            wordings = (
+            return (
                 f"On the {form.word} of {described.name}, {an(described.kind)} {thing}: {said}. Which figure is right?",
                 f"About {described.name}, {an(described.kind)} {thing}, {said} for its {form.word}. Which one holds?",
             )
         case "rank":
-            wordings = (f"Which of these ranks {'highest' if form.most else 'lowest'}?",)
-    return wordings[int(rng.integers(len(wordings)))]
+            return (f"Which of these ranks {'highest' if form.most else 'lowest'}?",)
 
 
 def plural(noun: str) -> str:

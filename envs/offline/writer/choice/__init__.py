@@ -14,7 +14,8 @@ from lse_gym.envs.offline.reader.choice.question import Asked, Described, split_
 from lse_gym.envs.offline.reader.choice.rules import Kind, Meaning, Rule, gather, order_rule, parse_rule
 from lse_gym.envs.offline.reader.choice.solve import entered, fits, measure
 from lse_gym.envs.offline.writer.edit import Edit, fitted
-from lse_gym.envs.offline.writer.prompt import Problem, Task
+from lse_gym.envs.offline.writer.prompt import Task, worked
+from lse_gym.envs.report import Problem
 from lse_gym.envs.text import an
 
 Concept = tuple[Kind, tuple[str, ...]]
@@ -65,7 +66,7 @@ class Book:
             example = EXAMPLE.fullmatch(line.strip())
             if example:
                 known = example["explanation"] or ""
-                self.examples.append(Problem(example["question"], example["gold"], explanation=known))
+                self.examples.append(worked(example["question"], example["gold"], known))
             elif line.strip():
                 self.lines.append((line.strip(), parse_rule(line)))
                 for rule in self.lines[-1][1]:

@@ -7,9 +7,9 @@ from lse_gym.envs.offline.reader.sql.compose import compose
 from lse_gym.envs.offline.reader.sql.question import STOP, TOKEN, Condition, Understanding, understand
 from lse_gym.envs.offline.reader.sql.rules import Rule, stem, stems
 from lse_gym.envs.offline.reader.sql.schema import Schema
-from lse_gym.envs.offline.writer.prompt import Problem
 from lse_gym.envs.offline.writer.sql.rulebook import Rulebook
 from lse_gym.envs.offline.writer.sql.statement import Statement, read_statement
+from lse_gym.envs.report import Problem
 
 MAX_EXPLANATIONS = 8  # differences explained per problem
 AMOUNT = re.compile(r"(.+?) (>=|<=|>|<) (\d+(?:\.\d+)?)")
