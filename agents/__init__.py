@@ -1,10 +1,10 @@
 """Editors, search loops and learners. They use the environments through the public API only."""
 
-import sys
 from importlib import import_module
 
 from lse_gym.agents.search import SearchAgent
-from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.errors import unknown
+from lse_gym.envs.plugins import import_class, is_reference
 
 # name -> module and class; each module is imported on first use
 AGENTS = {
@@ -32,19 +32,9 @@ def agent_class(name: str) -> type[SearchAgent]:
         UnknownNameError: there is no such agent.
         ArgumentError: the class of your own cannot be imported, or is no search agent.
     """
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        if name not in AGENTS:
-            raise unknown("agent", name, AGENTS, "One of your own is 'package.module:Class'.")
-        module, attribute = AGENTS[name]
-    if colon and "" not in sys.path:
-        sys.path.insert(0, "")  # the working directory, as `python -m` has it
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        if not colon:
-            raise
-        raise ArgumentError(f"agent {name!r} cannot be imported: {error}. Pass 'package.module:Class'.") from error
-    if not (isinstance(found, type) and issubclass(found, SearchAgent)):
-        raise ArgumentError(f"agent {name!r} is no subclass of lse_gym.agents.SearchAgent.")
-    return found
+    if is_reference(name):
+        return import_class(name, SearchAgent, "agent")
+    if name not in AGENTS:
+        raise unknown("agent", name, AGENTS, "One of your own is 'package.module:Class'.")
+    module, attribute = AGENTS[name]
+    return getattr(import_module(module), attribute)

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from gymnasium.error import DependencyNotInstalled, MissingArgument
+
 if TYPE_CHECKING:
     from lse_gym.envs.models.base import Request, Response
 
@@ -20,12 +22,16 @@ class ArgumentError(LSEGymError, ValueError):
     """An argument outside its valid range."""
 
 
-class MissingExtraError(LSEGymError, ImportError):
+class MissingExtraError(LSEGymError, ImportError, DependencyNotInstalled):
     """An optional dependency that is not installed."""
 
 
 class DataError(LSEGymError, ValueError):
     """A data directory or file that cannot be used; the message lists every problem found."""
+
+
+class MissingArgumentError(DataError, ArgumentError, MissingArgument):
+    """An id that needs data or code of the user's, and was given none."""
 
 
 class ProviderError(LSEGymError, RuntimeError):

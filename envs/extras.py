@@ -24,7 +24,7 @@ def extras() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"": []}
     parts: list[tuple[str, str]] = []
     for line in metadata.requires(PACKAGE) or ():
-        name, inner, extra = REQUIREMENT.match(line).groups("")  # ty: ignore[missing-attribute] - PEP 508
+        name, inner, extra = REQUIREMENT.match(line).groups("")
         found.setdefault(extra, [])
         if name == PACKAGE:
             parts += [(extra, part.strip()) for part in inner.split(",")]

@@ -38,6 +38,12 @@ ENVS = {
         "MMLUReduxVectorEnv",
         "every subject of --data-dir, or of a dataset on the hub: --data-dir hf:edinburgh-dawg/mmlu-redux-2.0",
     ),
+    "LSE/Family-v0": (
+        "lse_gym.envs.own",
+        "FamilyEnv",
+        "FamilyVectorEnv",
+        "your own code: family='package.module:Class'",
+    ),
 }
 
 

@@ -4,10 +4,11 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from lse_gym.envs.errors import unknown
+from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.models.base import TaskModel
 from lse_gym.envs.models.recorded import RecordedModel
 from lse_gym.envs.models.response_cache import CachedModel, cache_path
+from lse_gym.envs.plugins import import_class, is_reference
 
 NANO = str(Path(__file__).parent / "nano" / "weights")
 # transformers that come with the package: the task model, it after more lessons in editing, that after LSE training,
@@ -32,7 +33,7 @@ BACKENDS = {
     "openai": ("lse_gym.envs.models.openai", "OpenAIModel", "MODEL"),
     "replay": ("lse_gym.envs.models.replay", "ReplayModel", "FILE"),
 }
-MODEL_NAMES = [*MODELS, *(f"{backend}:{argument}" for backend, (_, _, argument) in BACKENDS.items())]
+MODEL_NAMES = [*MODELS, *(f"{backend}:{argument}" for backend, (_, _, argument) in BACKENDS.items()), "module:Class"]
 UNCACHED = ("reader", "writer", "replay")  # as fast as the cache
 
 
@@ -43,8 +44,9 @@ def make_model(name: str, *, record: str | None = None) -> TaskModel:
         name: ``reader`` (offline task model), ``writer`` (offline editor), ``nano`` (a small transformer, both),
             ``nano-editor`` (it after more lessons in editing), ``nano-lse`` (that after LSE training),
             ``nano-qa`` (``nano`` after lessons in multiple choice), ``pico`` (a smaller task model),
-            ``hf:ID-or-path`` (Transformers), ``vllm:ID-or-path`` (vLLM), ``openai:MODEL`` (a server) or
-            ``replay:FILE`` (a record). Transformers, vLLM and servers are behind the response cache.
+            ``hf:ID-or-path`` (Transformers), ``vllm:ID-or-path`` (vLLM), ``openai:MODEL`` (a server),
+            ``replay:FILE`` (a record) or ``package.module:Class`` (one of your own, a :class:`TaskModel` that takes no
+            arguments). Transformers, vLLM and servers are behind the response cache.
         record: file that every response is kept in and taken from; None keeps them in memory only.
 
     Raises:
@@ -62,7 +64,19 @@ def _load(name: str) -> TaskModel:
         (module, attribute, _), arguments = BACKENDS[prefix], (argument,)
     elif name in MODELS:
         module, attribute, arguments = MODELS[name]
+    elif is_reference(name):
+        return _of_a_user(name)
     else:
         raise unknown("model", name, MODEL_NAMES, 'Pass e.g. task_model="reader".')
     model, path = getattr(import_module(module), attribute)(*arguments), cache_path()
     return model if path is None or prefix in UNCACHED else CachedModel(model, path)
+
+
+def _of_a_user(name: str) -> TaskModel:
+    model = import_class(name, TaskModel, "task model")()
+    if not isinstance(getattr(model, "revision", None), str):
+        raise ArgumentError(
+            f"task model {name!r} has no revision. Give it one, a str that changes when its answers do."
+        )
+    model.name = name
+    return model

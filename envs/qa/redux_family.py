@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
-from lse_gym.envs.errors import ArgumentError, DataError, unknown
+from lse_gym.envs.errors import ArgumentError, DataError, MissingArgumentError, unknown
 from lse_gym.envs.extras import require
 from lse_gym.envs.qa.domain import QADomain
 from lse_gym.envs.qa.prompt import Item
@@ -96,7 +96,7 @@ def _text(item: Item) -> str:
 
 def _sources(data_dir: str | os.PathLike[str] | None) -> dict[str, Callable[[], Records]]:
     if data_dir is None:
-        raise DataError(
+        raise MissingArgumentError(
             "no data. Pass data_dir= a directory with one <subject>.jsonl or <subject>.parquet each, or "
             f'data_dir="{REDUX}" to load MMLU-Redux from the Hugging Face hub (CC BY 4.0; '
             "pip install 'lse-gym[data]')."

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from lse_gym.envs.domain import Question
-from lse_gym.envs.errors import DataError
+from lse_gym.envs.errors import DataError, MissingArgumentError
 
 # Question file -> the folders beside it that may hold its databases, in order of preference.
 QUESTION_FILES: dict[str, tuple[str, ...]] = {
@@ -59,7 +59,7 @@ class Problems(dict[str, list[str]]):
             lines.extend(f"  - {item}" for item in items[:MAX_SHOWN])
             if len(items) > MAX_SHOWN:
                 lines.append(f"  … and {len(items) - MAX_SHOWN} more")
-        return DataError("\n".join([*lines, HELP]))
+        return (DataError if given else MissingArgumentError)("\n".join([*lines, HELP]))
 
 
 def shown(value: object) -> str:

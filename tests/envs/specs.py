@@ -35,6 +35,8 @@ def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
         if not (folder / "dev.json").exists():
             write_bird(folder, each=8)
         return name, {"data_dir": str(folder), "feedback_size": 2}
+    if name == "LSE/Family-v0":
+        return name, {"family": "tests.envs.several_turns:RingFamily", "feedback_size": 2}
     if name == "LSE/Custom-v0":
         return name, {"questions": str(write_questions(folder / "sums.jsonl")), "scorer": "numeric", "feedback_size": 2}
     return name, {}

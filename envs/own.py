@@ -1,0 +1,71 @@
+"""``LSE/Family-v0``: the domains of a family that you have written, in an env like any other."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Unpack
+
+from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.domain import Family
+from lse_gym.envs.errors import MissingArgumentError
+from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.plugins import import_class
+from lse_gym.envs.vector import ContextVectorEnv
+
+
+class FamilyEnv(ContextEnv):
+    """Edit the context of a family of your own; the reward is how much better a model answers its held-out questions.
+
+    ## Description
+    ``family`` names a class of yours, a :class:`lse_gym.envs.domain.Family`; everything else is as in
+    :class:`lse_gym.envs.core.ContextEnv`. ``envs/README.md``, "Add a family", has one in thirty lines.
+
+    ## Action Space
+    ``FreeText(max_chars)``: the new context, whole.
+
+    ## Observation Space
+    As in :class:`lse_gym.envs.core.ContextEnv`: context, feedback, feedback_score, remaining_budget.
+
+    ## Rewards
+    ``r = S(c_after) - S(c_before)``, ``S`` being the mean score on the held-out questions; in [-1, 1].
+
+    ## Starting State
+    A domain of the family's first group, drawn by ``seed``, with its seed context.
+
+    ## Episode End
+    As in :class:`lse_gym.envs.core.ContextEnv`: terminated after ``max_edits``, truncated when the budget is used up.
+
+    ## Arguments
+    | name | type | default | unit | effect |
+    |---|---|---|---|---|
+    | family | str | | | ``package.module:Class`` of a Family; required |
+    | family_args | dict or None | None | | what its constructor takes, by name |
+    | domain | str, sequence or None | None | | a name, several, a group, or None for the family's first group |
+
+    and those of :class:`lse_gym.envs.core.ContextEnv`: max_edits, start, feedback, task_model, samples, temperature,
+    max_tokens, budget, feedback_size, max_chars, record, render_mode. ``reset(options=...)``: context, domain, batch.
+
+    ## Cost
+    Calls per reset and per step: ``(feedback_size + held-out questions) * samples``, times the turns of an attempt.
+
+    ## Version History
+    v0: first version.
+    """
+
+    def __init__(
+        self,
+        family: str | None = None,
+        family_args: Mapping[str, Any] | None = None,
+        domain: str | Sequence[str] | None = None,
+        **options: Unpack[CoreOptions],
+    ):
+        check_names(options, "family", "family_args", "domain")
+        if family is None:
+            raise MissingArgumentError(
+                "LSE/Family-v0 needs family='package.module:Class', a Family of yours. envs/README.md has one."
+            )
+        super().__init__(import_class(family, Family, "family")(**family_args or {}), domain=domain, **options)
+
+
+class FamilyVectorEnv(ContextVectorEnv):
+    """Many :class:`FamilyEnv` side by side, one model batch a step."""
+
+    env_class: ClassVar[Any] = FamilyEnv
