@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.replay import Questions, Unit, replay
-from lse_gym.leaderboard.reproduce import obstacle, reproduce
+from lse_gym.leaderboard.reproduce import reproduce
 from lse_gym.leaderboard.statistics import Scores, apart, interval, mean, summarize
 from lse_gym.leaderboard.submission import SCHEMA_VERSION
 from lse_gym.leaderboard.track import Track
@@ -71,7 +73,9 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
         return _record(board, entry, Verdict("rejected", " ".join(reasons), details))
     level = "replayed" if not row or row[0]["level"] != "reproduced" else "reproduced"
     if options.reproduce and level == "replayed":
-        level, details["reproduction"] = _reproduce(board, document, track, options.workers)
+        again = reproduce(document, track, options.workers)
+        level = "reproduced" if again.same else level
+        details |= {"reproduction": again.reason, "execution": again.details}
     return _record(board, entry, Verdict(level, "", details))
 
 
@@ -120,7 +124,8 @@ def _units(document: Mapping[str, Any], track: Track, secret: int) -> list[Unit]
         for context in (first, best):
             add(run, track.task_model, "sealed", context)
             add(run, track.task_model, "test", context)
-        for index in {0, run["best"], *(hash((secret, number, spot)) % len(rows) for spot in range(SPOTS))}:
+        spots = np.random.default_rng([secret, number]).integers(len(rows), size=SPOTS).tolist()
+        for index in {0, run["best"], *spots}:
             add(run, track.task_model, "held_out", document["contexts"][rows[index]["context"]])
         for model in [*track.models][1:]:
             add(run, model, "sealed", first)
@@ -214,13 +219,3 @@ def _details(
         "shuffled": mean(shuffled),
         "failures": [*failures],
     }
-
-
-def _reproduce(board: Board, document: Mapping[str, Any], track: Track, workers: int) -> tuple[str, str]:
-    hindrance = obstacle(document, track)
-    if hindrance:
-        return "replayed", f"not executed again: {hindrance}."
-    differences = reproduce(document, board.path / "work" / document["sha256"], workers)
-    if differences:
-        return "replayed", f"executed again, and {'; '.join(differences)[:1500]}."
-    return "reproduced", "executed again from its seeds: every round of every run is the same."
