@@ -86,5 +86,5 @@ def _told(option: Any) -> str:
     if within is None:
         return name
     if within.high == inf:
-        return f"{name} >= {within.low:,g}"
-    return f"{name} in [{within.low:,g}, {within.high:,g}]"
+        return f"{name} >= {within.low:,.16g}"
+    return f"{name} in [{within.low:,.16g}, {within.high:,.16g}]"

@@ -61,7 +61,7 @@ def agent_problem(name: object) -> str:
 def _reasons(config: Mapping[str, Any], track: Track) -> Iterator[str]:
     unknown = [name for name in config if name not in SETTINGS and name not in FACTS]
     if unknown:
-        yield f"{', '.join(map(repr, unknown))} is no setting of a run"
+        yield f"no run has a setting {', '.join(map(repr, unknown))}"
     yield from filter(None, [agent_problem(config.get("agent", Config.agent))])
     yield from _of_the_track(config, track)
     yield from _numbers(config, track)
