@@ -11,6 +11,7 @@ import resource
 import signal
 import struct
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -31,11 +32,7 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     job = json.loads(sys.stdin.buffer.read())
     held = _namespaces(job["scratch_bytes"], answers)
-    held |= _landlock()
-    if held.get("network") != "cut":
-        held["network"] = held.pop("tcp", "not cut")
-    held.pop("tcp", None)
-    _limits(job)
+    held = _landlock() | held | _limits(job)
     with os.fdopen(answers, "w", encoding="utf-8") as out:
         out.write(json.dumps(held) + "\n")
         out.flush()
@@ -52,7 +49,9 @@ def _answer(job: dict) -> dict:
         return {"problem": f"{type(error).__name__}: {error}"[:500]}
 
 
-def _limits(job: dict) -> None:
+def _limits(job: dict) -> dict[str, str]:
+    """Limits that children inherit; one that the machine does not know is told."""
+    held = {}
     limits = {
         "RLIMIT_AS": job["memory_bytes"],
         "RLIMIT_CPU": int(job["cpu_s"]) + 1,
@@ -64,8 +63,11 @@ def _limits(job: dict) -> None:
         kind = getattr(resource, name)
         _, hard = resource.getrlimit(kind)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
-    _prctl(NO_NEW_PRIVS, 1)
+        try:
+            resource.setrlimit(kind, (value, value))
+        except (OSError, ValueError):
+            held[name] = "not limited"
+    return held
 
 
 def _namespaces(scratch_bytes: int, answers: int) -> dict[str, str]:
@@ -77,7 +79,7 @@ def _namespaces(scratch_bytes: int, answers: int) -> dict[str, str]:
         _prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
         return {}
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+        with suppress(OSError), open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
     held = {"network": "cut", "processes": "its own", "scratch": "a directory"}
     LIBC.mount(None, b"/", None, MS_REC | MS_PRIVATE, None)
@@ -99,10 +101,10 @@ def _namespaces(scratch_bytes: int, answers: int) -> dict[str, str]:
 def _landlock() -> dict[str, str]:
     """Files are changed below the working directory only, and no TCP connection is made."""
     if not sys.platform.startswith("linux"):
-        return {}
+        return {"network": "not cut"}
     version = LIBC.syscall(CREATE_RULESET, None, 0, 1)
     if version < 1:
-        return {}
+        return {"network": "not cut"}
     changes = CHANGES | sum(right for since, right in CHANGES_SINCE.items() if version >= since)
     rights = struct.pack("QQQ", changes, TCP if version >= 4 else 0, SCOPES if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
@@ -113,9 +115,9 @@ def _landlock() -> dict[str, str]:
         LIBC.syscall(ADD_RULE, rules, 1, struct.pack("=Qi", right, place), 0)
         os.close(place)
     if LIBC.syscall(RESTRICT_SELF, rules, 0) != 0:
-        return {}
+        return {"network": "not cut"}
     os.close(rules)
-    return {"writes": "in its scratch directory only"} | ({"tcp": "no TCP"} if version >= 4 else {})
+    return {"writes": "in its scratch directory only", "network": "no TCP" if version >= 4 else "not cut"}
 
 
 def _prctl(option: int, value: int) -> None:

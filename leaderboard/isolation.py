@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lse_gym
-from lse_gym.envs.errors import ArgumentError
 
 KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "OMP_NUM_THREADS")  # no key, no proxy, no editor
 ALWAYS = {
@@ -69,7 +68,7 @@ def call(function: str, job: Any, limits: Limits) -> Outcome:
         machine that does not offer one of them lacks it there.
     """
     if os.name != "posix":
-        raise ArgumentError("runs are executed again on Linux and macOS only: elsewhere nothing can hold them back.")
+        return Outcome(None, "runs are executed again on Linux and macOS only: nothing can hold them back here", {})
     sent = json.dumps({"function": function, "job": job, **asdict(limits)}).encode()
     with _scratch() as scratch, _process(scratch) as process:
         assert process.stdin
@@ -124,14 +123,17 @@ def _environment(scratch: str) -> dict[str, str]:
 def _read(process: "subprocess.Popen[bytes]", scratch: Path, limits: Limits) -> tuple[bytes, bytes, str]:
     """What a process answers and the end of what it tells, until it is done or one limit is met."""
     deadline, out, told = time.monotonic() + limits.seconds, bytearray(), b""
+    answering = True
     with selectors.DefaultSelector() as waiting:
-        waiting.register(process.stdout, selectors.EVENT_READ)  # ty: ignore[invalid-argument-type]
-        waiting.register(process.stderr, selectors.EVENT_READ)  # ty: ignore[invalid-argument-type]
-        while waiting.get_map():
-            for key, _ in waiting.select(TICK_S):
+        for pipe in (process.stdout, process.stderr):
+            assert pipe
+            waiting.register(pipe, selectors.EVENT_READ)
+        while answering or process.poll() is None:  # what it leaves behind may hold stderr open
+            for key, _ in waiting.select(TICK_S) if waiting.get_map() else ():
                 data = os.read(key.fd, 2**16)
                 if not data:
                     waiting.unregister(key.fileobj)
+                    answering = answering and key.fileobj is not process.stdout
                 elif key.fileobj is process.stdout:
                     out += data
                 else:
@@ -142,7 +144,8 @@ def _read(process: "subprocess.Popen[bytes]", scratch: Path, limits: Limits) -> 
                 return b"", told, f"it answers more than {limits.result_bytes:,} bytes"
             if _size(scratch) > limits.scratch_bytes:
                 return bytes(out), told, f"it writes more than {limits.scratch_bytes:,} bytes"
-    process.wait()
+            if not waiting.get_map():
+                time.sleep(0.01)
     return bytes(out), told, ""
 
 

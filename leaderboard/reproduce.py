@@ -16,6 +16,7 @@ from lse_gym.leaderboard.settings import allowed
 from lse_gym.leaderboard.submission import SPENT, find_runs, text_digest
 from lse_gym.leaderboard.track import Track
 
+MAX_REASON_CHARS = 1500
 COMPARED = ("parent_id", "performance", "feedback_score", "batch")
 
 
@@ -36,6 +37,17 @@ class Reproduction(NamedTuple):
     details: dict[str, Any]
 
 
+def obstacle(document: Mapping[str, Any], track: Track) -> str:
+    """Why an entry cannot be executed again here, or ""."""
+    if not track.offline:
+        return f"{', '.join(track.models)} do not all come with the package"
+    for run in document["runs"]:
+        reasons = allowed(run["config"], track).reasons
+        if reasons:
+            return f"{run['domain']}, seed {run['seed']}: {'; '.join(reasons)}"
+    return ""
+
+
 def reproduce(document: Mapping[str, Any], track: Track, workers: int = 1) -> Reproduction:
     """Execute the runs of a document and compare every round; the first difference ends it.
 
@@ -44,16 +56,15 @@ def reproduce(document: Mapping[str, Any], track: Track, workers: int = 1) -> Re
         track: its track.
         workers: processes, >= 1.
     """
-    if not track.offline:
-        return _not_executed(f"{', '.join(track.models)} do not all come with the package")
+    hindrance = obstacle(document, track)
+    if hindrance:
+        return Reproduction(False, f"not executed again: {hindrance}."[:MAX_REASON_CHARS], {})
     limits = Limits(seconds=track.max_seconds, cpu_s=track.max_seconds * 4)
-    jobs = []
-    for run in document["runs"]:
-        place = f"{run['domain']}, seed {run['seed']}"
-        config, reasons = allowed(run["config"], track)
-        if config is None:
-            return _not_executed(f"{place}: {'; '.join(reasons)}")
-        jobs.append(Again(place, config, run["trajectory"], limits))
+    jobs = [
+        Again(f"{run['domain']}, seed {run['seed']}", config, run["trajectory"], limits)
+        for run in document["runs"]
+        if (config := allowed(run["config"], track).config)
+    ]
     deadline = time.monotonic() + track.max_seconds * track.seeds * len(track.domains)
     held: dict[str, str] = {}
     details = {"settings": [asdict(job.config) for job in jobs], "limits": asdict(limits), "held": held}
@@ -65,8 +76,10 @@ def reproduce(document: Mapping[str, Any], track: Track, workers: int = 1) -> Re
         if time.monotonic() > deadline:
             problem = problem or "all runs together take longer than the track has time for"
         if problem:
-            return Reproduction(False, f"executed again, and {job.place}: {problem}."[:1500], details)
-    return Reproduction(True, "executed again from its seeds: every round of every run is the same.", details)
+            return Reproduction(False, f"executed again, and {job.place}: {problem}."[:MAX_REASON_CHARS], details)
+    reason = "executed again from its seeds: every round of every run is the same."
+    network = held.get("network")
+    return Reproduction(True, reason if network == "cut" else f"{reason} Network: {network}.", details)
 
 
 def execute(job: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -96,7 +109,3 @@ def _difference(rows: list[Any], claimed: list[Mapping[str, Any]]) -> str:
         if now != _row(then, then["context"]):
             return f"round {number} comes out otherwise"
     return ""
-
-
-def _not_executed(why: str) -> Reproduction:
-    return Reproduction(False, f"not executed again: {why}."[:1500], {})

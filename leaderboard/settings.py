@@ -19,6 +19,7 @@ from lse_gym.leaderboard.track import Track
 
 SETTINGS = tuple(field.name for field in fields(Config))
 FACTS = ("lse_gym", "task_model_revision", "editor_revision", "data_sha256")  # what a run records besides; never used
+NEED_FILES = ("sb3",)  # agents that follow a file, which may execute code when it is loaded
 MAX_REASONS = 10
 MAX_REASON_CHARS = 300
 
@@ -53,9 +54,9 @@ def allowed(config: object, track: Track) -> Allowed:
 
 def agent_problem(name: object) -> str:
     """Why an agent is none that is executed for a stranger, or ""."""
-    if isinstance(name, str) and name in AGENTS:
-        return ""
-    return f"the agent {name!r} is not one that comes with the package"
+    if not isinstance(name, str) or name not in AGENTS:
+        return f"the agent {name!r} is not one that comes with the package"
+    return f"the agent {name!r} follows a file of its own" if name in NEED_FILES else ""
 
 
 def _reasons(config: Mapping[str, Any], track: Track) -> Iterator[str]:

@@ -10,7 +10,7 @@ from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.replay import Questions, Unit, replay
-from lse_gym.leaderboard.reproduce import reproduce
+from lse_gym.leaderboard.reproduce import obstacle, reproduce
 from lse_gym.leaderboard.statistics import Scores, apart, interval, mean, summarize
 from lse_gym.leaderboard.submission import SCHEMA_VERSION
 from lse_gym.leaderboard.track import Track
@@ -71,7 +71,12 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
     details = _details(document, track, found, failures) | {"backends": dict(options.backends or {})}
     if reasons:
         return _record(board, entry, Verdict("rejected", " ".join(reasons), details))
-    level = "replayed" if not row or row[0]["level"] != "reproduced" else "reproduced"
+    level = "replayed"
+    if row and row[0]["level"] == "reproduced" and not obstacle(document, track):
+        level = "reproduced"  # a replay does not take it away, nor what is known of it
+        details |= {
+            name: row[0]["details"][name] for name in ("reproduction", "execution") if name in row[0]["details"]
+        }
     if options.reproduce and level == "replayed":
         again = reproduce(document, track, options.workers)
         level = "reproduced" if again.same else level

@@ -1,24 +1,33 @@
 """`verify --reproduce` on hostile submissions: nothing that they name is opened, asked, loaded or run; all is told."""
 
+import json
 import os
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from lse_gym.__main__ import app
+from lse_gym.agents import AGENTS, agent_class
+from lse_gym.agents.arguments import check, hints, is_free_text
 from lse_gym.agents.run import Config
 from lse_gym.envs.errors import SubmissionError
+from lse_gym.envs.models import MODELS
 from lse_gym.leaderboard import reproduce as module
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.pages.entry import commands
 from lse_gym.leaderboard.reproduce import reproduce
-from lse_gym.leaderboard.settings import allowed
+from lse_gym.leaderboard.settings import SETTINGS, allowed
 from lse_gym.leaderboard.track import all_tracks
 from lse_gym.leaderboard.verify import Options, verify
 from tests.leaderboard.conftest import TRACK, sent
@@ -182,8 +191,8 @@ def test_an_honest_run_is_executed_in_a_process_that_asks_nobody_and_that_is_rec
     assert verdict.level == "reproduced", verdict.details["reproduction"]
     (row,) = board.store.entries()
     execution = row["details"]["execution"]
-    (settings,) = execution["settings"]
-    assert (settings["editor"], settings["agent"], settings["budget_calls"]) == ("writer", "lse", 1300)
+    (executed,) = execution["settings"]
+    assert (executed["editor"], executed["agent"], executed["budget_calls"]) == ("writer", "lse", 1300)
     assert execution["limits"]["seconds"] == all_tracks()[TRACK].max_seconds
     assert {"memory_bytes", "scratch_bytes"} <= execution["limits"].keys()
     assert execution["held"]["network"]
@@ -216,3 +225,65 @@ def test_a_commands_words_are_quoted(document):
     first, *_ = commands(document, all_tracks()[TRACK])
     assert first[first.index("--set") + 1] == "temperature=0.25"
     assert first[first.index("--ucb-c") + 1] == "0.123456789"
+
+
+def test_an_entry_that_was_reproduced_under_other_rules_loses_the_level(document, board):
+    """Before the allow-list, agent_args with a file were executed and marked."""
+    document["runs"][0]["config"]["agent_args"] = {"record": "victim.txt"}
+    number = board.submit(sent(document))
+    board.store.add_verification(number, "reproduced", "", {})
+    verdict = verify(board, number, Options(reproduce=True))
+    assert verdict.level == "replayed"
+    assert "agent_args has 'record'" in verdict.details["reproduction"]
+
+
+def test_an_agent_that_follows_a_file_is_not_even_imported(document):
+    document["runs"][0]["config"] |= {"agent": "sb3", "agent_args": {"policy": "x", "algorithm": "ppo"}}
+    code = "import json, sys\nfrom lse_gym.leaderboard.settings import allowed\n"
+    code += "from lse_gym.leaderboard.track import all_tracks\n"
+    code += f"found = allowed(json.loads(sys.argv[1]), all_tracks()[{TRACK!r}])\n"
+    code += "assert found.reasons == [\"the agent 'sb3' follows a file of its own\"], found\n"
+    code += "assert not {'torch', 'stable_baselines3'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code, json.dumps(document["runs"][0]["config"])], check=True)
+
+
+TEXTS = st.one_of(st.text(max_size=8), st.sampled_from(["openai:gpt-5", "hf:x", "/dev/zero", "writer", "lse", "seed"]))
+ARGUMENTS = st.one_of(
+    st.text(max_size=6), st.sampled_from(["record", "editor", "temperature", "shown", "policy", "prune", "variant"])
+)
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(ARGUMENTS, inner, max_size=2)),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_whatever_a_config_says_no_text_of_it_gets_through(data):
+    """Every value that passes is a number, a choice of the package, or the track's."""
+    track = all_tracks()[TRACK]
+    agent = data.draw(st.sampled_from(sorted(AGENTS)))
+    base = {"agent": agent, "rounds": 4, "editor": "writer", "order": "code"}
+    changed = data.draw(st.dictionaries(st.sampled_from([*SETTINGS, "record", "model"]), VALUES, max_size=2))
+    found, reasons = allowed(base | changed, track)
+    assert (found is None) == bool(reasons)
+    if found is None:
+        assert all(isinstance(reason, str) and reason.isprintable() for reason in reasons)
+        return
+    asked = asdict(track.config(track.domains[0]))
+    declared = hints(Config)
+    for name, value in asdict(found).items():
+        if name in ("agent", "editor"):
+            assert value in (AGENTS if name == "agent" else MODELS)
+        elif name == "agent_args":
+            own = hints(agent_class(found.agent).Args) if value else {}
+            assert all(key not in SETTINGS and not is_free_text(own[key]) for key in value)
+        elif is_free_text(declared[name]):
+            assert value == asked[name]
+        else:
+            check(name, declared[name], value)
+    assert found.rounds <= track.max_rounds
+    assert found.budget_calls is not None
+    assert found.budget_calls <= track.budget["calls"]
+    assert "policy" not in json.dumps(asdict(found))

@@ -186,6 +186,15 @@ def test_no_process_is_left(name, limits, offered):
     assert gone(mark)
 
 
+def test_what_outlives_a_job_does_not_keep_its_caller_waiting(fallback):
+    mark = f"mark-outlives-{os.getpid()}"
+    start = time.monotonic()
+    assert attack("escape", mark).result == "done"
+    assert time.monotonic() - start < 10
+    for process in running(mark):
+        os.kill(process, signal.SIGKILL)
+
+
 def test_the_caller_cannot_be_killed_from_inside(offered):
     if "processes" not in offered:
         pytest.skip("no process namespaces on this machine")
