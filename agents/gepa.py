@@ -24,7 +24,7 @@ COMPONENT = "instructions"
 class Args(EditorArgs):
     """Arguments of GEPA."""
 
-    minibatch: Annotated[int, Range(1, 10_000)] = 3
+    minibatch: Annotated[int, Range(1, 1_000)] = 3
     """feedback questions of a proposal (the package's default: 3)"""
 
 

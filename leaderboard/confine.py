@@ -32,7 +32,8 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     job = json.loads(sys.stdin.buffer.read())
     held = _namespaces(job["scratch_bytes"], answers)
-    held = _landlock() | held | _limits(job)
+    held = _landlock() | held
+    held |= _limits(job, counted="processes" in held)
     with os.fdopen(answers, "w", encoding="utf-8") as out:
         out.write(json.dumps(held) + "\n")
         out.flush()
@@ -49,7 +50,7 @@ def _answer(job: dict) -> dict:
         return {"problem": f"{type(error).__name__}: {error}"[:500]}
 
 
-def _limits(job: dict) -> dict[str, str]:
+def _limits(job: dict, counted: bool) -> dict[str, str]:
     """Limits that children inherit; one that the machine does not know is told."""
     held = {}
     limits = {
@@ -58,7 +59,7 @@ def _limits(job: dict) -> dict[str, str]:
         "RLIMIT_FSIZE": job["scratch_bytes"],
         "RLIMIT_NOFILE": job["files"],
         "RLIMIT_CORE": 0,
-    }
+    } | ({"RLIMIT_NPROC": job["processes"]} if counted else {})
     for name, value in limits.items():
         kind = getattr(resource, name)
         _, hard = resource.getrlimit(kind)

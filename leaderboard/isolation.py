@@ -23,6 +23,7 @@ ALWAYS = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "CUDA_VISIBLE_DEVICES": "",  # the memory of a GPU has no limit
 }
 PROGRAM = Path(__file__).with_name("confine.py")
 TOLD_CHARS = 300  # of what a process says on stderr
@@ -37,14 +38,16 @@ class Limits:
     """by the wall clock; then it is killed, and all that it started"""
     cpu_s: float = 3600.0
     """of processor time"""
-    memory_bytes: int = 16 * 2**30
-    """address space"""
+    memory_bytes: int = 8 * 2**30
+    """address space of each process (the transformers of the package take less than 2 GiB)"""
     scratch_bytes: int = 256 * 2**20
     """what it writes, in one file and in all"""
     result_bytes: int = 64 * 2**20
     """what it answers"""
     files: int = 512
     """open at once"""
+    processes: int = 1024
+    """processes and threads, where they can be counted apart from others; not for root"""
 
 
 class Outcome(NamedTuple):

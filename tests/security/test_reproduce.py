@@ -237,6 +237,26 @@ def test_an_entry_that_was_reproduced_under_other_rules_loses_the_level(document
     assert "agent_args has 'record'" in verdict.details["reproduction"]
 
 
+def test_a_reason_is_no_markup_on_the_page_and_no_command_in_a_terminal(document, board, tmp_path):
+    evil = "<script>alert(1)</script>[red]$(touch owned)"
+    document["runs"][0]["config"]["data_dir"] = evil
+    verdict = verify(board, board.submit(sent(document)), Options(reproduce=True))
+    assert evil in verdict.details["reproduction"]
+    build(board, tmp_path / "site")
+    for page in (tmp_path / "site").rglob("*.html"):
+        assert "<script>alert" not in page.read_text()
+    assert "&lt;script&gt;alert(1)" in (tmp_path / "site/entry/1.html").read_text()
+
+
+def test_several_processes_execute_the_runs_of_an_entry_and_the_first_difference_ends_it(document):
+    other = deepcopy(document["runs"][0])
+    other["trajectory"][1]["feedback_score"] = 0.123
+    document["runs"].append(other)
+    found = reproduce(document, all_tracks()[TRACK], workers=2)
+    assert found.reason == "executed again, and clinic-0, seed 0: round 1 comes out otherwise."
+    assert len(found.details["settings"]) == 2
+
+
 def test_an_agent_that_follows_a_file_is_not_even_imported(document):
     document["runs"][0]["config"] |= {"agent": "sb3", "agent_args": {"policy": "x", "algorithm": "ppo"}}
     code = "import json, sys\nfrom lse_gym.leaderboard.settings import allowed\n"
