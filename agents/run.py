@@ -24,11 +24,11 @@ from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import MAX_SEED, Callback, Order, SearchAgent
 from lse_gym.agents.tree import UCB_C, Node, Selection
 from lse_gym.envs.core import TOLD, ContextEnv, Info
-from lse_gym.envs.domain import FeedbackMode
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
 from lse_gym.envs.evaluation import core_env, final_scores, paired_interval
 from lse_gym.envs.models import make_model
 from lse_gym.envs.registration import ENVS
+from lse_gym.envs.report import FeedbackMode
 
 try:
     import fcntl
