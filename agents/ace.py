@@ -7,7 +7,9 @@ model is the generator. The wording of the prompts is ours.
 
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
+from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.agents.tree import Selection
 from lse_gym.envs.core import Observation
@@ -20,7 +22,7 @@ class Args(EditorArgs):
 
     selection: Selection = "deepest"
     """"deepest": one playbook grows, as in the paper"""
-    prune: int = 2
+    prune: Annotated[int, Range(0, 1_000_000)] = 2
     """a bullet that was marked harmful so many times more often than helpful is dropped"""
 
 

@@ -2,16 +2,16 @@
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import gymnasium as gym
 
-from lse_gym.agents.search import ORDERS, Order, SearchAgent, SearchArgs
+from lse_gym.agents.arguments import Range
+from lse_gym.agents.search import Order, SearchAgent, SearchArgs
 from lse_gym.agents.tree import UCB_C, Selection, Tree
 from lse_gym.envs.budget import Budget
 from lse_gym.envs.core import Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit
-from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models import make_model
@@ -33,13 +33,13 @@ class EditorArgs(SearchArgs):
     """the model that writes the edits; None is :func:`default_editor`"""
     selection: Selection = "best"
     """which context is edited next: "ucb", "deepest" (a chain) or "best" (greedy)"""
-    ucb_c: float = UCB_C
+    ucb_c: Annotated[float, Range(0, 1e6)] = UCB_C
     """weight of the exploration bonus of "ucb\""""
     order: Order = "paper"
     """"paper": every edit is made from a batch not used before; "code": from the selected node's stored report"""
-    temperature: float = 0.7
+    temperature: Annotated[float, Range(0, 100)] = 0.7
     """sampling temperature of the editor (LSE's released code forces 0.7 where it was 0)"""
-    max_edit_tokens: int = MAX_EDIT_TOKENS
+    max_edit_tokens: Annotated[int, Range(1, 1_000_000)] = MAX_EDIT_TOKENS
     """longest answer of the editor, in tokens"""
     record: str | None = None
     """file that keeps the editor's responses"""
@@ -60,8 +60,6 @@ class EditorAgent(SearchAgent):
 
     def __init__(self, env: gym.Env | None = None, **args: Any):
         super().__init__(env, **args)
-        if self.args.order not in ORDERS:
-            raise unknown("order", self.args.order, ORDERS)
         self.order = self.args.order
         budget = core_env(env).budget if env is not None else Budget()
         if self.args.editor is None:  # what is saved names it, so that it is loaded with the same

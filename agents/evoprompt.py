@@ -1,18 +1,16 @@
 """Evolutionary prompting with a language model as operator (EvoPrompt, Guo et al., arXiv 2309.08532)."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-import gymnasium as gym
 import numpy as np
 
+from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.agents.tree import Node
 from lse_gym.envs.core import Observation
-from lse_gym.envs.errors import unknown
 
 Variant = Literal["ga", "de"]
-VARIANTS: tuple[Variant, ...] = ("ga", "de")
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Args(EditorArgs):
 
     variant: Variant = "ga"
     """"ga": genetic algorithm, two parents; "de": differential evolution, three"""
-    population: int = 10
+    population: Annotated[int, Range(1, 10_000)] = 10
     """contexts that can be parents, the best ones (paper, section 4: 10)"""
 
 
@@ -41,11 +39,6 @@ class EvoPromptAgent(EditorAgent):
 
     name = "evoprompt"
     Args = Args
-
-    def __init__(self, env: gym.Env | None = None, **args: Any):
-        super().__init__(env, **args)
-        if self.args.variant not in VARIANTS:
-            raise unknown("variant", self.args.variant, VARIANTS)
 
     def select(self) -> Node:
         """The first parent."""

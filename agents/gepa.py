@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import gymnasium as gym
 
+from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs
 from lse_gym.agents.search import Callback
 from lse_gym.agents.tree import Node
@@ -23,7 +24,7 @@ COMPONENT = "instructions"
 class Args(EditorArgs):
     """Arguments of GEPA."""
 
-    minibatch: int = 3
+    minibatch: Annotated[int, Range(1, 1_000)] = 3
     """feedback questions of a proposal (the package's default: 3)"""
 
 

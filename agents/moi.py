@@ -7,13 +7,13 @@ estimator, alternating least squares on log-odds, is ours, as the exact one is n
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from lse_gym.agents.arguments import Range
 from lse_gym.agents.search import SearchAgent, SearchArgs
 from lse_gym.envs.core import Observation
-from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.passages.bias import best_order, logit
 
 SWEEPS = 20  # of the alternating least squares; it converges in a few
@@ -24,13 +24,13 @@ SHARPEST = 0.02  # scores are moved this far from 0 and 1 before they become log
 class Args(SearchArgs):
     """Arguments of MOI."""
 
-    permutations: int = 8
+    permutations: Annotated[int, Range(2, 10_000)] = 8
     """orders that are tried before the estimate, the first being the seed context's"""
-    ridge: float = 0.02
+    ridge: Annotated[float, Range(1e-9, 1e6)] = 0.02
     """pull of the utilities towards 0, relative to the squared length of the position weights"""
-    prior_weight: float = 1.0
+    prior_weight: Annotated[float, Range(1e-9, 1e6)] = 1.0
     """pull of the position weights towards a U shape"""
-    noise: float = 0.3
+    noise: Annotated[float, Range(0, 1e6)] = 0.3
     """spread of what is added to the utilities, in nats, once the best order has been tried"""
 
 
@@ -48,11 +48,6 @@ class MOIAgent(SearchAgent):
     selection = "best"
     Args = Args
     args: Any
-
-    def __init__(self, env: Any = None, **args: Any):
-        super().__init__(env, **args)
-        if self.args.permutations < 2:
-            raise ArgumentError(f"permutations={self.args.permutations} is not an int >= 2. Pass e.g. 8.")
 
     def edit(self, observation: Observation, step: int, deterministic: bool = False) -> str:
         """A rotation at first, then the order by estimated utilities, then ones near it."""

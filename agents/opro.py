@@ -1,7 +1,9 @@
 """Prompting with a history of scored contexts, in the manner of OPRO (Yang et al., arXiv 2309.03409)."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.envs.core import Observation
 
@@ -10,9 +12,9 @@ from lse_gym.envs.core import Observation
 class Args(EditorArgs):
     """Arguments of OPRO."""
 
-    shown: int = 20
+    shown: Annotated[int, Range(0, 10_000)] = 20
     """contexts in the history, the best ones (paper, section 5.1: 20)"""
-    shown_chars: int = 24_000
+    shown_chars: Annotated[int, Range(0, 10_000_000)] = 24_000
     """longest history, in characters; the worst contexts are left out first"""
 
 

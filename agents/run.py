@@ -10,23 +10,25 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from inspect import signature
 from pathlib import Path
-from typing import IO, Any, Self, cast
+from typing import IO, Annotated, Any, Self, cast
 
 import gymnasium as gym
 from gymnasium.envs.registration import load_env_creator
 
 import lse_gym
 from lse_gym.agents import agent_class
+from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import MAX_EDIT_TOKENS, EditorAgent, default_editor
 from lse_gym.agents.files import write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
-from lse_gym.agents.search import Callback, SearchAgent
-from lse_gym.agents.tree import UCB_C, Node
+from lse_gym.agents.search import MAX_SEED, Callback, Order, SearchAgent
+from lse_gym.agents.tree import UCB_C, Node, Selection
 from lse_gym.envs.core import TOLD, ContextEnv, Info
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
 from lse_gym.envs.evaluation import core_env, final_scores, paired_interval
 from lse_gym.envs.models import make_model
 from lse_gym.envs.registration import ENVS
+from lse_gym.envs.report import FeedbackMode
 
 try:
     import fcntl
@@ -46,20 +48,20 @@ class Config:
     start: str = "seed"  # or a text file with the context to start from
     data_dir: str | None = None
     exclude: str | None = None
-    rounds: int = 20
-    seed: int = 0
-    split_seed: int = 0
-    budget_calls: float | None = None
-    budget_tokens: float | None = None
-    selection: str | None = None  # the agent's own
-    ucb_c: float = UCB_C
-    order: str = "paper"
-    feedback: str = "gold"
-    feedback_size: int = 10
+    rounds: Annotated[int, Range(0)] = 20
+    seed: Annotated[int, Range(0, MAX_SEED)] = 0
+    split_seed: Annotated[int, Range(0, MAX_SEED)] = 0
+    budget_calls: Annotated[float, Range(0)] | None = None
+    budget_tokens: Annotated[float, Range(0)] | None = None
+    selection: Selection | None = None  # the agent's own
+    ucb_c: Annotated[float, Range(0, 1e6)] = UCB_C
+    order: Order = "paper"
+    feedback: FeedbackMode = "gold"
+    feedback_size: Annotated[int, Range(1, 1_000)] = 10
     scoring: str = "set"
-    max_chars: int = 8000
-    max_tokens: int = 512
-    max_edit_tokens: int = MAX_EDIT_TOKENS
+    max_chars: Annotated[int, Range(1, 1_000_000)] = 8000
+    max_tokens: Annotated[int, Range(1, 1_000_000)] = 512
+    max_edit_tokens: Annotated[int, Range(1, 1_000_000)] = MAX_EDIT_TOKENS
     agent_args: dict[str, Any] = field(default_factory=dict)  # arguments that only this agent has
     env_args: dict[str, Any] = field(default_factory=dict)  # and those that only this env has
 

@@ -5,10 +5,11 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import gymnasium as gym
 
+from lse_gym.agents.arguments import Range, check, hints
 from lse_gym.agents.files import write_text
 from lse_gym.agents.live import Live
 from lse_gym.agents.tree import Node, Selection, Tree
@@ -16,16 +17,16 @@ from lse_gym.envs.core import Info, Observation
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
 
 Order = Literal["paper", "code"]
-ORDERS: tuple[Order, ...] = ("paper", "code")
 MAX_CHARS = 8000  # of a context, where there is no env to ask
+MAX_SEED = 2**53  # exact as a number of JSON
 Callback = Callable[["SearchAgent", Node, Info], bool | None]
 
 
 @dataclass(frozen=True)
 class SearchArgs:
-    """Arguments of every search agent."""
+    """Arguments of every search agent. What a number may be stands beside its type, and is checked."""
 
-    seed: int = 0
+    seed: Annotated[int, Range(0, MAX_SEED)] = 0
     """seed of the env's first reset and of the agent's own choices"""
 
 
@@ -45,10 +46,11 @@ class SearchAgent(ABC):
     order: Order = "code"
 
     def __init__(self, env: gym.Env | None = None, **args: Any):
-        known = self.Args.__dataclass_fields__
-        for name in args:
+        known = hints(self.Args)
+        for name, value in args.items():
             if name not in known:
                 raise unknown(f"argument of agent {self.name!r}", name, known)
+            check(name, known[name], value)
         self.args = self.Args(**args)
         self.env = env
         self.tree = self._new_tree()

@@ -1,7 +1,9 @@
 """Textual gradients (Yuksekgonul et al., arXiv 2406.07496): a critic says what is wrong, a rewrite follows it."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.envs.core import Observation
 
@@ -10,7 +12,7 @@ from lse_gym.envs.core import Observation
 class Args(EditorArgs):
     """Arguments of textual gradients."""
 
-    critique_chars: int = 8_192
+    critique_chars: Annotated[int, Range(1, 10_000_000)] = 8_192
     """longest criticism that is passed on (the bound on instructions in LSE's released code)"""
 
 

@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import count
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 from unittest.mock import patch
 
+from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.envs.core import Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit
@@ -23,7 +24,7 @@ START, END = "<IMPROVED_VARIABLE>", "</IMPROVED_VARIABLE>"  # what the package l
 class Args(EditorArgs):
     """Arguments of the package's TextGrad."""
 
-    losses: int = 3
+    losses: Annotated[int, Range(1, 1_000)] = 3
     """problems of the report that a loss is computed for; each costs a critic call an edit"""
 
 

@@ -1,75 +1,111 @@
-"""Runs executed again from their seeds: the highest level of trust, open to the agents of the package."""
+"""Runs executed again from their seeds: the highest level of trust, open to the agents of the package.
 
-import shutil
-from collections.abc import Mapping, Sequence
+Nothing of a submission but what :mod:`lse_gym.leaderboard.settings` allows is used, and that in a confined process.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lse_gym.agents import AGENTS
 from lse_gym.agents.parallel import side_by_side
-from lse_gym.agents.run import evolve, has_run
-from lse_gym.envs.errors import LSEGymError
-from lse_gym.envs.models import MODELS
-from lse_gym.leaderboard.submission import SPENT, find_runs, run_config, text_digest
+from lse_gym.agents.run import Config, evolve
+from lse_gym.leaderboard.isolation import Limits, Outcome, call
+from lse_gym.leaderboard.settings import allowed
+from lse_gym.leaderboard.submission import SPENT, find_runs, text_digest
 from lse_gym.leaderboard.track import Track
 
-NEED_FILES = ("sb3",)  # agents with files of their own, which may execute code when they are loaded
+MAX_REASON_CHARS = 1500
 COMPARED = ("parent_id", "performance", "feedback_score", "batch")
 
 
 class Again(NamedTuple):
-    """A run to execute, and where."""
+    """A run to execute, and how long it may take."""
 
-    run: Mapping[str, Any]
-    folder: Path
+    place: str
+    config: Config
+    rows: list[Mapping[str, Any]]
+    limits: Limits
+
+
+class Reproduction(NamedTuple):
+    """Whether every round of every run came out the same, what to say of it, and what was run under which limits."""
+
+    same: bool
+    reason: str
+    details: dict[str, Any]
 
 
 def obstacle(document: Mapping[str, Any], track: Track) -> str:
-    """Why an entry cannot be executed again here, or "". Nothing that a stranger names is imported or loaded."""
-    kind = document["agent"]["kind"]
-    if kind not in AGENTS or kind in NEED_FILES:
-        return f"the agent {kind!r} is not one that comes with the package as a whole"
-    models = {run["config"].get(name) or "writer" for run in document["runs"] for name in ("task_model", "editor")}
-    foreign = sorted(str(model) for model in models if model not in MODELS)
-    if foreign or not track.offline:
-        return f"{', '.join(foreign) or track.task_model} does not come with the package"
-    files = [
-        name for run in document["runs"] for name in ("data_dir", "exclude") if run["config"].get(name) is not None
-    ]
-    return f"it has {files[0]} of its own" if files else ""
+    """Why an entry cannot be executed again here, or ""."""
+    if not track.offline:
+        return f"{', '.join(track.models)} do not all come with the package"
+    for run in document["runs"]:
+        reasons = allowed(run["config"], track).reasons
+        if reasons:
+            return f"{run['domain']}, seed {run['seed']}: {'; '.join(reasons)}"
+    return ""
 
 
-def reproduce(document: Mapping[str, Any], folder: Path, workers: int = 1) -> list[str]:
-    """Execute the runs of a document and compare every round.
+def reproduce(document: Mapping[str, Any], track: Track, workers: int = 1) -> Reproduction:
+    """Execute the runs of a document and compare every round; the first difference ends it.
 
     Args:
-        document: a submission without an :func:`obstacle`.
-        folder: where the runs are kept until all are done; a killed one goes on there.
+        document: a submission that the checks have accepted.
+        track: its track.
         workers: processes, >= 1.
-
-    Returns:
-        What came out otherwise; empty when every round of every run is the same.
     """
-    jobs = [Again(run, folder / str(index)) for index, run in enumerate(document["runs"])]
-    found: list[str] = []
-    for job, difference, error in side_by_side(_again, jobs, workers):
-        if error is not None and not isinstance(error, LSEGymError):
+    hindrance = obstacle(document, track)
+    if hindrance:
+        return Reproduction(False, f"not executed again: {hindrance}."[:MAX_REASON_CHARS], {})
+    limits = Limits(seconds=track.max_seconds, cpu_s=track.max_seconds * 4)
+    jobs = [
+        Again(f"{run['domain']}, seed {run['seed']}", config, run["trajectory"], limits)
+        for run in document["runs"]
+        if (config := allowed(run["config"], track).config)
+    ]
+    deadline = time.monotonic() + track.max_seconds * track.seeds * len(track.domains)
+    held: dict[str, str] = {}
+    details = {"settings": [asdict(job.config) for job in jobs], "limits": asdict(limits), "held": held}
+    for job, outcome, error in side_by_side(_again, jobs, workers):
+        if error is not None:
             raise error
-        told = f"{type(error).__name__}: {error}" if error else difference
-        if told:
-            found.append(f"{job.run['domain']}, seed {job.run['seed']}: {told}")
-    shutil.rmtree(folder, ignore_errors=True)
-    return found
+        held |= outcome.held
+        problem = outcome.problem or _difference(outcome.result, job.rows)
+        if time.monotonic() > deadline:
+            problem = problem or "all runs together take longer than the track has time for"
+        if problem:
+            return Reproduction(False, f"executed again, and {job.place}: {problem}."[:MAX_REASON_CHARS], details)
+    reason = "executed again from its seeds: every round of every run is the same."
+    network = held.get("network")
+    return Reproduction(True, reason if network == "cut" else f"{reason} Network: {network}.", details)
 
 
-def _again(job: Again) -> str:
-    evolve(run_config(job.run), job.folder, resume=has_run(job.folder))
-    (made,) = find_runs(job.folder)
-    rows: Sequence[Mapping[str, Any]] = job.run["trajectory"]
-    if len(made.rows) != len(rows):
-        return f"{len(made.rows) - 1} rounds instead of {len(rows) - 1}"
-    for now, then in zip(made.rows, rows, strict=True):
-        same = all(now[name] == then[name] for name in COMPARED) and text_digest(now["context"]) == then["context"]
-        if not same or any(now["spent"][name] != then["spent"][name] for name in SPENT):
-            return f"round {now['id']} comes out otherwise"
+def execute(job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Execute one run in the working directory; the rows of its trajectory, as a submission has them.
+
+    What :func:`reproduce` calls in a confined process.
+    """
+    folder = Path("run")
+    evolve(Config(**job), folder)
+    (made,) = find_runs(folder)
+    return [_row(row, text_digest(row["context"])) for row in made.rows]
+
+
+def _again(job: Again) -> Outcome:
+    return call(f"{__name__}:{execute.__name__}", asdict(job.config), job.limits)
+
+
+def _row(row: Mapping[str, Any], context: str) -> dict[str, Any]:
+    spent = {name: row["spent"][name] for name in SPENT}
+    return {name: row[name] for name in COMPARED} | {"context": context, "spent": spent}
+
+
+def _difference(rows: list[Any], claimed: list[Mapping[str, Any]]) -> str:
+    if len(rows) != len(claimed):
+        return f"{len(rows) - 1} rounds instead of {len(claimed) - 1}"
+    for number, (now, then) in enumerate(zip(rows, claimed, strict=True)):
+        if now != _row(then, then["context"]):
+            return f"round {number} comes out otherwise"
     return ""

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import lse_gym
 from lse_gym.agents import AGENTS
-from lse_gym.agents.run import Config
 from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.track import Track, base_name, canonical, find_track
 
@@ -20,7 +19,6 @@ PACKAGES = "gymnasium numpy torch transformers vllm gepa textgrad stable-baselin
 SPENT = ("edits", "calls", "tokens", "usd")
 OF_A_RUN = ("domain", "seed", "split_seed", "data_sha256")  # settings in which the runs of one entry differ
 LEDGER = ("calls", "tokens", "usd", "editor_calls", "editor_tokens", "editor_usd")
-SETTINGS = [field.name for field in fields(Config)]
 
 
 @dataclass(frozen=True)
@@ -231,8 +229,3 @@ def digest(document: Mapping[str, Any]) -> str:
 def text_digest(text: str) -> str:
     """SHA-256 of a text."""
     return sha256(text.encode()).hexdigest()
-
-
-def run_config(run: Mapping[str, Any]) -> Config:
-    """The configuration that a run of a document was made with."""
-    return replace(Config(), **{name: run["config"][name] for name in SETTINGS if name in run["config"]})

@@ -46,6 +46,10 @@ class Track:
     """digest of the public questions, golds and prompts: see :func:`suite_digest`"""
     tolerance: float = 0.0
     """share of public test items whose score may come out otherwise on another machine"""
+    max_rounds: int = 1000
+    """most edits that a run is executed again with"""
+    max_seconds: float = 900.0
+    """longest that executing one run again may take, by the wall clock"""
 
     @property
     def task_model(self) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.leaks import find_leaks
@@ -69,9 +71,16 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
     details = _details(document, track, found, failures) | {"backends": dict(options.backends or {})}
     if reasons:
         return _record(board, entry, Verdict("rejected", " ".join(reasons), details))
-    level = "replayed" if not row or row[0]["level"] != "reproduced" else "reproduced"
+    level = "replayed"
+    if row and row[0]["level"] == "reproduced" and not obstacle(document, track):
+        level = "reproduced"  # a replay does not take it away, nor what is known of it
+        details |= {
+            name: row[0]["details"][name] for name in ("reproduction", "execution") if name in row[0]["details"]
+        }
     if options.reproduce and level == "replayed":
-        level, details["reproduction"] = _reproduce(board, document, track, options.workers)
+        again = reproduce(document, track, options.workers)
+        level = "reproduced" if again.same else level
+        details |= {"reproduction": again.reason, "execution": again.details}
     return _record(board, entry, Verdict(level, "", details))
 
 
@@ -120,7 +129,8 @@ def _units(document: Mapping[str, Any], track: Track, secret: int) -> list[Unit]
         for context in (first, best):
             add(run, track.task_model, "sealed", context)
             add(run, track.task_model, "test", context)
-        for index in {0, run["best"], *(hash((secret, number, spot)) % len(rows) for spot in range(SPOTS))}:
+        spots = np.random.default_rng([secret, number]).integers(len(rows), size=SPOTS).tolist()
+        for index in {0, run["best"], *spots}:
             add(run, track.task_model, "held_out", document["contexts"][rows[index]["context"]])
         for model in [*track.models][1:]:
             add(run, model, "sealed", first)
@@ -214,13 +224,3 @@ def _details(
         "shuffled": mean(shuffled),
         "failures": [*failures],
     }
-
-
-def _reproduce(board: Board, document: Mapping[str, Any], track: Track, workers: int) -> tuple[str, str]:
-    hindrance = obstacle(document, track)
-    if hindrance:
-        return "replayed", f"not executed again: {hindrance}."
-    differences = reproduce(document, board.path / "work" / document["sha256"], workers)
-    if differences:
-        return "replayed", f"executed again, and {'; '.join(differences)[:1500]}."
-    return "reproduced", "executed again from its seeds: every round of every run is the same."

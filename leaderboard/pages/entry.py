@@ -4,14 +4,15 @@ import difflib
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
 from lse_gym.agents.pictures import tree_page
 from lse_gym.agents.run import Config
 from lse_gym.leaderboard.ranking import Row
+from lse_gym.leaderboard.settings import allowed
 from lse_gym.leaderboard.statistics import mean
-from lse_gym.leaderboard.submission import SETTINGS
 from lse_gym.leaderboard.track import Track
 
 MAX_DIFF_LINES = 400
@@ -107,18 +108,31 @@ def run_page(row: Row, number: int, document: Mapping[str, Any]) -> str:
     return tree_page({"nodes": nodes}, summary, title=title)
 
 
-def commands(document: Mapping[str, Any], track: Track) -> Iterator[list[str]]:
-    """Arguments of ``lse-gym`` that make the runs of a document again, submit and verify them."""
-    defaults = Config()
+def commands(document: Mapping[str, Any], track: Track) -> list[list[str]]:
+    """Arguments of ``lse-gym`` that make the runs of a document again, submit and verify them.
+
+    They are for visitors to copy, so they come from what :func:`lse_gym.leaderboard.settings.allowed` lets pass; there
+    are none where one run has other settings.
+    """
+    found = []
     for number, run in enumerate(document["runs"]):
-        config, flags = run["config"], []
-        for name in SETTINGS:
-            value = config.get(name)
-            if name in ("agent_args", "data_dir", "exclude") or value is None or value == getattr(defaults, name):
-                continue
-            flags += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else f"{value}"]
-        for name, value in (config.get("agent_args") or {}).items():
-            flags += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
-        yield ["evolve", *flags, "--out", f"again/{number}"]
-    yield ["leaderboard", "submit", "again", "--track", track.id]
-    yield ["leaderboard", "verify"]
+        config, _ = allowed(run["config"], track)
+        if config is None:
+            return []
+        found.append(["evolve", *_flags(config), "--out", f"again/{number}"])
+    return [*found, ["leaderboard", "submit", "again", "--track", track.id], ["leaderboard", "verify"]]
+
+
+def _flags(config: Config) -> Iterator[str]:
+    defaults = asdict(Config())
+    for name, value in asdict(config).items():
+        if name in ("agent_args", "env_args"):
+            option = "--set" if name == "agent_args" else "--env-set"
+            for key, own in value.items():
+                yield from (option, f"{key}={own if isinstance(own, str) else json.dumps(own)}")
+        elif value is not None and value != defaults[name]:
+            yield from (f"--{name.replace('_', '-')}", _text(value))
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

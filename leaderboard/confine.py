@@ -1,0 +1,130 @@
+"""Started as a process of its own by :mod:`lse_gym.leaderboard.isolation`: gives up its rights, then does a job.
+
+Nothing but the standard library is imported before the limits hold. What the machine does not offer is told in the
+answer. The job comes as JSON on stdin; the answer is two lines of JSON on what was stdout: what holds, and the result.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+from contextlib import suppress
+from importlib import import_module
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+NEW_MOUNT, NEW_USER, NEW_PID, NEW_NET, NEW_IPC = 0x00020000, 0x10000000, 0x20000000, 0x40000000, 0x08000000
+PARENT_DEATH_SIGNAL, NO_NEW_PRIVS = 1, 38
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls of Landlock, alike on all machines
+WRITE_FILE, TRUNCATE = 1 << 1, 1 << 14
+CHANGES = WRITE_FILE | sum(1 << bit for bit in range(4, 13))  # remove and make files of every kind
+CHANGES_SINCE = {2: 1 << 13, 3: TRUNCATE}  # version of Landlock -> to link or rename elsewhere, to truncate
+TCP = 0b11  # bind and connect, from version 4 on
+SCOPES = 0b11  # abstract Unix sockets and signals of others, from version 6 on
+
+
+def main() -> None:
+    """Read the job, confine this process, do the job, answer."""
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what a library prints is no answer
+    job = json.loads(sys.stdin.buffer.read())
+    held = _namespaces(job["scratch_bytes"], answers)
+    held = _landlock() | held
+    held |= _limits(job, counted="processes" in held)
+    with os.fdopen(answers, "w", encoding="utf-8") as out:
+        out.write(json.dumps(held) + "\n")
+        out.flush()
+        out.write(json.dumps(_answer(job)) + "\n")
+
+
+def _answer(job: dict) -> dict:
+    try:
+        module, _, name = job["function"].partition(":")
+        return {"result": getattr(import_module(module), name)(job["job"])}
+    except MemoryError:
+        return {"problem": f"it needs more than {job['memory_bytes']:,} bytes of memory"}
+    except Exception as error:
+        return {"problem": f"{type(error).__name__}: {error}"[:500]}
+
+
+def _limits(job: dict, counted: bool) -> dict[str, str]:
+    """Limits that children inherit; one that the machine does not know is told."""
+    held = {}
+    limits = {
+        "RLIMIT_AS": job["memory_bytes"],
+        "RLIMIT_CPU": int(job["cpu_s"]) + 1,
+        "RLIMIT_FSIZE": job["scratch_bytes"],
+        "RLIMIT_NOFILE": job["files"],
+        "RLIMIT_CORE": 0,
+    } | ({"RLIMIT_NPROC": job["processes"]} if counted else {})
+    for name, value in limits.items():
+        kind = getattr(resource, name)
+        _, hard = resource.getrlimit(kind)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        try:
+            resource.setrlimit(kind, (value, value))
+        except (OSError, ValueError):
+            held[name] = "not limited"
+    return held
+
+
+def _namespaces(scratch_bytes: int, answers: int) -> dict[str, str]:
+    """A user of its own without rights elsewhere, no network, no other processes, a scratch directory in memory."""
+    if not hasattr(LIBC, "unshare"):
+        return {}
+    user, group = os.geteuid(), os.getegid()
+    if LIBC.unshare(NEW_USER | NEW_NET | NEW_PID | NEW_IPC | NEW_MOUNT) != 0:
+        _prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        return {}
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with suppress(OSError), open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+    held = {"network": "cut", "processes": "its own", "scratch": "a directory"}
+    LIBC.mount(None, b"/", None, MS_REC | MS_PRIVATE, None)
+    size = f"size={scratch_bytes},nr_inodes=10000,mode=700".encode()
+    if LIBC.mount(b"scratch", os.getcwdb(), b"tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, size) == 0:
+        os.chdir(os.getcwd())  # into what is mounted over it
+        held["scratch"] = "in memory"
+    _prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    inner = os.fork()  # the first process of the namespace: when it ends, or this one, so do all others
+    if inner:
+        os.close(answers)
+        _, status = os.waitpid(inner, 0)
+        code = os.waitstatus_to_exitcode(status)
+        os._exit(code if code >= 0 else 128 - code)
+    _prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    return held
+
+
+def _landlock() -> dict[str, str]:
+    """Files are changed below the working directory only, and no TCP connection is made."""
+    if not sys.platform.startswith("linux"):
+        return {"network": "not cut"}
+    version = LIBC.syscall(CREATE_RULESET, None, 0, 1)
+    if version < 1:
+        return {"network": "not cut"}
+    changes = CHANGES | sum(right for since, right in CHANGES_SINCE.items() if version >= since)
+    rights = struct.pack("QQQ", changes, TCP if version >= 4 else 0, SCOPES if version >= 6 else 0)
+    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    rules = LIBC.syscall(CREATE_RULESET, rights[:size], size, 0)
+    _prctl(NO_NEW_PRIVS, 1)
+    for path, right in ((".", changes), (os.devnull, changes & (WRITE_FILE | TRUNCATE))):
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        LIBC.syscall(ADD_RULE, rules, 1, struct.pack("=Qi", right, place), 0)
+        os.close(place)
+    if LIBC.syscall(RESTRICT_SELF, rules, 0) != 0:
+        return {"network": "not cut"}
+    os.close(rules)
+    return {"writes": "in its scratch directory only", "network": "no TCP" if version >= 4 else "not cut"}
+
+
+def _prctl(option: int, value: int) -> None:
+    if hasattr(LIBC, "prctl"):
+        LIBC.prctl(option, value, 0, 0, 0)
+
+
+if __name__ == "__main__":
+    main()
