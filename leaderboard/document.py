@@ -62,16 +62,31 @@ def read_file(path: Path) -> bytes:
         raise SubmissionError([f"{str(path)!r} cannot be read: {error.strerror}."]) from None
 
 
-def check_schema(document: dict[str, Any]) -> None:
-    """Check a document against ``submission.schema.json``.
+def check_schema(document: object, part: str = "document") -> None:
+    """Check a document, or a part of one, against ``submission.schema.json``.
+
+    Args:
+        document: what to check.
+        part: "document", or the name of one of the schema's definitions, such as "run".
 
     Raises:
         SubmissionError: it does not conform; up to 20 places are told.
     """
-    found = islice(_validator().iter_errors(document), MAX_REASONS + 1)
+    found = islice(_validator(part).iter_errors(document), MAX_REASONS + 1)
     errors = [f"{error.json_path[:MAX_REASON_CHARS]}: {_short(error.message)}" for error in found]
     if errors:
         raise SubmissionError([*errors[:MAX_REASONS], *(["and more."] if len(errors) > MAX_REASONS else [])])
+
+
+def check_digest(data: bytes) -> str:
+    """The digest that a submission of the right schema says it has.
+
+    Raises:
+        SubmissionError: it is not of the schema.
+    """
+    document = read_document(data)
+    check_schema(document)
+    return document["sha256"]
 
 
 def schema() -> dict[str, Any]:
@@ -80,13 +95,15 @@ def schema() -> dict[str, Any]:
 
 
 @cache
-def _validator() -> Any:
+def _validator(part: str) -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
     # To JSON Schema 1.0 is an integer; to what indexes lists and compares seeds it is not.
     strict = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    return extend(Draft202012Validator, type_checker=strict)(schema())
+    whole = schema()
+    wanted = whole if part == "document" else {"$ref": f"#/$defs/{part}", "$defs": whole["$defs"]}
+    return extend(Draft202012Validator, type_checker=strict)(wanted)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

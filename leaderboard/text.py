@@ -35,7 +35,7 @@ def name_problem(name: str) -> str:
     """Why a name may not stand on a board, or ""."""
     composed = unicodedata.normalize("NFKC", name)
     if composed != name:
-        return f"is not written in Unicode's form NFKC; write {ascii(composed)}"
+        return f"is not written in Unicode's form NFKC; write {composed!a}"
     for character in name:
         kind = unicodedata.category(character)
         if kind in _UNSEEN or _INVISIBLE.match(character) or (kind == "Zs" and character != " "):

@@ -3,35 +3,42 @@
 import difflib
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from lse_gym.agents.pictures import tree_page
 from lse_gym.agents.run import Config
 from lse_gym.leaderboard.ranking import Row
+from lse_gym.leaderboard.reproduce import obstacle
 from lse_gym.leaderboard.statistics import mean
 from lse_gym.leaderboard.submission import SETTINGS
 from lse_gym.leaderboard.track import Track
 
-MAX_DIFF_LINES = 400
+MAX_DIFF_LINES = 400  # of a context: comparing takes their square
+MAX_PATH = 100  # edits shown of a run
 KINDS = {"+": "add", "-": "del", " ": ""}
 
 
 def entry_parts(row: Row, document: Mapping[str, Any], track: Track) -> dict[str, Any]:
     """What the template of an entry shows."""
     runs = [_run_parts(row, number, run, document) for number, run in enumerate(document["runs"])]
+    hindrance = obstacle(document, track)
     return {
         "row": row,
         "document": document,
         "runs": runs,
-        "commands": [shlex.join(["lse-gym", *arguments]) for arguments in commands(document, track)],
+        "obstacle": hindrance,  # nobody is asked to copy a command with models, files or modules that a stranger names
+        "commands": [] if hindrance else [shlex.join(["lse-gym", *words]) for words in commands(document, track)],
     }
 
 
 def _run_parts(row: Row, number: int, run: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
     rows, contexts = run["trajectory"], document["contexts"]
     best = rows[run["best"]]
+    chain = [best]
+    while chain[-1]["parent_id"] is not None:
+        chain.append(rows[chain[-1]["parent_id"]])
     return {
         "number": number,
         "domain": run["domain"],
@@ -43,7 +50,8 @@ def _run_parts(row: Row, number: int, run: Mapping[str, Any], document: Mapping[
         "edits": len(rows) - 1,
         "ledger": run["ledger"],
         "context": contexts[best["context"]],
-        "path": [*_path(run, contexts)],
+        "steps": len(chain) - 1,
+        "path": [_step(before, after, contexts) for before, after in pairwise(reversed(chain[: MAX_PATH + 1]))],
     }
 
 
@@ -53,22 +61,21 @@ def _sealed(row: Row, number: int, run: Mapping[str, Any], document: Mapping[str
     return mean(scores[place]) if scores and len(scores) > place else None
 
 
-def _path(run: Mapping[str, Any], contexts: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """The edits from the seed context to the best one, each with the lines that it changed."""
-    rows, chain = run["trajectory"], [run["best"]]
-    while (parent := rows[chain[-1]]["parent_id"]) is not None:
-        chain.append(parent)
-    for before, after in pairwise(reversed(chain)):
-        old, new = (contexts[rows[i]["context"]].splitlines() for i in (before, after))
-        lines = [
-            line for line in difflib.unified_diff(old, new, n=1, lineterm="") if not line.startswith(("---", "+++"))
-        ]
-        yield {
-            "round": rows[after]["round_idx"],
-            "performance": rows[after]["performance"],
-            "gain": rows[after]["performance"] - rows[before]["performance"],
-            "lines": [("gap", "…") if line.startswith("@@") else (KINDS[line[0]], line[1:]) for line in lines],
-        }
+def _step(before: Mapping[str, Any], after: Mapping[str, Any], contexts: Mapping[str, str]) -> dict[str, Any]:
+    """An edit, with the lines that it changed."""
+    return {
+        "round": after["round_idx"],
+        "performance": after["performance"],
+        "gain": after["performance"] - before["performance"],
+        "lines": _changed(*(contexts[row["context"]].splitlines() for row in (before, after))),
+    }
+
+
+def _changed(old: Sequence[str], new: Sequence[str]) -> list[tuple[str, str]]:
+    if max(len(old), len(new)) > MAX_DIFF_LINES:
+        return [("gap", f"{len(old)} lines before, {len(new)} after: too many to compare here")]
+    lines = [line for line in difflib.unified_diff(old, new, n=1, lineterm="") if not line.startswith(("---", "+++"))]
+    return [("gap", "…") if line.startswith("@@") else (KINDS[line[0]], line[1:]) for line in lines]
 
 
 def run_page(row: Row, number: int, document: Mapping[str, Any]) -> str:

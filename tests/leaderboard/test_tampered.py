@@ -138,7 +138,7 @@ FORGED = {
     "a larger budget": (setter(*RUN, "config", "budget_calls", value=5000), "budget of 5000"),
     "a budget that is text": (
         setter(*RUN, "config", "budget_calls", value="1300"),
-        "budget_calls: '1300' is not of type",
+        "budget_calls: '1300' is not",
     ),
     "a ledger over budget": (too_many_calls, "budget is 1,300"),
     "a ledger under its trajectory": (setter(*RUN, "ledger", "calls", value=1.0), "less than its trajectory spent"),
