@@ -241,7 +241,7 @@ class Store:
             raise
         except sqlite3.OperationalError as error:
             raise BoardError(f"{str(self.path)!r} cannot be used: {error}.") from None
-        except (sqlite3.DatabaseError, zlib.error, json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (sqlite3.DatabaseError, zlib.error, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self.damaged(error) from None
 
     def _patiently(self, statement: str) -> None:
