@@ -261,10 +261,8 @@ def test_mutated_submissions_are_refused_or_harmless(tmp_path, monkeypatch, pack
 
 
 @pytest.mark.long
-def test_five_thousand_mutations(tmp_path, monkeypatch, packed, record_property):
+def test_five_thousand_mutations(tmp_path, monkeypatch, packed):
     scratch = fuzz(tmp_path, monkeypatch, packed, 5000)
-    for name in ("accepted", "refused", "verified", "reproduced"):
-        record_property(name, getattr(scratch, name))
     assert scratch.accepted >= 300
     assert scratch.refused >= 2000
 
