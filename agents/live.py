@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live as RichLive
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 from rich.tree import Tree as RichTree
+
+from lse_gym.agents.console import Console
 
 if TYPE_CHECKING:
     from lse_gym.agents.search import Callback, SearchAgent

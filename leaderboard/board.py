@@ -10,13 +10,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-from lse_gym.agents.files import write_text
+from lse_gym.agents.files import write_new
 from lse_gym.envs.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.checks import problems
+from lse_gym.leaderboard.copies import copied, index_rows
 from lse_gym.leaderboard.document import check_schema, read_document
 from lse_gym.leaderboard.statistics import mean
 from lse_gym.leaderboard.store import Store, now
-from lse_gym.leaderboard.submission import best_row
+from lse_gym.leaderboard.submission import best_context, digest
+from lse_gym.leaderboard.text import alike
 from lse_gym.leaderboard.track import Track, all_tracks, canonical, check_suite
 
 SALT_BYTES = 32
@@ -43,6 +45,9 @@ class Board:
     Args:
         path: the directory.
         create: make a board there if there is none.
+
+    Raises:
+        BoardError: there is none, or one of its files is damaged.
     """
 
     def __init__(self, path: str | os.PathLike[str], create: bool = False):
@@ -53,11 +58,15 @@ class Board:
                 f"there is no board in {str(self.path)!r}. Make one with `lse-gym leaderboard submit RUN_DIR`, "
                 "or name another directory with --board."
             )
-        if not file.exists():
+        new = not file.exists()
+        if new:
             self._found()
+        salt = self._salt() if (self.path / "salt").exists() else b""
         self.rules = self._rules()
         self.tracks = all_tracks(self.path / "tracks")
         self.store = Store(file)
+        if new:
+            self.store.setting("salt_commitment", _commitment(salt))
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +81,11 @@ class Board:
             SubmissionError: it is not accepted; the reasons are in the message and in the log.
         """
         try:
-            document, track = self.check(data)
+            document = self._read(data)
+            there = self.store.find(document["sha256"])
+            if there is not None and digest(document) == document["sha256"]:
+                return there
+            track = self._check(document)
         except SubmissionError as error:
             with self.store.writing():
                 told = f"{sha256(data).hexdigest()[:16]}: {'; '.join(error.reasons)}"
@@ -86,14 +99,39 @@ class Board:
             "submitted": now(),
             "facts": json.dumps(facts(document), ensure_ascii=False),
         }
+        pieces = [*index_rows(0, document)]
         with self.store.writing():
-            there = self.store.db.execute("SELECT id FROM entries WHERE sha256 = ?", [row["sha256"]]).fetchone()
-            if there:
-                return there[0]
+            there = self.store.find(row["sha256"])
+            if there is not None:
+                return there
             self._limit(row["team"], track)
-            number = self.store.add_entry(row, data)
+            copy = copied(document, track, self.store.db)
+            number = self.store.add_entry(row, data, pieces)
             self.store.log(number, "submitted", row["sha256"])
+            if copy:
+                self.store.log(number, "flagged", f"{copy}; it does not rank.")
         return number
+
+    def withdraw(self, entry: int, reason: str) -> None:
+        """Take an entry off the board: it stays in the store with its history, and in no ranking, page or table.
+
+        Raises:
+            BoardError: there is no such entry, or no reason.
+        """
+        self._mark(entry, "withdrawn", reason)
+
+    def admit(self, entry: int, reason: str) -> None:
+        """Take a mark, flagged or withdrawn, away from an entry again.
+
+        Raises:
+            BoardError: there is no such entry, or no reason.
+        """
+        self._mark(entry, "admitted", reason)
+
+    def _mark(self, entry: int, mark: str, reason: str) -> None:
+        if not reason.strip():
+            raise BoardError(f"entry {entry} cannot be {mark} without a reason. Pass --reason 'why'.")
+        self.store.mark(entry, mark, " ".join(reason.split())[:MAX_LOGGED_CHARS])
 
     def check(self, data: bytes) -> tuple[dict[str, Any], Track]:
         """Read a submission and check all that can be checked without a model.
@@ -101,8 +139,15 @@ class Board:
         Raises:
             SubmissionError: it is not accepted.
         """
+        document = self._read(data)
+        return document, self._check(document)
+
+    def _read(self, data: bytes) -> dict[str, Any]:
         document = read_document(data)
         check_schema(document)
+        return document
+
+    def _check(self, document: Mapping[str, Any]) -> Track:
         if document["track"] not in self.tracks:
             raise SubmissionError([f"there is no track {document['track']!r}; there are {', '.join(self.tracks)}."])
         track = self.tracks[document["track"]]
@@ -110,7 +155,7 @@ class Board:
         reasons = problems(document, track)
         if reasons:
             raise SubmissionError(reasons[:40])
-        return document, track
+        return track
 
     def secret(self, track: Track) -> int:
         """What the sealed questions of a track are drawn from.
@@ -118,37 +163,51 @@ class Board:
         Raises:
             BoardError: this copy of the board has no salt, or another one than it was made with.
         """
-        try:
-            salt = bytes.fromhex((self.path / "salt").read_text(encoding="ascii"))
-        except (OSError, ValueError) as error:
-            raise BoardError(
-                f"the board {str(self.path)!r} has no salt: {error}. Only its owner, who has the file, can verify."
-            ) from None
-        commitment = sha256(b"lse-gym salt" + salt).hexdigest()
+        salt = self._salt()
+        commitment = _commitment(salt)
         if self.store.setting("salt_commitment", commitment) != commitment:
             raise BoardError(f"the salt of {str(self.path)!r} is not the one that the board was made with.")
         return int.from_bytes(sha256(salt + track.id.encode()).digest())
 
-    def _found(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
+    def _salt(self) -> bytes:
+        path = self.path / "salt"
         try:
-            handle = os.open(self.path / "salt", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(SALT_BYTES))
-        if not (self.path / "board.json").exists():
-            write_text(self.path / "board.json", json.dumps(asdict(Rules()), indent=1) + "\n")
+            salt = bytes.fromhex(path.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            raise BoardError(
+                f"the board {str(self.path)!r} has no salt. Only its owner, who has it, can verify."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise BoardError(f"the salt {str(path)!r} cannot be read: {error}. Restore it from a copy.") from None
+        if len(salt) != SALT_BYTES:
+            raise BoardError(
+                f"the salt {str(path)!r} has {len(salt)} bytes instead of {SALT_BYTES}: it is damaged, and the secrets "
+                "that come from it could be guessed. Restore it from a copy; of a board without entries, delete it."
+            )
+        return salt
+
+    def _found(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_new(self.path / "salt", secrets.token_hex(SALT_BYTES).encode(), mode=0o600)
+            write_new(self.path / "board.json", (json.dumps(asdict(Rules()), indent=1) + "\n").encode())
+        except OSError as error:
+            raise BoardError(f"no board can be made in {str(self.path)!r}: {error}.") from None
 
     def _rules(self) -> Rules:
         path = self.path / "board.json"
         try:
-            return Rules(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Rules()
-        except (ValueError, TypeError) as error:
+            rules = Rules(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Rules()
+            if not isinstance(rules.title, str) or not rules.submissions_per_team >= 0 or not rules.window_days >= 0:
+                raise ValueError("a text, a count and a number of days are wanted")
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise BoardError(f"{str(path)!r} cannot be read: {error}. It has {', '.join(asdict(Rules()))}.") from None
+        return rules
 
     def _limit(self, team: str, track: Track) -> None:
+        twin = next((other for other in self.store.teams() if other != team and alike(other, team)), None)
+        if twin is not None:
+            raise SubmissionError([f"team {team!a} looks like {twin!a}, which is on the board. Take another name."])
         since = (datetime.now(UTC) - timedelta(days=self.rules.window_days)).isoformat(timespec="seconds")
         query = "SELECT COUNT(*) FROM entries WHERE team = ? AND track = ? AND submitted > ?"
         (sent,) = self.store.db.execute(query, [team, track.id, since]).fetchone()
@@ -161,10 +220,14 @@ class Board:
             )
 
 
+def _commitment(salt: bytes) -> str:
+    return sha256(b"lse-gym salt" + salt).hexdigest()
+
+
 def facts(document: Mapping[str, Any]) -> dict[str, Any]:
     """What lists and tables tell of a document, without opening it again."""
-    runs, contexts = document["runs"], document["contexts"]
-    best = [contexts[best_row(run["trajectory"])["context"]] for run in runs]
+    runs = document["runs"]
+    best = [best_context(run, document) for run in runs]
     return {
         "kind": document["agent"]["kind"],
         "editor": document["agent"]["editor"],

@@ -6,25 +6,34 @@ from itertools import pairwise
 from typing import Any
 
 from lse_gym.leaderboard.leaks import find_leaks
-from lse_gym.leaderboard.submission import SPENT, best_row, chain, contestant, digest, text_digest
+from lse_gym.leaderboard.submission import SPENT, best_context, best_row, chain, contestant, digest, text_digest
+from lse_gym.leaderboard.text import name_problem
 from lse_gym.leaderboard.track import Track, base_name
 
 EPSILON = 1e-6
+MAX_SEEDS = 30  # runs on one domain
+MAX_SPLITS = 6  # split seeds of a submission: the questions of each are drawn to check it
 Document = Mapping[str, Any]
 
 
 def problems(document: Document, track: Track) -> list[str]:
     """Everything that is wrong with a document of the right schema; empty when all is well."""
     found = [*_identity(document, track)]
-    if not found:  # what follows builds on it
-        found = [*_coverage(document, track)]
-        for run in (run for run in document["runs"] if run["domain"] in track.domains):
-            where = f"run {run['domain']}, seed {run['seed']}"
-            found += [f"{where}: {problem}" for problem in _run(run, document, track)]
-    return found
+    if found:  # what follows builds on it
+        return found
+    runs = [(f"run {run['domain']}, seed {run['seed']}", run) for run in document["runs"]]
+    found = [*_coverage(document, track)]
+    found += [f"{where}: {problem}" for where, run in runs for problem in _run(run, document, track)]
+    if found:  # what follows draws questions, and builds on it
+        return found
+    return [f"{where}: {problem}" for where, run in runs for problem in _content(run, document, track)]
 
 
 def _identity(document: Document, track: Track) -> Iterator[str]:
+    for part in ("team", "agent"):
+        problem = name_problem(document[part]["name"])
+        if problem:
+            yield f"its {part} name {document[part]['name']!a} {problem}."
     if document["sha256"] != digest(document):
         yield "its sha256 is not that of its content: it was changed after it was packed."
     if document["suite_sha256"] != track.suite_sha256:
@@ -52,6 +61,11 @@ def _coverage(document: Document, track: Track) -> Iterator[str]:
         seeds = sum(place[0] == domain for place in places)
         if seeds < track.seeds:
             yield f"domain {domain} has {seeds} runs; the track wants {track.seeds} or more, each of another seed."
+        if seeds > MAX_SEEDS:
+            yield f"domain {domain} has {seeds} runs; at most {MAX_SEEDS} are taken."
+    splits = {run["config"]["split_seed"] for run in document["runs"]}
+    if len(splits) > MAX_SPLITS:
+        yield f"its runs have {len(splits)} split seeds; at most {MAX_SPLITS} are taken. More runs may share one."
     if len({contestant(run["config"]) for run in document["runs"]}) > 1:
         yield "its runs have different settings: an entry is one agent."
 
@@ -59,21 +73,20 @@ def _coverage(document: Document, track: Track) -> Iterator[str]:
 def _run(run: Mapping[str, Any], document: Document, track: Track) -> Iterator[str]:
     config, rows = run["config"], run["trajectory"]
     yield from _settings(run, document, track)
-    if [type(row["id"]) is int and row["id"] for row in rows] != [*range(len(rows))]:
+    if [row["id"] for row in rows] != [*range(len(rows))]:
         yield "the rows of its trajectory are not numbered from 0."
         return
     parents = [row["parent_id"] for row in rows]
-    if parents[0] is not None or any(type(p) is not int or p >= i for i, p in enumerate(parents) if i):
+    if parents[0] is not None or any(p is None or p >= i for i, p in enumerate(parents) if i):
         yield "a row of its trajectory has no parent before it."
         return
     if [row["hash"] for row in rows] != chain(run):
         yield "its hash chain is broken: a row was changed, added or left out."
     if run["best"] != best_row(rows)["id"]:
         yield f"its best row is {best_row(rows)['id']} by the held-out scores, not {run['best']!r}."
-    if len(rows) > config.get("rounds", 0) + 1:
-        yield f"it has {len(rows) - 1} edits, and its config allows {config.get('rounds')}."
+    if len(rows) > config["rounds"] + 1:
+        yield f"it has {len(rows) - 1} edits, and its config allows {config['rounds']}."
     yield from _ledger(run, track)
-    yield from _content(run, document, track)
 
 
 def _settings(run: Mapping[str, Any], document: Document, track: Track) -> Iterator[str]:
@@ -82,8 +95,8 @@ def _settings(run: Mapping[str, Any], document: Document, track: Track) -> Itera
     for name, value in (wanted | {"agent": document["agent"]["kind"]}).items():
         if config.get(name) != value or type(config.get(name)) is not type(value):
             yield f"its config has {name}={config.get(name)!r}; this track and run want {value!r}."
-    if config.get("split_seed") not in (0, run["seed"]) or type(config["split_seed"]) is not int:
-        yield f"its config has split_seed={config.get('split_seed')!r}; that is 0, or the seed of the run."
+    if config["split_seed"] not in (0, run["seed"]):
+        yield f"its config has split_seed={config['split_seed']!r}; that is 0, or the seed of the run."
     model = config.get("task_model")
     if base_name(str(model)) != base_name(track.task_model):
         yield f"its contexts were evolved for {model!r}, and the track is about {track.task_model!r}."
@@ -94,7 +107,7 @@ def _settings(run: Mapping[str, Any], document: Document, track: Track) -> Itera
         yield f"its editor is {document['agent']['editor']!r} in one place and {config.get('editor')!r} in another."
     for name, cap in track.budget.items():
         own = config.get(f"budget_{name}")
-        if own is not None and (not isinstance(own, int | float) or own > cap):
+        if own is not None and own > cap:
             yield f"it ran with a budget of {own!r} {name}; the track has {cap:,.0f}."
 
 
@@ -114,10 +127,7 @@ def _ledger(run: Mapping[str, Any], track: Track) -> Iterator[str]:
 
 
 def _content(run: Mapping[str, Any], document: Document, track: Track) -> Iterator[str]:
-    split_seed = run["config"].get("split_seed")
-    if split_seed not in (0, run["seed"]):
-        return  # told above; its questions are not ours
-    core, contexts = track.core("reader", split_seed), document["contexts"]
+    core, contexts = track.core("reader", run["config"]["split_seed"]), document["contexts"]
     domain, rows = core.family.load(run["domain"]), run["trajectory"]
     held_out, tests = (len(domain.splits[split]) for split in ("held_out", "test"))
     samples = core.session.samples
@@ -136,7 +146,7 @@ def _content(run: Mapping[str, Any], document: Document, track: Track) -> Iterat
     for name, scores in run["claimed"].items():
         if len(scores) != tests:
             yield f"it claims {len(scores)} {name}; the public test split has {tests} questions."
-    best = contexts[rows[run["best"]]["context"]] if 0 <= run["best"] < len(rows) else ""
+    best = best_context(run, document)
     tokens = core.model.count_tokens(best)
     if tokens > track.max_context_tokens:
         yield f"its best context has {tokens:,} tokens; the track ranks up to {track.max_context_tokens:,}."

@@ -3,18 +3,22 @@
 import json
 import math
 import re
+from functools import cache
 from importlib.resources import files
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.errors import SubmissionError
 
 MAX_BYTES = 16_000_000
 MAX_DEPTH = 12
+MAX_VALUES = 250_000  # in all: the schema looks at every one, some 10 microseconds each
 MAX_DIGITS = 18  # of an integer: exact in SQLite
 MAX_NUMBER = 1e15
 MAX_REASONS = 20
 MAX_REASON_CHARS = 300
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_TOO_DEEP = f"it is nested too deep; at most {MAX_DEPTH} levels are read."
 # Control characters, lone surrogates, and what turns the direction of writing around: no honest text has them.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
@@ -31,36 +35,58 @@ def read_document(data: bytes) -> dict[str, Any]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise SubmissionError([f"it is not UTF-8: {error.reason} at byte {error.start}."]) from None
-    depth = deepest = 0
-    for token in _TOKEN.finditer(data):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH:
-        raise SubmissionError([f"it is nested {deepest} deep; at most {MAX_DEPTH} are read."])
     try:
         document = json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_no_number
         )
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise SubmissionError([_TOO_DEEP]) from None
+    except ValueError as error:
         raise SubmissionError([f"it is no JSON that is read here: {_short(error)}"]) from None
     if not isinstance(document, dict):
         raise SubmissionError([f"it is a JSON {type(document).__name__}, not an object."])
-    _check_text(document)
+    _check_values(document)
     return document
 
 
-def check_schema(document: dict[str, Any]) -> None:
-    """Check a document against ``submission.schema.json``.
+def read_file(path: Path) -> bytes:
+    """The bytes of a file that may hold a submission; no more are read than a submission may have.
+
+    Raises:
+        SubmissionError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SubmissionError([f"{str(path)!r} cannot be read: {error.strerror}."]) from None
+
+
+def check_schema(document: object, part: str = "document") -> None:
+    """Check a document, or a part of one, against ``submission.schema.json``.
+
+    Args:
+        document: what to check.
+        part: "document", or the name of one of the schema's definitions, such as "run".
 
     Raises:
         SubmissionError: it does not conform; up to 20 places are told.
     """
-    errors = [
-        f"{error.json_path[:MAX_REASON_CHARS]}: {_short(error.message)}" for error in _validator().iter_errors(document)
-    ]
+    found = islice(_validator(part).iter_errors(document), MAX_REASONS + 1)
+    errors = [f"{error.json_path[:MAX_REASON_CHARS]}: {_short(error.message)}" for error in found]
     if errors:
-        more = [f"and {len(errors) - MAX_REASONS} more."] if len(errors) > MAX_REASONS else []
-        raise SubmissionError([*errors[:MAX_REASONS], *more])
+        raise SubmissionError([*errors[:MAX_REASONS], *(["and more."] if len(errors) > MAX_REASONS else [])])
+
+
+def check_digest(data: bytes) -> str:
+    """The digest that a submission of the right schema says it has.
+
+    Raises:
+        SubmissionError: it is not of the schema.
+    """
+    document = read_document(data)
+    check_schema(document)
+    return document["sha256"]
 
 
 def schema() -> dict[str, Any]:
@@ -68,15 +94,16 @@ def schema() -> dict[str, Any]:
     return json.loads((files("lse_gym.leaderboard") / "submission.schema.json").read_text(encoding="utf-8"))
 
 
-_made: list[Any] = []
+@cache
+def _validator(part: str) -> Any:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-
-def _validator() -> Any:
-    if not _made:
-        from jsonschema import Draft202012Validator
-
-        _made.append(Draft202012Validator(schema()))
-    return _made[0]
+    # To JSON Schema 1.0 is an integer; to what indexes lists and compares seeds it is not.
+    strict = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    whole = schema()
+    wanted = whole if part == "document" else {"$ref": f"#/$defs/{part}", "$defs": whole["$defs"]}
+    return extend(Draft202012Validator, type_checker=strict)(wanted)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -103,18 +130,33 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _check_text(value: object) -> None:
-    if isinstance(value, str):
-        found = _FORBIDDEN.search(value)
-        if found:
-            raise SubmissionError([f"a text has the character U+{ord(found[0]):04X}, which none may have."])
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_text(key)
-            _check_text(item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_text(item)
+def _check_values(document: dict[str, Any]) -> None:
+    """Go through all values, level by level: how many, how deep, and what characters the texts have."""
+    level: list[Any] = [document]
+    seen = 0
+    for _ in range(MAX_DEPTH + 1):
+        seen += len(level)
+        if seen > MAX_VALUES:
+            raise SubmissionError([f"it holds more than {MAX_VALUES:,} values."])
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                _check_text(value)
+            elif isinstance(value, dict):
+                below += value.keys()
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+        if not below:
+            return
+        level = below
+    raise SubmissionError([_TOO_DEEP])
+
+
+def _check_text(text: str) -> None:
+    found = _FORBIDDEN.search(text)
+    if found:
+        raise SubmissionError([f"a text has the character U+{ord(found[0]):04X}, which none may have."])
 
 
 def _short(error: object) -> str:

@@ -13,7 +13,7 @@ from lse_gym.envs.extras import require
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.ranking import Row, rank
 
-COLUMNS = [name for name in Row._fields if name not in ("ci95", "transfer", "details")]
+COLUMNS = [name for name in Row._fields if name not in ("ci95", "transfer", "details", "summary")]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would execute
 
 

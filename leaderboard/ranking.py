@@ -3,9 +3,9 @@
 from typing import Any, NamedTuple
 
 from lse_gym.leaderboard.board import Board
-from lse_gym.leaderboard.statistics import groups, summarize
+from lse_gym.leaderboard.statistics import Summary, groups, summarize
 
-ORDER = ("reproduced", "replayed", "self-reported", "rejected")
+ORDER = ("reproduced", "replayed", "self-reported", "flagged", "rejected")
 RANKED = ("reproduced", "replayed")
 
 
@@ -35,13 +35,21 @@ class Row(NamedTuple):
     verified: str | None
     sha256: str
     details: dict[str, Any]
+    summary: Summary | None
 
 
 def rank(board: Board) -> dict[str, list[Row]]:
-    """The entries of every track in order: those that rank by score, then those that wait, then the rejected."""
+    """The entries of every track in order: those that rank by score, those that wait, the flagged, the rejected.
+
+    Raises:
+        BoardError: the store is damaged.
+    """
     by_track: dict[str, list[Row]] = {track: [] for track in board.tracks}
-    for entry in board.store.entries():
-        by_track.setdefault(entry["track"], []).append(_row(entry))
+    for entry in board.store.entries("level <> 'withdrawn'"):
+        try:
+            by_track.setdefault(entry["track"], []).append(_row(entry))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise board.store.damaged(f"what was verified of entry {entry['id']}, {error!r}") from None
     return {track: _ranked(rows) for track, rows in by_track.items()}
 
 
@@ -52,17 +60,20 @@ def _row(entry: dict[str, Any]) -> Row:
     return Row(
         **(taken | told),
         group=None,
-        score=details["score"] if ranks else None,
-        ci95=tuple(details["ci95"]) if ranks else (0.0, 1.0),
-        seed=details["seed"] if ranks else None,
-        transfer=details["transfer"] if ranks else {},
+        summary=summarize(details["scores"]) if ranks else None,
+        score=float(details["score"]) if ranks else None,
+        ci95=(float(details["ci95"][0]), float(details["ci95"][1])) if ranks else (0.0, 1.0),
+        seed=float(details["seed"]) if ranks else None,
+        transfer={model: {**found, "score": float(found["score"])} for model, found in details["transfer"].items()}
+        if ranks
+        else {},
     )
 
 
 def _ranked(rows: list[Row]) -> list[Row]:
     ordered = [row for row in rows if row.score is not None]
     ordered.sort(key=lambda row: (-(row.score or 0.0), row.context_tokens, row.id))  # of equals, the shorter context
-    found = groups([summarize(row.details["scores"]) for row in ordered])
+    found = groups([row.summary for row in ordered if row.summary])
     ranked = [row._replace(group=group) for row, group in zip(ordered, found, strict=True)]
     others = [row for row in rows if row.score is None]
     return ranked + sorted(others, key=lambda row: (ORDER.index(row.level), -row.claimed, row.id))

@@ -1,66 +1,73 @@
 """The store: entries, what was verified, and the log of everything, in one SQLite file that any number may write to."""
 
 import json
+import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
+from sqlite_utils import Database
+
+from lse_gym.agents.files import move_new
 from lse_gym.envs.errors import BoardError
+from lse_gym.leaderboard.migrations import migrations
 from lse_gym.leaderboard.track import canonical
 
 WAIT_S = 120.0  # for other processes that write
-LEVELS = ("self-reported", "replayed", "reproduced", "rejected")
-_APPEND_ONLY = """
-CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table} BEGIN
-  SELECT RAISE(ABORT, '{table} is append-only');
-END"""
-# One list of statements a version; a file of an earlier version gets what is missing. Never change one: add another.
-MIGRATIONS: Sequence[Sequence[str]] = (
-    (
-        """CREATE TABLE entries (
-             id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 TEXT NOT NULL UNIQUE, track TEXT NOT NULL, team TEXT NOT NULL,
-             agent TEXT NOT NULL, submitted TEXT NOT NULL, facts TEXT NOT NULL, document BLOB NOT NULL)""",
-        "CREATE INDEX entries_team ON entries (team, track, submitted)",
-        """CREATE TABLE verifications (
-             id INTEGER PRIMARY KEY AUTOINCREMENT, entry INTEGER NOT NULL REFERENCES entries (id), at TEXT NOT NULL,
-             level TEXT NOT NULL, reason TEXT NOT NULL, details TEXT NOT NULL)""",
-        "CREATE INDEX verifications_entry ON verifications (entry, id)",
-        "CREATE TABLE scores (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-        "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-        """CREATE TABLE audit (
-             id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, entry INTEGER, action TEXT NOT NULL,
-             details TEXT NOT NULL, hash TEXT NOT NULL)""",
-        *(
-            _APPEND_ONLY.format(table=table, verb=verb)
-            for table in ("entries", "verifications", "audit")
-            for verb in ("UPDATE", "DELETE")
-        ),
-    ),
-)
-_LATEST = """SELECT e.id, e.sha256, e.track, e.team, e.agent, e.submitted, e.facts, v.at AS verified,
-  COALESCE(v.level, 'self-reported') AS level, COALESCE(v.reason, '') AS reason, v.details
-  FROM entries e LEFT JOIN verifications v ON v.id = (SELECT MAX(id) FROM verifications WHERE entry = e.id)"""
+LEVELS = ("self-reported", "replayed", "reproduced", "rejected", "flagged", "withdrawn")
+MARKS = ("flagged", "admitted", "withdrawn")  # what a board or its owner says of an entry; the last one holds
+_KNOWN = {migration.name for migration in migrations.pending(Database(memory=True))}
+# An entry with what its last verification found, unless it is marked.
+_LATEST = """
+SELECT id, sha256, track, team, agent, submitted, facts, verified, details,
+  CASE WHEN mark = 'withdrawn' OR (mark = 'flagged' AND found <> 'rejected') THEN mark ELSE found END AS level,
+  CASE WHEN mark = 'withdrawn' OR (mark = 'flagged' AND found <> 'rejected') THEN said ELSE why END AS reason
+FROM (SELECT e.id, e.sha256, e.track, e.team, e.agent, e.submitted, e.facts, v.at AS verified,
+        COALESCE(v.level, 'self-reported') AS found, COALESCE(v.reason, '') AS why,
+        v.details, m.action AS mark, m.details AS said
+      FROM entries e
+      LEFT JOIN verifications v ON v.id = (SELECT MAX(id) FROM verifications WHERE entry = e.id)
+      LEFT JOIN audit m ON m.id = (SELECT MAX(id) FROM audit WHERE entry = e.id
+                                   AND action IN ('flagged', 'admitted', 'withdrawn'))) e"""
+# What lists and pages read of an entry's facts, and its types.
+_NUMBER = (int, float)
+FACTS: Mapping[str, type | tuple[type, ...]] = {
+    "kind": str,
+    "editor": (str, type(None)),
+    "version": str,
+    "contexts_sha256": str,
+    "runs": int,
+    **dict.fromkeys(("claimed", "claimed_seed", "context_tokens", "calls", "tokens", "usd", "edits"), _NUMBER),
+}
 
 
 class Store:
     """The SQLite file of a board. Use as a context manager.
 
     Args:
-        path: the file; made when missing, brought up to date when old.
+        path: the file; made when missing, whole or not at all; brought up to date when old.
+
+    Raises:
+        BoardError: the file is damaged, emptied, of another kind, or of a later version.
     """
 
     def __init__(self, path: Path):
-        from sqlite_utils import Database
-
         self.path = path
-        self.db = Database(sqlite3.connect(path, timeout=WAIT_S, isolation_level=None))
-        self._prepare()
+        if not path.exists():
+            self._make()
+        self.db = _connect(path)
+        try:
+            with self._told():
+                self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -75,20 +82,31 @@ class Store:
     @contextmanager
     def writing(self) -> Generator[None]:
         """A transaction that has the right to write from its first statement on: all of it happens, or nothing."""
-        self._patiently("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.db.conn.execute("ROLLBACK")
-            raise
-        self.db.conn.execute("COMMIT")
+        with self._told():
+            self._patiently("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self.db.conn.in_transaction:
+                    self.db.conn.execute("ROLLBACK")
+                raise
+            self.db.conn.execute("COMMIT")
 
-    def add_entry(self, row: Mapping[str, Any], document: bytes) -> int:
-        """Insert an entry; inside :meth:`writing`. Returns its id."""
+    def add_entry(self, row: Mapping[str, Any], document: bytes, pieces: Iterable[Mapping[str, Any]]) -> int:
+        """Insert an entry and what finds its copies; inside :meth:`writing`. Returns its id."""
         table = self.db.table("entries")
         number = table.insert({**row, "document": zlib.compress(document, 9)}).last_pk
         assert isinstance(number, int)
+        self.db.table("pieces").insert_all({**piece, "entry": number} for piece in pieces)
         return number
+
+    def mark(self, entry: int, mark: str, reason: str) -> None:
+        """Log what the owner says of an entry: "withdrawn" takes it off the board, "admitted" takes a mark away."""
+        if mark not in MARKS:
+            raise ValueError(f"mark={mark!r} is none of {', '.join(MARKS)}")
+        with self.writing():
+            self._must_have(entry)
+            self.log(entry, mark, reason)
 
     def add_verification(self, entry: int, level: str, reason: str, details: Mapping[str, Any]) -> None:
         """Record what a verification found, and log it."""
@@ -108,41 +126,62 @@ class Store:
     def check_log(self) -> None:
         """Raise :class:`BoardError` where the log was tampered with, or an entry is not in it."""
         before = ""
-        for number, *row, link in self.db.execute("SELECT id, at, entry, action, details, hash FROM audit ORDER BY id"):
+        with self._told():
+            rows = self.db.execute("SELECT id, at, entry, action, details, hash FROM audit ORDER BY id").fetchall()
+            query = "SELECT COUNT(*) FROM entries WHERE id NOT IN (SELECT entry FROM audit WHERE action = 'submitted')"
+            (lost,) = self.db.execute(query).fetchone()
+        for number, *row, link in rows:
             if sha256(canonical([before, *row])).hexdigest() != link:
                 raise BoardError(f"row {number} of the audit log of {str(self.path)!r} was tampered with.")
             before = link
-        query = "SELECT COUNT(*) FROM entries WHERE id NOT IN (SELECT entry FROM audit WHERE action = 'submitted')"
-        (lost,) = self.db.execute(query).fetchone()
         if lost:
             raise BoardError(f"{lost} entries of {str(self.path)!r} are not in its audit log.")
 
     def entries(self, where: str = "1", values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Entries with what their last verification found, by id; ``facts`` and ``details`` parsed."""
-        rows = [*self.db.query(f"{_LATEST} WHERE {where} ORDER BY e.id", [*values])]
+        with self._told():
+            rows = [*self.db.query(f"{_LATEST} WHERE {where} ORDER BY e.id", [*values])]
+            for row in rows:
+                row["facts"], row["details"] = json.loads(str(row["facts"])), json.loads(str(row["details"] or "{}"))
         for row in rows:
-            row["facts"], row["details"] = json.loads(row["facts"]), json.loads(row["details"] or "{}")
+            facts = row["facts"] if isinstance(row["facts"], dict) else {}
+            wrong = [name for name, kind in FACTS.items() if not isinstance(facts.get(name), kind)]
+            if wrong or not isinstance(row["details"], dict):
+                raise self.damaged(f"entry {row['id']} has no {', '.join(wrong) or 'details'} as they should be")
         return rows
 
     def document(self, entry: int) -> bytes:
         """The submission of an entry, as it was stored."""
-        row = self.db.execute("SELECT document FROM entries WHERE id = ?", [entry]).fetchone()
-        if row is None:
-            raise BoardError(f"there is no entry {entry}. `lse-gym leaderboard list` tells what there is.")
-        return zlib.decompress(row[0])
+        with self._told():
+            self._must_have(entry)
+            (stored,) = self.db.execute("SELECT document FROM entries WHERE id = ?", [entry]).fetchone()
+            return zlib.decompress(stored if isinstance(stored, bytes) else b"")
 
     def history(self, entry: int) -> list[dict[str, Any]]:
         """The log of one entry."""
-        return [*self.db.query("SELECT at, action, details FROM audit WHERE entry = ? ORDER BY id", [entry])]
+        with self._told():
+            return [*self.db.query("SELECT at, action, details FROM audit WHERE entry = ? ORDER BY id", [entry])]
+
+    def find(self, digest: str) -> int | None:
+        """The entry of a submission of this digest, if there is one."""
+        with self._told():
+            row = self.db.execute("SELECT id FROM entries WHERE sha256 = ?", [digest]).fetchone()
+        return row[0] if row else None
+
+    def teams(self) -> list[str]:
+        """Every team that has an entry."""
+        with self._told():
+            return [row[0] for row in self.db.execute("SELECT DISTINCT team FROM entries")]
+
+    def damaged(self, what: object) -> BoardError:
+        """The error for a file that is not as this class wrote it."""
+        return BoardError(f"{str(self.path)!r} cannot be used, it is damaged: {what}. Restore it from a copy.")
 
     def scores(self, keys: Sequence[str]) -> dict[str, Any]:
         """What was computed before, by key."""
-        found = {}
-        for start in range(0, len(keys), 500):  # below SQLite's limit on variables
-            part = keys[start : start + 500]
-            query = f"SELECT key, value FROM scores WHERE key IN ({','.join('?' * len(part))})"
-            found |= {key: json.loads(value) for key, value in self.db.execute(query, part)}
-        return found
+        query = "SELECT key, value FROM scores WHERE key IN (SELECT value FROM json_each(?))"
+        with self._told():
+            return {key: json.loads(value) for key, value in self.db.execute(query, [json.dumps([*keys])])}
 
     def keep_scores(self, found: Mapping[str, Any]) -> None:
         """Keep what was computed, at once."""
@@ -158,27 +197,52 @@ class Store:
 
     def setting_or(self, name: str, default: str) -> str:
         """A setting, or the default where there is none; nothing is written."""
-        row = self.db.execute("SELECT value FROM settings WHERE name = ?", [name]).fetchone()
+        with self._told():
+            row = self.db.execute("SELECT value FROM settings WHERE name = ?", [name]).fetchone()
         return row[0] if row else default
 
-    def _prepare(self) -> None:
+    def _make(self) -> None:
+        """Make the file beside its place and move it there, so that a file without tables was never ours."""
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        temporary.unlink(missing_ok=True)
         try:
-            if self.db.execute("PRAGMA user_version").fetchone()[0] != len(MIGRATIONS):
-                self._patiently("PRAGMA journal_mode = WAL")
-                self._migrate()
-        except sqlite3.DatabaseError as error:
-            self.db.close()
-            raise BoardError(f"{str(self.path)!r} cannot be used as a board: {error}.") from None
+            db = _connect(temporary)
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                migrations.apply(db)
+            finally:
+                db.close()
+            move_new(temporary, self.path)
+        except (OSError, sqlite3.Error) as error:
+            raise BoardError(f"{str(self.path)!r} cannot be made: {error}.") from None
+        finally:
+            for end in ("", "-wal", "-shm", "-journal"):
+                Path(f"{temporary}{end}").unlink(missing_ok=True)
 
-    def _migrate(self) -> None:
-        with self.writing():
-            (version,) = self.db.execute("PRAGMA user_version").fetchone()
-            if version > len(MIGRATIONS):
-                raise BoardError(f"{str(self.path)!r} was written by a later version of lse-gym. Update the package.")
-            for statements in MIGRATIONS[version:]:
-                for statement in statements:
-                    self.db.conn.execute(statement)
-            self.db.conn.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    def _prepare(self) -> None:
+        if not {"entries", "audit"} <= {*self.db.table_names()}:
+            raise BoardError(f"{str(self.path)!r} holds no board: it was emptied, or is another file. Restore it.")
+        if {migration.name for migration in migrations.applied(self.db)} - _KNOWN:
+            raise BoardError(f"{str(self.path)!r} was written by a later version of lse-gym. Update the package.")
+        if migrations.pending(self.db):
+            with self.writing():
+                migrations.apply(self.db)
+
+    def _must_have(self, entry: int) -> None:
+        if self.db.execute("SELECT 1 FROM entries WHERE id = ?", [entry]).fetchone() is None:
+            raise BoardError(f"there is no entry {entry}. `lse-gym leaderboard list` tells what there is.")
+
+    @contextmanager
+    def _told(self) -> Generator[None]:
+        """Tell of what SQLite cannot read, and of what is there and cannot be parsed, with the name of the file."""
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.OperationalError as error:
+            raise BoardError(f"{str(self.path)!r} cannot be used: {error}.") from None
+        except (sqlite3.DatabaseError, zlib.error, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise self.damaged(error) from None
 
     def _patiently(self, statement: str) -> None:
         """Execute what SQLite does not always wait for by itself."""
@@ -191,6 +255,10 @@ class Store:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
+
+
+def _connect(path: Path) -> Database:
+    return Database(sqlite3.connect(path, timeout=WAIT_S, isolation_level=None))
 
 
 def now() -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import lse_gym
 from lse_gym.agents import AGENTS
 from lse_gym.envs.errors import SubmissionError
+from lse_gym.leaderboard.document import check_schema
 from lse_gym.leaderboard.track import Track, base_name, canonical, find_track
 
 FORMAT, SCHEMA_VERSION = "lse-gym/submission", 1
@@ -85,9 +86,14 @@ def _read_run(folder: Path) -> Run:
     try:
         config, summary = (json.loads((folder / name).read_text("utf-8")) for name in ("config.json", "summary.json"))
         rows = [json.loads(line) for line in (folder / "trajectory.jsonl").read_text("utf-8").splitlines()]
-    except (OSError, ValueError) as error:
-        raise SubmissionError([f"the run {str(folder)!r} cannot be read: {error}"]) from None
-    return Run(folder, config, summary, rows)
+        run = Run(folder, config, summary, rows)
+        check_schema(_packed(run, {}), "run")
+        check_schema(summary["editor"], "optional")
+    except SubmissionError as error:
+        raise SubmissionError([f"the run {str(folder)!r} is damaged", *error.reasons]) from None
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        raise SubmissionError([f"the run {str(folder)!r} cannot be read: {type(error).__name__}: {error}"]) from None
+    return run
 
 
 def pack(runs: Sequence[Run], tracks: Mapping[str, Track], about: About, track: str | None = None) -> list[dict]:
@@ -209,6 +215,11 @@ def best_row(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     for row in rows:
         depths.append(0 if row["parent_id"] is None else depths[row["parent_id"]] + 1)
     return max(rows, key=lambda row: (row["performance"], depths[row["id"]], row["id"]))
+
+
+def best_context(run: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """The context that a run of a document ended with."""
+    return document["contexts"][run["trajectory"][run["best"]]["context"]]
 
 
 def chain(run: Mapping[str, Any]) -> list[str]:

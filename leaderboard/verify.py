@@ -85,8 +85,8 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
 
 
 def pending(board: Board, again: bool = False) -> list[int]:
-    """The entries that wait for verification; with ``again`` all but the rejected."""
-    skipped = ("rejected",) if again else ("rejected", "replayed", "reproduced")
+    """The entries that wait for verification; with ``again`` all but what cannot rank."""
+    skipped = ("rejected", "flagged", "withdrawn", *(() if again else ("replayed", "reproduced")))
     return [row["id"] for row in board.store.entries() if row["level"] not in skipped]
 
 

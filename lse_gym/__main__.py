@@ -1,6 +1,8 @@
 """The command line: ``lse-gym`` and one of ``evolve``, ``bench``, ``train``, ``leaderboard`` and more."""
 
 import sys
+import traceback
+from types import TracebackType
 
 import gymnasium
 
@@ -11,8 +13,14 @@ from lse_gym.envs.errors import LSEGymError
 app.info.help = __doc__
 
 
+def tell_bug(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """Print a traceback as Python does, but through the console: messages may quote models and submissions."""
+    err_console.out("".join(traceback.format_exception(kind, error, where)), end="", highlight=False)
+
+
 def main() -> None:
     """Run the command line; errors of this package end it with one line instead of a traceback."""
+    sys.excepthook = tell_bug
     try:
         app()
     except (LSEGymError, gymnasium.error.Error) as error:

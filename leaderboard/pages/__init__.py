@@ -4,7 +4,8 @@ Every page stands alone. Its policy allows its own style sheets and its own scri
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ from markupsafe import Markup
 import lse_gym
 from lse_gym.agents.files import write_text
 from lse_gym.agents.pictures.page import content_policy, embed, shared_style
+from lse_gym.envs.errors import BoardError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.pages.entry import entry_parts, run_page
 from lse_gym.leaderboard.pages.plot import scatter
@@ -25,8 +27,25 @@ from lse_gym.leaderboard.track import Track, canonical
 
 FOLDER = files("lse_gym.leaderboard.pages")
 SOURCES = ("base.html", "index.html", "track.html", "entry.html", "board.css", "board.js")
+MAX_TOLD = 20  # pages that could not be made
 SHOWN = 100  # rows in the page itself; the script shows the others
+UNMADE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>no page</title>
+<p>This page could not be made from what was submitted. The owner of the board was told.</p></html>
+"""
 PLOTS = {"calls": "model calls of a run", "context_tokens": "tokens of the context"}
+
+
+class PagesError(BoardError):
+    """Pages that could not be made, of a site that is whole but for them.
+
+    Attributes:
+        written: how many pages were.
+    """
+
+    def __init__(self, written: int, failures: Sequence[str]):
+        self.written = written
+        told = [*failures[:MAX_TOLD], *([f"and {len(failures) - MAX_TOLD} more"] if len(failures) > MAX_TOLD else [])]
+        super().__init__("\n- ".join([f"{len(failures)} pages could not be made; {written} others were:", *told]))
 
 
 class Site:
@@ -60,28 +79,47 @@ def build(board: Board, out: Path) -> int:
     """Write the pages of a board; returns how many were written.
 
     A page of an entry that is there already and still right is left alone, so a build that was killed goes on.
+    Pages of entries that were withdrawn are deleted.
 
     Args:
         board: the board.
         out: the directory to write; other files in it are left alone.
+
+    Raises:
+        PagesError: some pages could not be made. It comes at the end: all the others are written.
     """
     for folder in ("", "track", "entry"):
         (out / folder).mkdir(parents=True, exist_ok=True)
         for rest in (out / folder).glob(".*.tmp"):  # of a build that was killed
             rest.unlink(missing_ok=True)
     site, ranking = Site(board), rank(board)
-    written = 0
+    written, failures = 0, []
+
+    def make(path: Path, write: Callable[[Path], int]) -> None:
+        nonlocal written
+        try:
+            written += write(path)
+        except (OSError, BoardError):
+            raise
+        except Exception as error:  # whatever a page makes of what a stranger sent, the others are none the worse
+            write_text(path, UNMADE)
+            failures.append(f"{path.relative_to(out)}: {type(error).__name__}: {error}")
+
     for name, rows in ranking.items():
         if name not in board.tracks:  # a track of the owner that is gone: its entries have nothing to stand on
             continue
         track = board.tracks[name]
         for row in rows:
-            written += _entry(site, board, track, row, out / "entry")
-        write_text(out / "track" / f"{track.id}.html", track_page(site, track, rows))
-        written += 1
+            make(out / "entry" / f"{row.id}.html", partial(_entry, site, board, track, row))
+        make(out / "track" / f"{track.id}.html", partial(_track, site, track, rows))
     tracks = [(track, ranking.get(name, [])) for name, track in board.tracks.items()]
     tracks.sort(key=lambda pair: -len(pair[1]))
     write_text(out / "index.html", site.page("index.html", "", "", tracks=tracks))
+    for entry in board.store.entries("level = 'withdrawn'"):
+        for path in (out / "entry").glob(f"{entry['id']}[-.]*"):
+            path.unlink()
+    if failures:
+        raise PagesError(written + 1, failures)
     return written + 1
 
 
@@ -102,17 +140,21 @@ def track_page(site: Site, track: Track, rows: list[Row]) -> str:
     )
 
 
-def _entry(site: Site, board: Board, track: Track, row: Row, folder: Path) -> int:
+def _track(site: Site, track: Track, rows: list[Row], path: Path) -> int:
+    write_text(path, track_page(site, track, rows))
+    return 1
+
+
+def _entry(site: Site, board: Board, track: Track, row: Row, page: Path) -> int:
     history = board.store.history(row.id)
     made_from = sha256(canonical([site.digest, row.sha256, row.level, history])).hexdigest()
-    page = folder / f"{row.id}.html"
     if page.exists() and made_from in page.read_text(encoding="utf-8"):
         return 0
     data = board.store.document(row.id).decode()
     document: Mapping[str, Any] = json.loads(data)
     for number in range(len(document["runs"])):
-        write_text(folder / f"{row.id}-{number}.html", run_page(row, number, document))
-    write_text(folder / f"{row.id}.json", data)
+        write_text(page.parent / f"{row.id}-{number}.html", run_page(row, number, document))
+    write_text(page.parent / f"{row.id}.json", data)
     parts = entry_parts(row, document, track)
     write_text(
         page, site.page("entry.html", "../", made_from, track=track, history=history, **parts)

@@ -3,7 +3,7 @@
 import difflib
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
@@ -15,7 +15,8 @@ from lse_gym.leaderboard.settings import allowed
 from lse_gym.leaderboard.statistics import mean
 from lse_gym.leaderboard.track import Track
 
-MAX_DIFF_LINES = 400
+MAX_DIFF_LINES = 400  # of a context: comparing takes their square
+MAX_PATH = 100  # edits shown of a run
 KINDS = {"+": "add", "-": "del", " ": ""}
 
 
@@ -33,6 +34,9 @@ def entry_parts(row: Row, document: Mapping[str, Any], track: Track) -> dict[str
 def _run_parts(row: Row, number: int, run: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
     rows, contexts = run["trajectory"], document["contexts"]
     best = rows[run["best"]]
+    chain = [best]
+    while chain[-1]["parent_id"] is not None:
+        chain.append(rows[chain[-1]["parent_id"]])
     return {
         "number": number,
         "domain": run["domain"],
@@ -44,7 +48,8 @@ def _run_parts(row: Row, number: int, run: Mapping[str, Any], document: Mapping[
         "edits": len(rows) - 1,
         "ledger": run["ledger"],
         "context": contexts[best["context"]],
-        "path": [*_path(run, contexts)],
+        "steps": len(chain) - 1,
+        "path": [_step(before, after, contexts) for before, after in pairwise(reversed(chain[: MAX_PATH + 1]))],
     }
 
 
@@ -54,22 +59,21 @@ def _sealed(row: Row, number: int, run: Mapping[str, Any], document: Mapping[str
     return mean(scores[place]) if scores and len(scores) > place else None
 
 
-def _path(run: Mapping[str, Any], contexts: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """The edits from the seed context to the best one, each with the lines that it changed."""
-    rows, chain = run["trajectory"], [run["best"]]
-    while (parent := rows[chain[-1]]["parent_id"]) is not None:
-        chain.append(parent)
-    for before, after in pairwise(reversed(chain)):
-        old, new = (contexts[rows[i]["context"]].splitlines() for i in (before, after))
-        lines = [
-            line for line in difflib.unified_diff(old, new, n=1, lineterm="") if not line.startswith(("---", "+++"))
-        ]
-        yield {
-            "round": rows[after]["round_idx"],
-            "performance": rows[after]["performance"],
-            "gain": rows[after]["performance"] - rows[before]["performance"],
-            "lines": [("gap", "…") if line.startswith("@@") else (KINDS[line[0]], line[1:]) for line in lines],
-        }
+def _step(before: Mapping[str, Any], after: Mapping[str, Any], contexts: Mapping[str, str]) -> dict[str, Any]:
+    """An edit, with the lines that it changed."""
+    return {
+        "round": after["round_idx"],
+        "performance": after["performance"],
+        "gain": after["performance"] - before["performance"],
+        "lines": _changed(*(contexts[row["context"]].splitlines() for row in (before, after))),
+    }
+
+
+def _changed(old: Sequence[str], new: Sequence[str]) -> list[tuple[str, str]]:
+    if max(len(old), len(new)) > MAX_DIFF_LINES:
+        return [("gap", f"{len(old)} lines before, {len(new)} after: too many to compare here")]
+    lines = [line for line in difflib.unified_diff(old, new, n=1, lineterm="") if not line.startswith(("---", "+++"))]
+    return [("gap", "…") if line.startswith("@@") else (KINDS[line[0]], line[1:]) for line in lines]
 
 
 def run_page(row: Row, number: int, document: Mapping[str, Any]) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from lse_gym.agents.bench.contestant import read_value
+from lse_gym.agents.console import Console
 from lse_gym.agents.run import Config
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models import MODEL_NAMES

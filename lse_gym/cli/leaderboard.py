@@ -1,6 +1,8 @@
 """``lse-gym leaderboard``: submit runs, verify and list entries, build and serve the pages, check the tracks."""
 
 import json
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +15,12 @@ from rich.table import Column, Table
 from lse_gym.cli.common import app, err_console, out_console
 from lse_gym.envs.errors import MissingExtraError, SubmissionError
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.document import check_digest, read_file
 from lse_gym.leaderboard.export import export
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.selfcheck import attack_track
-from lse_gym.leaderboard.submission import About, find_runs, pack
-from lse_gym.leaderboard.track import all_tracks, find_track
+from lse_gym.leaderboard.submission import About, Run, find_runs, pack
+from lse_gym.leaderboard.track import Track, all_tracks, find_track
 from lse_gym.leaderboard.verify import Options, pending, verify
 
 board_app = typer.Typer(no_args_is_help=True, help="Submit, replay, rank and publish runs. Works on a local board.")
@@ -57,37 +60,89 @@ def submit_command(
     about = About(
         team, contact, name, version, url, commit, description, saw_test, training_data, external_data, licence
     )
-    packed = [path for path in runs if path.is_file()]
-    found = [run for path in runs if path not in packed for run in find_runs(path)]
-    tracks = all_tracks(board / "tracks")
-    documents = [json.dumps(one, ensure_ascii=False).encode() for one in pack(found, tracks, about, track)]
-    documents += [path.read_bytes() for path in packed]
+    refusals = Refusals()
+    documents = _documents(runs, all_tracks(board / "tracks"), about, track, refusals)
     if pack_to:
-        pack_to.mkdir(parents=True, exist_ok=True)
-        for data in documents:
-            path = pack_to / f"{json.loads(data)['sha256'][:16]}.json"
-            path.write_bytes(data)
-            out_console.print(str(path), markup=False, highlight=False, soft_wrap=True)
-        return
-    refused = 0
-    with Board(board, create=True) as there:
-        for data in documents:
-            try:
-                (row,) = there.store.entries("e.id = ?", [there.submit(data)])
-            except SubmissionError as error:
-                refused += 1
-                err_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
-                continue
-            out_console.print(
-                f"entry {row['id']}: {row['agent']} of {row['team']} in {row['track']}, {row['facts']['runs']} runs, "
-                f"claims {row['facts']['claimed']:.3f}; {row['level']}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
-    if refused:
+        for name, data in documents:
+            with refusals.of(name):
+                path = pack_to / f"{check_digest(data)[:16]}.json"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+                out_console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+    elif documents:
+        with Board(board, create=True) as there:
+            for name, data in documents:
+                with refusals.of(name):
+                    _tell_entry(there, there.submit(data))
+    if refusals.count:
         raise typer.Exit(1)
+    if pack_to:
+        return
     out_console.print("Next: lse-gym leaderboard verify", highlight=False)
+
+
+class Refusals:
+    """Tells what is not accepted and goes on: one bad submission does not cost the others."""
+
+    count = 0
+
+    @contextmanager
+    def of(self, name: str) -> Generator[None]:
+        """Whatever is refused inside is told, with the name of where it came from."""
+        try:
+            yield
+        except SubmissionError as error:
+            self.count += 1
+            err_console.print(f"{name}: {error}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _documents(
+    paths: Sequence[Path], tracks: Mapping[str, Track], about: About, track: str | None, refusals: Refusals
+) -> list[tuple[str, bytes]]:
+    """What is to be submitted, each with the name of where it came from."""
+    documents: list[tuple[str, bytes]] = []
+    found: dict[str, list[Run]] = {}
+    for path in paths:
+        with refusals.of(str(path)):
+            if path.is_file():
+                documents.append((str(path), read_file(path)))
+            else:
+                for run in find_runs(path):
+                    found.setdefault(run.contestant, []).append(run)
+    for runs in found.values():
+        with refusals.of(str(runs[0].path)):
+            made = [json.dumps(one, ensure_ascii=False).encode() for one in pack(runs, tracks, about, track)]
+            documents += [(str(runs[0].path), data) for data in made]
+    return documents
+
+
+def _tell_entry(board: Board, number: int) -> None:
+    (row,) = board.store.entries("e.id = ?", [number])
+    told = f"entry {number}: {row['agent']} of {row['team']} in {row['track']}, {row['facts']['runs']} runs, "
+    told += ": ".join(part for part in (f"claims {row['facts']['claimed']:.3f}; {row['level']}", row["reason"]) if part)
+    out_console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+Reason = Annotated[str, typer.Option(help="Why; it is logged, and shown with the history of the entry.")]
+Entry = Annotated[int, typer.Argument(help="Number of the entry.")]
+
+
+@board_app.command("withdraw")
+def withdraw_command(entry: Entry, reason: Reason, board: BoardPath = BOARD) -> None:
+    """Take an entry off the rankings, pages and tables. It stays in the store, with its history."""
+    with Board(board) as there:
+        there.withdraw(entry, reason)
+    out_console.print(
+        f"entry {entry} is withdrawn. `lse-gym leaderboard admit {entry}` brings it back.", highlight=False
+    )
+
+
+@board_app.command("admit")
+def admit_command(entry: Entry, reason: Reason, board: BoardPath = BOARD) -> None:
+    """Take a mark away from an entry that was flagged as a copy or withdrawn: it ranks again once it is verified."""
+    with Board(board) as there:
+        there.admit(entry, reason)
+    out_console.print(f"entry {entry} is admitted. Next: lse-gym leaderboard verify {entry}", highlight=False)
 
 
 @board_app.command("verify")
@@ -151,7 +206,7 @@ def list_command(
         out_console.print(table)
         return
     with Board(board) as there:
-        ranking = rank(there)
+        ranking, withdrawn = rank(there), there.store.entries("level = 'withdrawn'")
     for one, rows in ranking.items():
         if not rows or (track and one != track):
             continue
@@ -176,6 +231,11 @@ def list_command(
         out_console.print("The board has no entries.", highlight=False)
     else:
         out_console.print("Entries of one rank cannot be told apart from the first of them.", highlight=False)
+        for row in (row for rows in ranking.values() for row in rows if row.level == "flagged"):
+            out_console.print(f"entry {row.id}: {row.reason}", markup=False, highlight=False, soft_wrap=True)
+    if withdrawn:
+        told = ", ".join(str(entry["id"]) for entry in withdrawn)
+        out_console.print(f"Withdrawn: {told}.", highlight=False)
 
 
 @board_app.command("build")
@@ -187,7 +247,7 @@ def build_command(
     from lse_gym.leaderboard.pages import build
 
     with Board(board) as there:
-        written = build(there, out)
+        written = build(there, out)  # where some pages fail it raises at the end, when all others are there
     out_console.print(f"{written} pages written; open {out / 'index.html'}", soft_wrap=True, highlight=False)
 
 
@@ -198,12 +258,19 @@ def serve_command(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 for any free one.")] = 8000,
 ) -> None:
     """Build the pages and show them on this machine, until interrupted."""
-    from lse_gym.leaderboard.pages import build
+    from lse_gym.leaderboard.pages import PagesError, build
     from lse_gym.leaderboard.serve import serve
 
+    missing = False
     with Board(board) as there:
-        build(there, out)
+        try:
+            build(there, out)
+        except PagesError as error:
+            missing = True
+            err_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
     serve(out, port, lambda url: out_console.print(f"{url}  (Ctrl-C ends it)", highlight=False, soft_wrap=True))
+    if missing:
+        raise typer.Exit(1)
 
 
 @board_app.command("export")

@@ -32,6 +32,7 @@ def fill(board, packed, count):
         document = deepcopy(packed)
         document["agent"]["name"] = f"agent {number:04}"
         document["team"]["name"] = f"team {number}"
+        replace_context(document, f"Return one SQLite statement.\nA rule that agent {number:04} alone has found.")
         entry = board.submit(sent(document))
         right = number * 37 % 101
         details = {

@@ -10,7 +10,8 @@ import pytest
 
 from lse_gym.envs.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.board import Board
-from lse_gym.leaderboard.store import MIGRATIONS, Store
+from lse_gym.leaderboard.migrations import migrations
+from lse_gym.leaderboard.store import Store
 from tests.leaderboard.conftest import sent
 
 SUBMITTER = """
@@ -121,19 +122,22 @@ def test_files_of_other_kinds_and_later_versions_are_refused(tmp_path):
     with pytest.raises(BoardError, match="cannot be used"):
         Store(tmp_path / "text")
     with Store(tmp_path / "later") as store:
-        store.db.conn.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        migrations._record_applied(store.db, "of_next_year")
     with pytest.raises(BoardError, match="later version"):
         Store(tmp_path / "later")
 
 
-def test_migrations_add_to_what_is_there(tmp_path, monkeypatch, document):
+def test_a_board_of_the_first_version_gets_what_it_lacks(tmp_path, document):
     with Board(tmp_path / "board", create=True) as board:
         board.submit(sent(document))
-    later = (*MIGRATIONS, ("ALTER TABLE settings ADD COLUMN note TEXT",))
-    monkeypatch.setattr("lse_gym.leaderboard.store.MIGRATIONS", later)
+        for statement in ("DROP TABLE pieces", "DROP INDEX audit_entry", "DROP TABLE _sqlite_migrations"):
+            board.store.db.conn.execute(statement)
     with Board(tmp_path / "board") as board:
-        assert "note" in board.store.db.table("settings").columns_dict
         assert len(board.store.entries()) == 1
+        assert board.store.db.table("pieces").count > 5
+        document["team"]["name"] = "thief"
+        assert board.submit(sent(document)) == 2
+        assert [row["level"] for row in board.store.entries()] == ["self-reported", "flagged"]
 
 
 def test_salt_is_secret_and_cannot_be_exchanged(board, document):
