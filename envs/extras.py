@@ -24,7 +24,9 @@ def extras() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"": []}
     parts: list[tuple[str, str]] = []
     for line in metadata.requires(PACKAGE) or ():
-        name, inner, extra = REQUIREMENT.match(line).groups("")
+        match = REQUIREMENT.match(line)
+        assert match, line
+        name, inner, extra = match.groups("")
         found.setdefault(extra, [])
         if name == PACKAGE:
             parts += [(extra, part.strip()) for part in inner.split(",")]
