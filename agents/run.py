@@ -7,91 +7,24 @@ paid for comes from the recorded files, and each round is checked against the jo
 import json
 import os
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
-from inspect import signature
 from pathlib import Path
-from typing import IO, Annotated, Any, Self, cast
-
-import gymnasium as gym
-from gymnasium.envs.registration import load_env_creator
+from typing import IO, Any, Self
 
 import lse_gym
-from lse_gym.agents import agent_class
-from lse_gym.agents.arguments import Range
-from lse_gym.agents.editor_agent import MAX_EDIT_TOKENS, EditorAgent, default_editor
 from lse_gym.agents.files import write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
-from lse_gym.agents.search import MAX_SEED, Callback, Order, SearchAgent
-from lse_gym.agents.tree import UCB_C, Node, Selection
+from lse_gym.agents.search import Callback, SearchAgent
+from lse_gym.agents.settings import Config
+from lse_gym.agents.tree import Node
 from lse_gym.envs.core import TOLD, ContextEnv, Info
-from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
+from lse_gym.envs.errors import ArgumentError, RunDirectoryError
 from lse_gym.envs.evaluation import core_env, final_scores, paired_interval
 from lse_gym.envs.models import make_model
-from lse_gym.envs.registration import ENVS
-from lse_gym.envs.report import FeedbackMode
 
 try:
     import fcntl
 except ImportError:  # Windows: two processes in one directory are not noticed there
     fcntl = None
-
-
-@dataclass(frozen=True)
-class Config:
-    """Everything that a run's result depends on, besides the code and the data."""
-
-    env: str = "LSE/TextToSQL-v1"
-    agent: str = "lse"
-    task_model: str = "reader"
-    editor: str | None = None  # LSE_GYM_EDITOR, or writer
-    domain: str | None = "clinic-0"
-    start: str = "seed"  # or a text file with the context to start from
-    data_dir: str | None = None
-    exclude: str | None = None
-    rounds: Annotated[int, Range(0)] = 20
-    seed: Annotated[int, Range(0, MAX_SEED)] = 0
-    split_seed: Annotated[int, Range(0, MAX_SEED)] = 0
-    budget_calls: Annotated[float, Range(0)] | None = None
-    budget_tokens: Annotated[float, Range(0)] | None = None
-    selection: Selection | None = None  # the agent's own
-    ucb_c: Annotated[float, Range(0, 1e6)] = UCB_C
-    order: Order = "paper"
-    feedback: FeedbackMode = "gold"
-    feedback_size: Annotated[int, Range(1, 1_000)] = 10
-    scoring: str = "set"
-    max_chars: Annotated[int, Range(1, 1_000_000)] = 8000
-    max_tokens: Annotated[int, Range(1, 1_000_000)] = 512
-    max_edit_tokens: Annotated[int, Range(1, 1_000_000)] = MAX_EDIT_TOKENS
-    agent_args: dict[str, Any] = field(default_factory=dict)  # arguments that only this agent has
-    env_args: dict[str, Any] = field(default_factory=dict)  # and those that only this env has
-
-    def settings(self) -> dict[str, Any]:
-        """All of it, the editor by its name."""
-        return asdict(self) | {"editor": self.editor or default_editor()}
-
-    def make_env(self, record: str | None = None) -> gym.Env:
-        """The env of this run."""
-        if self.env not in gym.registry:
-            raise unknown("environment", self.env, ENVS)
-        budget = {"calls": self.budget_calls, "tokens": self.budget_tokens}
-        data = {"data_dir": self.data_dir, "exclude": self.exclude}
-        shared = ("domain", "task_model", "start", "feedback", "feedback_size", "max_chars", "max_tokens")
-        options: dict[str, Any] = {name: getattr(self, name) for name in shared} | self.env_args
-        made_by = gym.spec(self.env).entry_point
-        own = signature(load_env_creator(made_by) if isinstance(made_by, str) else cast(Any, made_by)).parameters
-        for name in ("split_seed", "scoring"):  # not every env has them; the wish for another value it shall refuse
-            if name in own or getattr(self, name) != getattr(Config, name):
-                options.setdefault(name, getattr(self, name))
-        options |= {name: value for name, value in data.items() if value is not None}
-        options["budget"] = {name: cap for name, cap in budget.items() if cap is not None}
-        return gym.make(self.env, record=record, **options)
-
-    def make_agent(self, env: gym.Env, record: str | None = None) -> SearchAgent:
-        """The agent of this run."""
-        kind = agent_class(self.agent)
-        given = self.settings() | {"record": record}
-        shared = {name: given[name] for name in kind.Args.__dataclass_fields__ if given.get(name) is not None}
-        return kind(env, **(shared | self.agent_args))
 
 
 class RunDirectory:
@@ -151,12 +84,12 @@ class RunDirectory:
                 )
             write_text(config, json.dumps(self.config, indent=1) + "\n")
             return
-        there = json.loads(config.read_text(encoding="utf-8"))
+        there = _read_config(config)
         longer = self.resume and self.config.get("rounds", 0) > there.get("rounds", 0)
         different = [
             f"{key}: {there.get(key)!r} there, {self.config.get(key)!r} now"
             for key in self.config | there
-            if there.get(key) != self.config.get(key) and not (longer and key == "rounds")
+            if there.get(key) != self.config.get(key) and key != "lse_gym" and not (longer and key == "rounds")
         ]
         if different:
             raise RunDirectoryError(
@@ -178,6 +111,15 @@ class RunDirectory:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise RunDirectoryError(f"another process is writing to {str(self.path)!r}. Wait for it.") from None
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """What a ``config.json`` holds, whatever version wrote it."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    if "env" not in data:
+        return data
+    known = {name: data[name] for name in FACTS if name in data}
+    return known | Config.from_json(data).settings()
 
 
 def has_run(folder: str | os.PathLike[str]) -> bool:
@@ -207,6 +149,7 @@ def evolve(
         raise ArgumentError(f"rounds={config.rounds} is negative. Pass how many edits to make, e.g. 20.")
     if resume and not has_run(out):
         raise RunDirectoryError(f"{os.fspath(out)!r} holds no run to resume. Leave --resume out to start one there.")
+    config = config.on_one_domain()
     env = config.make_env()  # every argument is checked before anything is written
     config.make_agent(env)
     facts = {"lse_gym": lse_gym.__version__, **config.settings(), **_facts(core_env(env), config)}
@@ -237,12 +180,11 @@ def _row(agent: SearchAgent, node: Node, info: Info) -> dict[str, Any]:
     return {key: node[key] for key in kept} | {"domain": info["domain"], "problem": info["problem"], "spent": spent}
 
 
-def _editor(config: Config) -> str | None:
-    return config.settings()["editor"] if issubclass(agent_class(config.agent), EditorAgent) else None
+FACTS = ("lse_gym", "task_model_revision", "editor_revision", "data_sha256")  # of a config.json, beside the Config
 
 
 def _facts(core: ContextEnv, config: Config) -> dict[str, Any]:
-    domain, editor = core.family.load(core.domain_name), _editor(config)
+    domain, editor = core.family.load(core.domain_name), config.editor
     facts = {"task_model_revision": core.model.revision, "data_sha256": domain.fingerprint()}
     return facts | ({"editor_revision": make_model(editor).revision} if editor else {})
 
@@ -259,7 +201,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "domain": core.domain_name,
         "agent": config.agent,
         "task_model": config.task_model,
-        "editor": _editor(config),
+        "editor": config.editor,
         "seed": config.seed,
         "rounds": len(nodes) - 1,
         "calls": spent.calls,
@@ -285,7 +227,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
 
 def _draw(run: RunDirectory, agent: SearchAgent, summary: dict[str, Any]) -> None:
     tree = agent.tree.to_json()
-    title = f"{run.config['env']} · {run.config['domain']} · {run.config['agent']}"
+    title = f"{run.config['env']} · {run.config['env_args']['domain']} · {run.config['agent']}"
     test = (summary["test_score_seed"], summary["test_score_best"]) if summary else None
     write_text(run.file("tree.json"), json.dumps(tree, indent=1) + "\n")
     write_text(run.file("tree.svg"), tree_svg(tree, title=title))

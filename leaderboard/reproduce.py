@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lse_gym.agents.parallel import side_by_side
-from lse_gym.agents.run import Config, evolve
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Settings
 from lse_gym.leaderboard.isolation import Limits, Outcome, call
 from lse_gym.leaderboard.settings import allowed
 from lse_gym.leaderboard.submission import SPENT, find_runs, text_digest
@@ -24,7 +25,7 @@ class Again(NamedTuple):
     """A run to execute, and how long it may take."""
 
     place: str
-    config: Config
+    settings: Settings
     rows: list[Mapping[str, Any]]
     limits: Limits
 
@@ -61,13 +62,13 @@ def reproduce(document: Mapping[str, Any], track: Track, workers: int = 1) -> Re
         return Reproduction(False, f"not executed again: {hindrance}."[:MAX_REASON_CHARS], {})
     limits = Limits(seconds=track.max_seconds, cpu_s=track.max_seconds * 4)
     jobs = [
-        Again(f"{run['domain']}, seed {run['seed']}", config, run["trajectory"], limits)
+        Again(f"{run['domain']}, seed {run['seed']}", settings, run["trajectory"], limits)
         for run in document["runs"]
-        if (config := allowed(run["config"], track).config)
+        if (settings := allowed(run["config"], track).settings)
     ]
     deadline = time.monotonic() + track.max_seconds * track.seeds * len(track.domains)
     held: dict[str, str] = {}
-    details = {"settings": [asdict(job.config) for job in jobs], "limits": asdict(limits), "held": held}
+    details = {"settings": [asdict(job.settings) for job in jobs], "limits": asdict(limits), "held": held}
     for job, outcome, error in side_by_side(_again, jobs, workers):
         if error is not None:
             raise error
@@ -88,13 +89,13 @@ def execute(job: Mapping[str, Any]) -> list[dict[str, Any]]:
     What :func:`reproduce` calls in a confined process.
     """
     folder = Path("run")
-    evolve(Config(**job), folder)
+    evolve(Settings(**job).config(), folder)
     (made,) = find_runs(folder)
     return [_row(row, text_digest(row["context"])) for row in made.rows]
 
 
 def _again(job: Again) -> Outcome:
-    return call(f"{__name__}:{execute.__name__}", asdict(job.config), job.limits)
+    return call(f"{__name__}:{execute.__name__}", asdict(job.settings), job.limits)
 
 
 def _row(row: Mapping[str, Any], context: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The settings of a submission that are ever used: an allow-list. What is not on it is told, and reaches no code.
 
-Numbers and names of a choice come from the submission, within the ranges that :class:`lse_gym.agents.run.Config` and
-the ``Args`` of the agents declare. Everything that is a text, and so could name a file, a model, a module or an
+Numbers and names of a choice come from the submission, within the ranges that :mod:`lse_gym.agents.settings` and the
+``Args`` of the agents declare. Everything that is a text, and so could name a file, a model, a module or an
 address, comes from the track; the editor is one that ships with the package, or a task model of the track.
 """
 
@@ -12,22 +12,24 @@ from typing import Any, NamedTuple
 
 from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.arguments import check, hints, is_free_text
-from lse_gym.agents.run import Config
+from lse_gym.agents.run import FACTS
+from lse_gym.agents.settings import Settings
+from lse_gym.envs.budget import RESOURCES
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.models import MODELS
 from lse_gym.leaderboard.track import Track
 
-SETTINGS = tuple(field.name for field in fields(Config))
-FACTS = ("lse_gym", "task_model_revision", "editor_revision", "data_sha256")  # what a run records besides; never used
+SETTINGS = tuple(field.name for field in fields(Settings))
+
 NEED_FILES = ("sb3",)  # agents that follow a file, which may execute code when it is loaded
 MAX_REASONS = 10
 MAX_REASON_CHARS = 300
 
 
 class Allowed(NamedTuple):
-    """What a run may be executed with: a ``config``, or the ``reasons`` why there is none."""
+    """What a run may be executed with: its ``settings``, or the ``reasons`` why there are none."""
 
-    config: Config | None
+    settings: Settings | None
     reasons: list[str]
 
 
@@ -43,10 +45,10 @@ def allowed(config: object, track: Track) -> Allowed:
     reasons = [_short(reason) for reason in _reasons(config, track)]
     if reasons:
         return Allowed(None, reasons[:MAX_REASONS])
-    fixed = track.config(config.get("domain", track.domains[0]))
+    fixed = track.run_settings(config.get("domain", track.domains[0]))
     own = {name: config[name] for name in SETTINGS if name in config and name not in _fixed(track)}
     own["editor"] = config.get("editor") or "writer"
-    for name in ("budget_calls", "budget_tokens"):  # never more than the track has
+    for name in (f"budget_{resource}" for resource in RESOURCES):  # never more than the track has
         caps = [cap for cap in (own.get(name), getattr(fixed, name)) if cap is not None]
         own[name] = min(caps, default=None)
     return Allowed(replace(fixed, **own), [])
@@ -63,7 +65,7 @@ def _reasons(config: Mapping[str, Any], track: Track) -> Iterator[str]:
     unknown = [name for name in config if name not in SETTINGS and name not in FACTS]
     if unknown:
         yield f"no run has a setting {', '.join(map(repr, unknown))}"
-    yield from filter(None, [agent_problem(config.get("agent", Config.agent))])
+    yield from filter(None, [agent_problem(config.get("agent", Settings.agent))])
     yield from _of_the_track(config, track)
     yield from _numbers(config, track)
     editor, editors = config.get("editor"), {*MODELS, *track.models}
@@ -74,7 +76,7 @@ def _reasons(config: Mapping[str, Any], track: Track) -> Iterator[str]:
 
 def _fixed(track: Track) -> set[str]:
     """The settings that a track decides: what it pins, and every text."""
-    declared = hints(Config)
+    declared = hints(Settings)
     return {name for name in SETTINGS if name in track.settings or is_free_text(declared[name])} - {
         *("agent", "agent_args", "editor")
     }
@@ -85,18 +87,18 @@ def _of_the_track(config: Mapping[str, Any], track: Track) -> Iterator[str]:
     if domain not in track.domains:
         yield f"domain={domain!r} is not of the track"
         return
-    wanted = track.config(domain)
+    wanted = track.run_settings(domain)
     for name in sorted(_fixed(track) & config.keys()):
         if _json(config[name]) != _json(getattr(wanted, name)):
             yield f"{name}={config[name]!r} is not what the track has, {getattr(wanted, name)!r}"
 
 
 def _numbers(config: Mapping[str, Any], track: Track) -> Iterator[str]:
-    declared = hints(Config)
+    declared = hints(Settings)
     for name in SETTINGS:
         if name in config and not is_free_text(declared[name]):
             yield from _fault(name, declared[name], config[name])
-    rounds = config.get("rounds", Config.rounds)
+    rounds = config.get("rounds", Settings.rounds)
     if isinstance(rounds, int) and rounds > track.max_rounds:
         yield f"rounds={rounds!r} is more than the track executes again, {track.max_rounds:,}"
     for name, cap in track.budget.items():
@@ -106,7 +108,7 @@ def _numbers(config: Mapping[str, Any], track: Track) -> Iterator[str]:
 
 
 def _agent_args(config: Mapping[str, Any]) -> Iterator[str]:
-    given, agent = config.get("agent_args", {}), config.get("agent", Config.agent)
+    given, agent = config.get("agent_args", {}), config.get("agent", Settings.agent)
     if not isinstance(given, Mapping):
         yield f"agent_args={given!r} is no object"
     elif not agent_problem(agent):

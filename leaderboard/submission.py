@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import lse_gym
 from lse_gym.agents import AGENTS
+from lse_gym.agents.run import FACTS
+from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.document import check_schema
 from lse_gym.leaderboard.track import Track, base_name, canonical, find_track
@@ -86,7 +88,7 @@ def _read_run(folder: Path) -> Run:
     try:
         config, summary = (json.loads((folder / name).read_text("utf-8")) for name in ("config.json", "summary.json"))
         rows = [json.loads(line) for line in (folder / "trajectory.jsonl").read_text("utf-8").splitlines()]
-        run = Run(folder, config, summary, rows)
+        run = Run(folder, _by_short_names(config), summary, rows)
         check_schema(_packed(run, {}), "run")
         check_schema(summary["editor"], "optional")
     except SubmissionError as error:
@@ -94,6 +96,12 @@ def _read_run(folder: Path) -> Run:
     except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise SubmissionError([f"the run {str(folder)!r} cannot be read: {type(error).__name__}: {error}"]) from None
     return run
+
+
+def _by_short_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a ``config.json`` holds, in the words of a submission."""
+    settings = asdict(Settings.of(Config.from_json(config)))
+    return {name: config[name] for name in FACTS if name in config} | settings
 
 
 def pack(runs: Sequence[Run], tracks: Mapping[str, Track], about: About, track: str | None = None) -> list[dict]:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import BoardError, unknown
@@ -41,7 +41,7 @@ class Track:
     sealed_items: int
     """sealed questions a domain"""
     settings: Mapping[str, Any]
-    """every other setting of a run that scores depend on, by its name in :class:`lse_gym.agents.run.Config`"""
+    """every other setting of a run that scores depend on, by its name in :class:`lse_gym.agents.settings.Settings`"""
     suite_sha256: str
     """digest of the public questions, golds and prompts: see :func:`suite_digest`"""
     tolerance: float = 0.0
@@ -61,16 +61,16 @@ class Track:
         """Whether anybody can replay it with what the package ships."""
         return all(model in MODELS for model in self.models)
 
-    def config(self, domain: str) -> Config:
+    def run_settings(self, domain: str) -> Settings:
         """The run that this track asks for, on one domain."""
         settings: dict[str, Any] = {f"budget_{name}": cap for name, cap in self.budget.items()}
         settings |= self.settings
-        return Config(env=self.env, task_model=self.task_model, domain=domain, **settings)
+        return Settings(env=self.env, task_model=self.task_model, domain=domain, **settings)
 
     def core(self, model: str | None = None, split_seed: int = 0) -> ContextEnv:
         """An env of this track, with the task model or another one, and the public questions of a split seed."""
-        config = replace(self.config(self.domains[0]), task_model=model or self.task_model, split_seed=split_seed)
-        return core_env(config.make_env())
+        own = replace(self.run_settings(self.domains[0]), task_model=model or self.task_model, split_seed=split_seed)
+        return core_env(own.config().make_env())
 
 
 def read_track(path: Path) -> Track:

@@ -5,20 +5,24 @@ from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 from lse_gym.agents import agent_class
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
+from lse_gym.envs.budget import RESOURCES
 from lse_gym.envs.errors import ArgumentError, unknown
 
 # the same for all
-GRID = ("env", "domain", "seed", "rounds", "budget_calls", "budget_tokens", "data_dir", "exclude", "start", "env_args")
+GRID = (
+    *("env", "domain", "seed", "rounds", "data_dir", "exclude", "start", "env_args"),
+    *(f"budget_{name}" for name in RESOURCES),
+)
 
 
 class Contestant(NamedTuple):
-    """An agent under a label; ``settings`` are fields of :class:`lse_gym.agents.run.Config`."""
+    """An agent under a label; ``settings`` are fields of :class:`lse_gym.agents.settings.Settings`."""
 
     label: str
     settings: dict[str, Any]
 
-    def config(self, shared: Config) -> Config:
+    def apply(self, shared: Settings) -> Settings:
         """``shared`` with the contestant's own settings."""
         return replace(shared, **self.settings)
 
@@ -39,7 +43,7 @@ def parse_contestant(text: str) -> Contestant:
     label, found, rest = text.partition(": ")
     name, *pairs = (part.strip() for part in (rest if found else text).split(","))
     own = agent_class(name).Args.__dataclass_fields__
-    shared = {field.name: field for field in fields(Config) if field.name not in (*GRID, "agent", "agent_args")}
+    shared = {field.name: field for field in fields(Settings) if field.name not in (*GRID, "agent", "agent_args")}
     settings: dict[str, Any] = {"agent": name}
     for pair in pairs:
         key, equals, value = pair.partition("=")

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, measure, read_results, write_results
 from lse_gym.agents.parallel import side_by_side
-from lse_gym.agents.run import Config, evolve, has_run
+from lse_gym.agents.run import evolve, has_run
+from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.envs.evaluation import core_env
 
@@ -27,7 +28,7 @@ class Grid:
     contestants: Sequence[Contestant]
     domains: Sequence[tuple[str, str]]
     seeds: Sequence[int]
-    shared: Config
+    shared: Settings
     others: Sequence[str] = ()
     """task models that score the contexts found as well"""
 
@@ -36,7 +37,7 @@ class Job(NamedTuple):
     """One run."""
 
     contestant: Contestant
-    config: Config
+    settings: Settings
     folder: Path
     others: Sequence[str]
 
@@ -66,15 +67,18 @@ def run_grid(
         raise ArgumentError(f"two contestants have the same label: {labels}. Write 'LABEL: AGENT,…'.")
     out = Path(out)
     jobs = [
-        Job(one, config, out / "runs" / _folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}", grid.others)
+        Job(
+            one, settings, out / "runs" / _folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}", grid.others
+        )
         for one in grid.contestants
         for env, domain in grid.domains
         for seed in grid.seeds
-        for config in [one.config(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=seed))]
+        for settings in [one.apply(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=seed))]
     ]
     for contestant in grid.contestants:  # a wrong argument is told at once, not in the middle of the night
         first = next(job for job in jobs if job.contestant is contestant)
-        first.config.make_agent(first.config.make_env())
+        config = first.settings.config()
+        config.make_agent(config.make_env())
     results: dict[Path, Result] = {}
     for job, result, error in side_by_side(_run, jobs, workers):
         if result is not None:
@@ -91,24 +95,26 @@ def _run(job: Job) -> Result:
         (result,) = read_results(kept)
         if set(result.transfer) >= set(job.others):
             return result
-    evolve(job.config, job.folder, resume=has_run(job.folder))  # refuses the directory of another configuration
-    result = measure(job.contestant, job.config, job.folder, job.others)
+    evolve(
+        job.settings.config(), job.folder, resume=has_run(job.folder)
+    )  # refuses the directory of another configuration
+    result = measure(job.contestant, job.settings, job.folder, job.others)
     write_results(kept, [result])
     return result
 
 
 def _same(job: Job) -> bool:
-    there = json.loads((job.folder / "config.json").read_text(encoding="utf-8"))
-    return all(there.get(key) == value for key, value in job.config.settings().items())
+    there = Config.from_json(json.loads((job.folder / "config.json").read_text(encoding="utf-8")))
+    return there.settings() == job.settings.config().settings()
 
 
 def _folder_name(label: str) -> str:
     return re.sub(r"[^\w=.,-]+", "_", label)
 
 
-def default_domains(env: str, shared: Config, wanted: str | Sequence[str] | None = None) -> list[tuple[str, str]]:
+def default_domains(env: str, shared: Settings, wanted: str | Sequence[str] | None = None) -> list[tuple[str, str]]:
     """The domains of an env to compare on: those wanted, or the group "test" where there is one, or all."""
-    family = core_env(replace(shared, env=env, domain=None).make_env()).family
+    family = core_env(replace(shared, env=env, domain=None).config().make_env()).family
     if wanted is None:
         try:
             return [(env, name) for name in family.select("test")]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.files import write_text
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.evaluation import core_env, evaluate_context
 
@@ -66,11 +66,11 @@ class Result(NamedTuple):
         return sum(self.test_scores_best) / len(self.test_scores_best)
 
 
-def measure(contestant: Contestant, config: Config, folder: Path, others: Sequence[str] = ()) -> Result:
+def measure(contestant: Contestant, settings: Settings, folder: Path, others: Sequence[str] = ()) -> Result:
     """The result of a finished run; ``others`` are task models to score its contexts with as well."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     rows = [json.loads(line) for line in (folder / "trajectory.jsonl").read_text(encoding="utf-8").splitlines()]
-    core = core_env(config.make_env())
+    core = core_env(settings.config().make_env())
     domain = core.family.load(core.domain_name)
     curve, best = [], 0.0
     for row in rows:
@@ -80,18 +80,18 @@ def measure(contestant: Contestant, config: Config, folder: Path, others: Sequen
     copied, overlap = overlaps(context, [question.text for question in domain.splits["feedback"]])
     transfer = {}
     for name in others:
-        env = replace(config, task_model=name).make_env()
+        env = replace(settings, task_model=name).config().make_env()
         first, last = (evaluate_context(env, text).mean for text in (seed_context, context))
         transfer[name] = [first, last]
     return Result(
         label=contestant.label,
-        env=config.env,
+        env=settings.env,
         domain=core.domain_name,
-        seed=config.seed,
-        agent=config.agent,
-        task_model=config.task_model,
+        seed=settings.seed,
+        agent=settings.agent,
+        task_model=settings.task_model,
         editor=summary["editor"],
-        budget_calls=config.budget_calls,
+        budget_calls=settings.budget_calls,
         rounds=summary["rounds"],
         calls=summary["calls"],
         tokens=summary["tokens"],

@@ -15,7 +15,8 @@ import numpy as np
 
 from lse_gym.agents.files import write_text
 from lse_gym.agents.parallel import side_by_side
-from lse_gym.agents.run import Config, evolve, has_run
+from lse_gym.agents.run import evolve, has_run
+from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.errors import DataError, unknown
 
 StateOrder = Literal["potential", "random", "reverse_potential"]
@@ -43,14 +44,15 @@ def states_of(folder: str | os.PathLike[str]) -> list[State]:
     """
     folder = Path(folder)
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = Config.from_json(json.loads((folder / "config.json").read_text(encoding="utf-8")))
         nodes = json.loads((folder / "tree.json").read_text(encoding="utf-8"))["nodes"]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{str(folder)!r} is not the directory of a finished run: {error}.") from None
     nodes = [node for node in nodes if isfinite(node["performance"])]
     best = max((node["performance"] for node in nodes), default=0.0)
     return [
-        State(config["domain"], n["context"], n["performance"], n["feedback"], best - n["performance"]) for n in nodes
+        State(config.domain or "", n["context"], n["performance"], n["feedback"], best - n["performance"])
+        for n in nodes
     ]
 
 
@@ -75,13 +77,13 @@ def select_states(
 
 
 def collect(
-    config: Config,
+    settings: Settings,
     domains: Sequence[str],
     seeds: Sequence[int],
     out: str | os.PathLike[str],
     *,
     workers: int = 1,
-    on_run: Callable[[Config, dict[str, Any]], None] | None = None,
+    on_run: Callable[[Settings, dict[str, Any]], None] | None = None,
 ) -> list[State]:
     """Evolve every domain with every seed, side by side, and write ``out/states.jsonl``; returns the states.
 
@@ -89,7 +91,7 @@ def collect(
     collection goes on where it stopped.
 
     Args:
-        config: the run; domain and seed are replaced.
+        settings: the run; domain and seed are replaced.
         domains: names of domains.
         seeds: seeds of the search.
         out: the directory to write.
@@ -97,10 +99,11 @@ def collect(
         on_run: called with the configuration and the summary of every run as it ends.
     """
     out = Path(out)
-    configs = [replace(config, domain=domain, seed=seed) for domain in domains for seed in seeds]
-    jobs = [(one, out / "runs" / f"{one.domain}-{one.seed}") for one in configs]
-    for one in configs[:1]:
-        one.make_agent(one.make_env())  # a wrong argument is told once, and here
+    runs = [replace(settings, domain=domain, seed=seed) for domain in domains for seed in seeds]
+    jobs = [(one, out / "runs" / f"{one.domain}-{one.seed}") for one in runs]
+    for one in runs[:1]:
+        config = one.config()
+        config.make_agent(config.make_env())  # a wrong argument is told once, and here
     for (one, _), summary, error in side_by_side(_evolve, jobs, workers):
         if error is not None:
             raise error
@@ -111,9 +114,9 @@ def collect(
     return states
 
 
-def _evolve(job: tuple[Config, Path]) -> dict[str, Any]:
-    config, folder = job
-    return evolve(config, folder, resume=has_run(folder))
+def _evolve(job: tuple[Settings, Path]) -> dict[str, Any]:
+    settings, folder = job
+    return evolve(settings.config(), folder, resume=has_run(folder))
 
 
 def write_states(path: str | os.PathLike[str], states: Sequence[State]) -> None:

@@ -18,7 +18,7 @@ from lse_gym.agents.lse.advantage import ADVANTAGES, INVALID, Advantage, advanta
 from lse_gym.agents.lse.reward import scores_after, state_prompt
 from lse_gym.agents.lse.settings import LearnerArgs
 from lse_gym.agents.lse.states import State, read_states, select_states
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Config
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import needs
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cpu", action="store_true", help="small batches, for a smoke test without a GPU")
     parser.add_argument("--out", type=Path, default=Path("training"))
     given = parser.parse_args(arguments)
-    env = core_env(Config(env=given.env, task_model=given.task_model, domain=None).make_env())
+    env = core_env(Config(given.env, {"task_model": given.task_model}).make_env())
     states = select_states(read_states(given.states))
     changes: dict[str, Any] = {"max_steps": given.steps}
     if given.use_vllm:

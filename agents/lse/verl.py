@@ -14,7 +14,7 @@ import numpy as np
 from lse_gym.agents.lse.advantage import INVALID
 from lse_gym.agents.lse.reward import scores_after, state_prompt
 from lse_gym.agents.lse.states import State
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Config
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require
@@ -49,4 +49,4 @@ def compute_score(data_source: str, solution_str: str, ground_truth: str, extra_
 
 @cache
 def _env(env_id: str, task_model: str) -> ContextEnv:
-    return core_env(Config(env=env_id, task_model=task_model, domain=None).make_env())
+    return core_env(Config(env_id, {"task_model": task_model}).make_env())

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from lse_gym.agents.pictures import tree_page
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.leaderboard.ranking import Row
 from lse_gym.leaderboard.settings import allowed
 from lse_gym.leaderboard.statistics import mean
@@ -120,16 +120,16 @@ def commands(document: Mapping[str, Any], track: Track) -> list[list[str]]:
     """
     found = []
     for number, run in enumerate(document["runs"]):
-        config, _ = allowed(run["config"], track)
-        if config is None:
+        settings, _ = allowed(run["config"], track)
+        if settings is None:
             return []
-        found.append(["evolve", *_flags(config), "--out", f"again/{number}"])
+        found.append(["evolve", *_flags(settings), "--out", f"again/{number}"])
     return [*found, ["leaderboard", "submit", "again", "--track", track.id], ["leaderboard", "verify"]]
 
 
-def _flags(config: Config) -> Iterator[str]:
-    defaults = asdict(Config())
-    for name, value in asdict(config).items():
+def _flags(settings: Settings) -> Iterator[str]:
+    defaults = asdict(Settings())
+    for name, value in asdict(settings).items():
         if name in ("agent_args", "env_args"):
             option = "--set" if name == "agent_args" else "--env-set"
             for key, own in value.items():

@@ -17,7 +17,7 @@ from lse_gym.agents.bench.report import report
 from lse_gym.agents.bench.result import Result, read_results
 from lse_gym.agents.bench.statistics import estimate
 from lse_gym.agents.files import write_text
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.cli.common import (
     DEFAULT,
     DataDir,
@@ -91,6 +91,9 @@ def bench_command(
     budget_tokens: Annotated[
         float | None, typer.Option(min=0, help="Hard cap on tokens.", rich_help_panel="Budget")
     ] = None,
+    budget_usd: Annotated[
+        float | None, typer.Option(min=0, help="Hard cap on US dollars.", rich_help_panel="Budget")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="3 domains, 1 seed, 8 edits, 600 calls.", rich_help_panel="Budget")
     ] = False,
@@ -106,7 +109,7 @@ def bench_command(
     if quick:
         seeds, rounds, budget_calls = 1, QUICK_ROUNDS, QUICK_CALLS
     settings = [env_settings(one, questions, scorer, env_set, data_dir, exclude) for one in env or [DEFAULT.env]]
-    shared = Config(
+    shared = Settings(
         **settings[0],  # but for the env, the same for all
         task_model=task_model,
         editor=editor,
@@ -116,6 +119,7 @@ def bench_command(
         rounds=rounds,
         budget_calls=budget_calls,
         budget_tokens=budget_tokens,
+        budget_usd=budget_usd,
     )
     wanted = group_or_names(domains) if domains else None
     places = [place for one in settings for place in default_domains(one["env"], shared, wanted)]
@@ -198,7 +202,7 @@ class _Board:
         if result is not None:
             self.found[job.contestant.label].append(result)
         else:
-            where = f"{job.contestant.label}, {job.config.domain}, seed {job.config.seed}"
+            where = f"{job.contestant.label}, {job.settings.domain}, seed {job.settings.seed}"
             self.failures.append(f"failed: {where}: {type(error).__name__}: {error}")
 
     def render(self) -> Group:

@@ -8,14 +8,14 @@ import typer
 
 from lse_gym.agents.bench.contestant import read_value
 from lse_gym.agents.console import Console
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models import MODEL_NAMES
 from lse_gym.envs.registration import ENVS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 out_console, err_console = Console(), Console(stderr=True)
-DEFAULT = Config()
+DEFAULT = Settings()
 NAMED = ", ".join(MODEL_NAMES)
 
 
@@ -35,7 +35,7 @@ def env_settings(
     data_dir: Path | None = None,
     exclude: Path | None = None,
 ) -> dict[str, Any]:
-    """What a :class:`Config` has of the env and its data, from what a command line says of them."""
+    """What :class:`Settings` have of the env and its data, from what a command line says of them."""
     args = {name: value for name, value in (("questions", questions), ("scorer", scorer)) if value is not None}
     for pair in pairs or ():
         key, equals, value = pair.partition("=")

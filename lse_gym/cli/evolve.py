@@ -14,7 +14,8 @@ from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.editor_agent import EditorAgent, default_editor
 from lse_gym.agents.live import Live
-from lse_gym.agents.run import Config, evolve
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli.common import (
     DEFAULT,
     DataDir,
@@ -82,6 +83,10 @@ def evolve_command(
     budget_tokens: Annotated[
         float | None, typer.Option(min=0, help="Hard cap on tokens.", rich_help_panel="Budget")
     ] = None,
+    budget_usd: Annotated[
+        float | None,
+        typer.Option(min=0, help="Hard cap on US dollars, by the prices of the models.", rich_help_panel="Budget"),
+    ] = None,
     feedback: Annotated[
         str, typer.Option(help="What the editor is shown: gold, error, score.", rich_help_panel="What")
     ] = DEFAULT.feedback,
@@ -104,9 +109,9 @@ def evolve_command(
     values: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
     values |= env_settings(env, questions, scorer, env_set, data_dir, exclude)
     values |= {"start": str(context)} if context else {}
-    known = {name: value for name, value in values.items() if name in Config.__dataclass_fields__}
-    config = Config(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
-    config = _with_editor(_on_a_domain(config))
+    known = {name: value for name, value in values.items() if name in Settings.__dataclass_fields__}
+    settings = Settings(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
+    config = _with_editor(_on_a_domain(settings)).config()
     folder = out or _new_folder(config)
     with Live(config.rounds, console=err_console) as live:
         try:
@@ -121,24 +126,24 @@ def evolve_command(
     _print_summary(summary, folder)
 
 
-def _on_a_domain(config: Config) -> Config:
-    """``config`` with a domain where it names none: that of the default env, else the first that there is."""
-    if config.domain or config.env == DEFAULT.env:
-        return replace(config, domain=config.domain or DEFAULT.domain)
-    domains = core_env(config.make_env()).domains
+def _on_a_domain(settings: Settings) -> Settings:
+    """With a domain where none is named: that of the default env, else the first that there is."""
+    if settings.domain or settings.env == DEFAULT.env:
+        return replace(settings, domain=settings.domain or DEFAULT.domain)
+    domains = core_env(settings.config().make_env()).domains
     if len(domains) > 1:
         err_console.print(f"{len(domains)} domains; taking the first, {domains[0]!r}. Choose with --domain.")
-    return replace(config, domain=domains[0])
+    return replace(settings, domain=domains[0])
 
 
-def _with_editor(config: Config) -> Config:
-    """``config`` with the editor that LSE trained, where none is named, on the env of its training, if it can run."""
-    named = config.editor or default_editor(otherwise="")
-    trained = config.env == DEFAULT.env and issubclass(agent_class(config.agent), EditorAgent)
+def _with_editor(settings: Settings) -> Settings:
+    """With the editor that LSE trained, where none is named, on the env of its training, if it can run."""
+    named = settings.editor or default_editor(otherwise="")
+    trained = settings.env == DEFAULT.env and issubclass(agent_class(settings.agent), EditorAgent)
     if named or not trained or not available("torch", "transformers"):
-        return config
+        return settings
     err_console.print(f"Editor: {TRAINED_EDITOR}, trained by LSE. --editor writer is a scripted one, and faster.")
-    return replace(config, editor=TRAINED_EDITOR)
+    return replace(settings, editor=TRAINED_EDITOR)
 
 
 def _new_folder(config: Config) -> Path:
@@ -188,7 +193,7 @@ def evaluate_command(
         context = sys.stdin.read() if str(context_file) == "-" else context_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LSEGymError(f"{str(context_file)!r} cannot be read: {error}. Pass a text file with a context.") from None
-    config = Config(
+    settings = Settings(
         **env_settings(env, questions, scorer, env_set, data_dir, exclude),
         domain=domain,
         task_model=task_model,
@@ -196,7 +201,7 @@ def evaluate_command(
         scoring=scoring,
         max_tokens=max_tokens,
     )
-    config = _on_a_domain(config)
+    config = _on_a_domain(settings).config()
     score = evaluate_context(config.make_env(), context, cast(Split, split))
     low, high = score.ci95
     if as_json:

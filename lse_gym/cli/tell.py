@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli.common import DEFAULT, DataDir, EnvSet, Questions, Scorer, app, env_settings, out_console
 from lse_gym.envs.doctor import checks
 from lse_gym.envs.domain import SPLITS
@@ -29,7 +29,7 @@ def envs_command(
     """List the environments, their domains and what they need; or the domains of one."""
     if env or questions:
         place = env_settings(env or DEFAULT.env, questions, scorer, env_set, data_dir)
-        _tell_domains(Config(**place, domain=None))
+        _tell_domains(Settings(**place, domain=None).config())
         return
     table = Table(show_lines=True)
     for column in ("id", "what is edited and rewarded", "domains"):

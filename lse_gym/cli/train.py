@@ -11,7 +11,7 @@ from lse_gym.agents.lse.advantage import ADVANTAGES
 from lse_gym.agents.lse.loggers import LOGGERS
 from lse_gym.agents.lse.settings import LearnerArgs
 from lse_gym.agents.lse.states import collect, read_states, select_states
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.cli.common import (
     DEFAULT,
     Editor,
@@ -57,17 +57,17 @@ def archive_command(
     out: Annotated[Path, typer.Option(help="Directory to write.", rich_help_panel="Output")] = Path("archive"),
 ) -> None:
     """Collect evolution trees over many domains: the states that an editor is trained on. Going on is free."""
-    given = {name: value for name, value in locals().items() if name in Config.__dataclass_fields__}
-    config = Config(domain=None, **given | env_settings(env, questions, scorer, env_set))
-    names = core_env(config.make_env()).family.select(group_or_names(domains))
+    given = {name: value for name, value in locals().items() if name in Settings.__dataclass_fields__}
+    settings = Settings(domain=None, **given | env_settings(env, questions, scorer, env_set))
+    names = core_env(settings.config().make_env()).family.select(group_or_names(domains))
     total, done = len(names) * seeds, count(1)
 
-    def tell(one: Config, summary: dict[str, Any]) -> None:
+    def tell(one: Settings, summary: dict[str, Any]) -> None:
         scores = f"held-out {summary['seed_score']:.3f} to {summary['best_held_out_score']:.3f}"
         out_console.print(f"{next(done)}/{total}  {one.domain}, seed {one.seed}: {scores}", highlight=False)
 
     try:
-        states = collect(config, names, range(seeds), out, workers=workers, on_run=tell)
+        states = collect(settings, names, range(seeds), out, workers=workers, on_run=tell)
     except KeyboardInterrupt:
         err_console.print("Interrupted. Every finished round is kept; the same command goes on.", highlight=False)
         raise typer.Exit(130) from None
@@ -136,7 +136,7 @@ def train_command(
     dev_states = select_states([s for s in everything if s.domain in held_back], order="random", seed=seed)[:dev_size]
     chosen = select_states([s for s in everything if s.domain not in held_back], min_potential=min_potential)
     place = env_settings(env, questions, scorer, env_set)
-    core = core_env(Config(**place, task_model=task_model, max_tokens=max_tokens, domain=None).make_env())
+    core = core_env(Settings(**place, task_model=task_model, max_tokens=max_tokens, domain=None).config().make_env())
     require("torch", "hf", "Training")
     from lse_gym.agents.lse.learner import Learner
 

@@ -10,7 +10,7 @@ from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.arguments import Range, check, hints, is_free_text
 from lse_gym.agents.lse import LSEAgent
 from lse_gym.agents.moi import MOIAgent
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 
 SHARE = Annotated[float, Range(0, 1)]
@@ -85,7 +85,7 @@ def test_defaults_pass_and_numbers_have_ranges(name):
 
 
 def test_the_texts_of_a_run_are_known_as_such():
-    declared = hints(Config)
+    declared = hints(Settings)
     texts = {name for name in declared if is_free_text(declared[name])}
     assert texts == {
         *("env", "agent", "task_model", "editor", "domain", "start", "data_dir", "exclude", "scoring"),

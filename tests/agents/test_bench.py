@@ -17,7 +17,7 @@ from lse_gym.agents.bench.grid import Grid, default_domains, run_grid
 from lse_gym.agents.bench.report import by_label, markdown, report, score_table
 from lse_gym.agents.bench.result import Result, overlaps, read_results, write_results
 from lse_gym.agents.bench.statistics import estimate, paired, student95
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError, DataError, MissingExtraError, UnknownNameError
 
 ENV = "LSE/TextToSQL-v1"
@@ -49,7 +49,7 @@ def result(label="a", domain="d", seed=0, best=0.5, start=0.25, n=4, **fields):
 
 @pytest.fixture
 def grid():
-    shared = Config(rounds=3, budget_calls=250)
+    shared = Settings(rounds=3, budget_calls=250)
     contestants = [parse_contestant(text) for text in ("chain: lse,selection=deepest", "no-op")]
     return Grid(contestants, [(ENV, "clinic-0"), (ENV, "lab-0")], (0, 1), shared, ("reader",))
 
@@ -119,7 +119,7 @@ def test_a_wrong_contestant_is_told(text, error, says):
 def test_an_agents_own_argument_reaches_it(tmp_path):
     contestant = parse_contestant("evoprompt,variant=de")
     assert contestant.settings == {"agent": "evoprompt", "agent_args": {"variant": "de"}}
-    config = contestant.config(Config(rounds=1))
+    config = contestant.apply(Settings(rounds=1)).config()
     assert config.make_agent(config.make_env()).args.variant == "de"
 
 
@@ -130,8 +130,8 @@ def test_labels_must_differ(grid, tmp_path):
 
 
 def test_default_domains():
-    assert len(default_domains(ENV, Config())) == 15
-    assert default_domains(ENV, Config(), ["lab-3"]) == [(ENV, "lab-3")]
+    assert len(default_domains(ENV, Settings())) == 15
+    assert default_domains(ENV, Settings(), ["lab-3"]) == [(ENV, "lab-3")]
 
 
 def test_overlaps():

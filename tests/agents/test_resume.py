@@ -92,7 +92,8 @@ def test_a_run_killed_again_and_again_still_ends_the_same(uninterrupted, tmp_pat
 
 @pytest.mark.parametrize("name", ["trajectory.jsonl", "responses.jsonl", "edits.jsonl"])
 def test_a_half_written_line_is_mended(uninterrupted, tmp_path, name):
-    from lse_gym.agents.run import Config, evolve
+    from lse_gym.agents.run import evolve
+    from lse_gym.agents.settings import Config
 
     whole, _ = uninterrupted
     run = tmp_path / "run"
@@ -101,7 +102,7 @@ def test_a_half_written_line_is_mended(uninterrupted, tmp_path, name):
         (run / file).write_bytes((whole / file).read_bytes())
     data = (run / name).read_bytes()
     (run / name).write_bytes(data[: len(data) * 2 // 3])
-    evolve(Config(rounds=int(ROUNDS)), run, resume=True)
+    evolve(Config.of(rounds=int(ROUNDS)), run, resume=True)
     assert contents(run) == contents(whole)
 
 

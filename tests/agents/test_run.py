@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from lse_gym.agents.run import Config, RunDirectory, evolve
+from lse_gym.agents.run import RunDirectory, evolve
+from lse_gym.agents.settings import Config
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, UnknownNameError
 
 FILES = {
@@ -32,7 +33,7 @@ SUMMARY = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
-    return out, evolve(Config(rounds=4), out)
+    return out, evolve(Config.of(rounds=4), out)
 
 
 def snapshot(folder):
@@ -69,33 +70,33 @@ def test_another_configuration_is_refused_and_nothing_is_overwritten(run):
     out, _ = run
     before = snapshot(out)
     with pytest.raises(RunDirectoryError, match="seed: 0 there, 1 now"):
-        evolve(Config(rounds=4, seed=1), out, resume=True)
+        evolve(Config.of(rounds=4, seed=1), out, resume=True)
     with pytest.raises(RunDirectoryError, match="--resume"):
-        evolve(Config(rounds=4), out)
+        evolve(Config.of(rounds=4), out)
     assert snapshot(out) == before
 
 
 def test_a_finished_run_is_made_longer_to_what_it_would_have_been(run, tmp_path):
     out, _ = run
     shutil.copytree(out, tmp_path / "longer")
-    longer = evolve(Config(rounds=6), tmp_path / "longer", resume=True)
-    assert longer == evolve(Config(rounds=6), tmp_path / "at once")
+    longer = evolve(Config.of(rounds=6), tmp_path / "longer", resume=True)
+    assert longer == evolve(Config.of(rounds=6), tmp_path / "at once")
     for name in ("trajectory.jsonl", "config.json", "tree.json"):
         assert (tmp_path / "longer" / name).read_bytes() == (tmp_path / "at once" / name).read_bytes()
     with pytest.raises(RunDirectoryError, match="rounds: 6 there, 4 now"):
-        evolve(Config(rounds=4), tmp_path / "longer", resume=True)
+        evolve(Config.of(rounds=4), tmp_path / "longer", resume=True)
 
 
 def test_nothing_to_resume_is_an_error_and_leaves_nothing(tmp_path):
     with pytest.raises(RunDirectoryError, match="no run to resume"):
-        evolve(Config(rounds=1), tmp_path / "run", resume=True)
+        evolve(Config.of(rounds=1), tmp_path / "run", resume=True)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(RunDirectoryError, match="neither empty nor a run directory"):
-        evolve(Config(rounds=1), tmp_path)
+        evolve(Config.of(rounds=1), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} <= {"thesis.txt", ".lock"}
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
@@ -127,7 +128,7 @@ def test_a_changed_journal_is_noticed(run, tmp_path):
     journal = (copy / "trajectory.jsonl").read_text().replace('"performance": 0.', '"performance": 0.9', 1)
     (copy / "trajectory.jsonl").write_text(journal)
     with pytest.raises(RunDirectoryError, match="round 0"):
-        evolve(Config(rounds=4), copy, resume=True)
+        evolve(Config.of(rounds=4), copy, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -147,25 +148,25 @@ def test_a_changed_journal_is_noticed(run, tmp_path):
 def test_unknown_names_list_the_valid_ones_and_write_nothing(change, tmp_path):
     (value,) = change.values()
     with pytest.raises(UnknownNameError, match=f"{value!r} is not a known .*Did you mean"):
-        evolve(Config(rounds=1, **change), tmp_path / "run")
+        evolve(Config.of(rounds=1, **change), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_bad_numbers_raise(tmp_path):
     with pytest.raises(ArgumentError, match="rounds=-1"):
-        evolve(Config(rounds=-1), tmp_path / "run")
+        evolve(Config.of(rounds=-1), tmp_path / "run")
     with pytest.raises(ArgumentError, match=r"does not pay for the first evaluation.* 60 calls"):
-        evolve(Config(rounds=1, budget_calls=59), tmp_path / "run")
+        evolve(Config.of(rounds=1, budget_calls=59), tmp_path / "run")
 
 
 @pytest.mark.parametrize("cap", [60, 61, 121, 200, 333])
 def test_the_budget_of_a_run_is_hard(cap, tmp_path):
-    summary = evolve(Config(rounds=6, budget_calls=cap), tmp_path / "run")
+    summary = evolve(Config.of(rounds=6, budget_calls=cap), tmp_path / "run")
     assert summary["calls"] <= cap
     assert summary["rounds"] < 6
 
 
 def test_zero_rounds_evaluate_the_seed_context(tmp_path):
-    summary = evolve(Config(rounds=0), tmp_path / "run")
+    summary = evolve(Config.of(rounds=0), tmp_path / "run")
     assert summary["rounds"] == 0
     assert summary["test_score_best"] == summary["test_score_seed"]

@@ -14,10 +14,11 @@ from stable_baselines3.common.evaluation import evaluate_policy
 
 from lse_gym.agents import agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
-from lse_gym.agents.run import Config, evolve
+from lse_gym.agents.run import evolve
 from lse_gym.agents.sb3.settings import ALGORITHMS
 from lse_gym.agents.sb3.training import train_policy
 from lse_gym.agents.sb3.vec_env import MenuVecEnv
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError, MissingExtraError, UnknownNameError
 from lse_gym.wrappers import EditMenu, EditOperations, Menu, Penalty, RollbackToBest, TextFeatures
 
@@ -85,7 +86,7 @@ def test_a_policy_trains_and_is_an_agent(trained, tmp_path):
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert len(rows) == 160
     settings = f"sb3,algorithm={name},policy={out / 'policy.zip'}"
-    config = parse_contestant(settings).config(Config(domain="clinic-0", rounds=3, budget_calls=400))
+    config = parse_contestant(settings).apply(Settings(domain="clinic-0", rounds=3, budget_calls=400))
     summary = evolve(config, tmp_path / "run")
     assert summary["calls"] <= 400
     env = EditMenu(gym.make(ENV, domain="shop-0", max_edits=2))

@@ -6,10 +6,10 @@ import gymnasium as gym
 import pytest
 
 from lse_gym.agents.lse.states import State, collect, read_states, select_states, states_of, write_states
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
 
-CONFIG = Config(rounds=2)
+CONFIG = Settings(rounds=2)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lse_gym.agents.run import Config, evolve
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Config
 from lse_gym.leaderboard.board import Board, facts
 from lse_gym.leaderboard.pages import Site, build, track_page
 from lse_gym.leaderboard.ranking import rank
@@ -47,7 +48,7 @@ def main() -> None:
     entries = parser.parse_args().entries
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        evolve(Config(rounds=4, budget_calls=1300), folder / "run")
+        evolve(Config.of(rounds=4, budget_calls=1300), folder / "run")
         with Board(folder / "board", create=True) as board:
             (document,) = pack(find_runs(folder / "run"), board.tracks, About())
             number = board.submit(json.dumps(document).encode())

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lse_gym.agents.run import Config, evolve
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Config
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.submission import About, chain, digest, find_runs, pack
 from lse_gym.leaderboard.track import all_tracks
@@ -17,7 +18,7 @@ TRACK = "sql-clinic-reader-1300-v2"
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "run"
-    evolve(Config(rounds=4, budget_calls=1300), folder)
+    evolve(Config.of(rounds=4, budget_calls=1300), folder)
     return folder
 
 

@@ -7,7 +7,7 @@ import torch
 import transformers
 
 from lse_gym.agents.lse import LSEAgent
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Config
 from lse_gym.envs.evaluation import evaluate_context, wilson
 from lse_gym.envs.models import NANO, SHIPPED, make_model
 from lse_gym.envs.models.base import Request
@@ -65,7 +65,7 @@ def test_another_answers_multiple_choice_from_its_context():
 
 @pytest.mark.parametrize("editor", ["nano", "nano-editor", "nano-lse"])
 def test_it_edits(editor):
-    config = Config(domain="shop-1", task_model="reader", editor=editor, max_edit_tokens=512)
+    config = Config.of(domain="shop-1", task_model="reader", editor=editor, max_edit_tokens=512)
     agent = config.make_agent(config.make_env())
     assert isinstance(agent, LSEAgent)
     agent.learn(3)
@@ -97,7 +97,7 @@ def test_the_smaller_one_is_a_task_model_as_well():
 
 @pytest.mark.long
 def test_evolving_improves_it():
-    config = Config(domain="clinic-2", task_model="nano", rounds=8)
+    config = Config.of(domain="clinic-2", task_model="nano", rounds=8)
     env = config.make_env()
     agent = config.make_agent(env).learn(config.rounds)
     before, after = (evaluate_context(env, c).mean for c in (agent.tree.nodes[0]["context"], agent.best_context))

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lse_gym.__main__ import app
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard import checks
 from lse_gym.leaderboard.document import MAX_VALUES, schema
@@ -50,7 +50,7 @@ def test_every_setting_has_its_type(board, document, name):
 
 def test_the_schema_knows_every_setting_of_a_run(packed):
     known = schema()["$defs"]["run"]["properties"]["config"]["properties"]
-    assert {field.name for field in fields(Config)} <= known.keys()
+    assert {field.name for field in fields(Settings)} <= known.keys()
     assert packed["runs"][0]["config"].keys() <= known.keys()
 
 
@@ -149,7 +149,7 @@ RUN_FILES = {
         "trajectory.jsonl",
         lambda text: text.replace('"performance": ', '"performance": null, "x": '),
     ),
-    "a budget is text": ("config.json", lambda text: text.replace('"budget_calls": 1300', '"budget_calls": "x"')),
+    "a budget is text": ("config.json", lambda text: text.replace('"calls": 1300', '"calls": "x"')),
 }
 
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from lse_gym.__main__ import app
 from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.arguments import check, hints, is_free_text
-from lse_gym.agents.run import Config
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import SubmissionError
 from lse_gym.envs.models import MODELS
 from lse_gym.leaderboard import reproduce as module
@@ -205,7 +205,7 @@ def test_caps_of_the_track_hold_where_a_submission_has_none(document):
     assert config is not None
     assert config.budget_calls == track.budget["calls"]
     config, _ = allowed({}, track)  # an old submission without all keys: what the track has, and defaults
-    assert config == Config(
+    assert config == Settings(
         **{**track.settings, "budget_calls": 1300, "task_model": "reader", "env": track.env, "editor": "writer"}
     )
 
@@ -291,8 +291,8 @@ def test_whatever_a_config_says_no_text_of_it_gets_through(data):
     if found is None:
         assert all(isinstance(reason, str) and reason.isprintable() for reason in reasons)
         return
-    asked = asdict(track.config(track.domains[0]))
-    declared = hints(Config)
+    asked = asdict(track.run_settings(track.domains[0]))
+    declared = hints(Settings)
     for name, value in asdict(found).items():
         if name in ("agent", "editor"):
             assert value in (AGENTS if name == "agent" else MODELS)
