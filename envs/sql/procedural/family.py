@@ -15,7 +15,7 @@ from lse_gym.envs import splits
 from lse_gym.envs.cache import cache_dir, cached, source_digest, write_whole
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
 from lse_gym.envs.errors import unknown
-from lse_gym.envs.splits import CLASSES
+from lse_gym.envs.splits import CLASSES, check_draw
 from lse_gym.envs.sql.domain import Scoring, SQLDomain
 from lse_gym.envs.sql.procedural.bank import WORD, Bank
 from lse_gym.envs.sql.procedural.forms import Form
@@ -61,9 +61,15 @@ class ProceduralFamily(Family):
         self.check(name)
         return _load(name, self.split_seed, self.scoring)
 
+    def sizes(self, name: str) -> Mapping[Split, int]:
+        """The same of every domain."""
+        self.check(name)
+        return SIZES
+
     def sealed(self, name: str, secret: int, count: int) -> SQLDomain:
         """The domain with ``count`` other test questions, which only who has the secret can know."""
         self.check(name)
+        check_draw(secret, count)
         return _sealed(name, self.split_seed, self.scoring, secret, count)
 
 

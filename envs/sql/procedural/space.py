@@ -50,7 +50,8 @@ class Space:
         self._mains = [main for main in MAINS if self._asks[main]]
         self._filters: dict[Role, list[list[Filter]]] = {}  # of a main table: those of every table, if there are any
         for main, roles in REACHABLE.items():
-            found = ([f for f in _filters(theme, role, main) if keep(f)] for role in roles)
+            tables = ([(list(filter(keep, kind)), n) for kind, n in _filters(theme, role, main)] for role in roles)
+            found = ([f for kind, n in kinds for f in kind * n] for kinds in tables)
             self._filters[main] = [filters for filters in found if filters]
         order = {(role, kind): i for i, (role, kind) in enumerate(product(REACHABLE["event"], KINDS))}
         self._order = {f: order[f.role, f.kind] for f in self.filters()}
@@ -86,20 +87,21 @@ def _asks(theme: Theme, main: Role) -> list[Ask]:
     return found + groups * (unit // max(1, len(groups)))
 
 
-def _filters(theme: Theme, role: Role, main: Role) -> list[Filter]:
-    """The filters on a table in questions about ``main``, each as often as its share wants."""
-    unit = 50  # copies of a code; the years of a date share the weight of three codes, fifty amounts that of one
-    found = [Filter(role, "code", term) for code in theme.codes if code.role == role for term in code.terms] * unit
-    found += [Filter(role, "adjective", a.word) for a in theme.adjectives if a.role == role] * (2 * unit)
+def _filters(theme: Theme, role: Role, main: Role) -> list[tuple[list[Filter], int]]:
+    """The filters on a table in questions about ``main``, kind by kind, and how many copies each one gets."""
+    code = 50  # the years of a date share the weight of three codes, the amounts of a measure the weight of one
+    found = [([Filter(role, "code", term) for c in theme.codes if c.role == role for term in c.terms], code)]
+    found.append(([Filter(role, "adjective", a.word) for a in theme.adjectives if a.role == role], 2 * code))
     if role == "event":
-        found += [Filter(role, "open", theme.open_word)] * (3 * unit)
+        found.append(([Filter(role, "open", theme.open_word)], 3 * code))
     if role == "place":
-        found += [Filter(role, "name", "", name) for name in theme.place_names] * unit
+        found.append(([Filter(role, "name", "", name) for name in theme.place_names], code))
     for d in theme.dates:
         if d.role == role:
-            found += [Filter(role, "year", d.column, str(FIRST_DAY.year + n)) for n in YEARS] * (3 * unit // len(YEARS))
+            years = [str(FIRST_DAY.year + n) for n in YEARS]
+            found.append(([Filter(role, "year", d.column, year) for year in years], 3 * code // len(YEARS)))
     for m in theme.measures:
         if m.role == role == main:
-            amounts = [m.low + (m.high - m.low) * step // 100 for step in STEPS]
-            found += [Filter(role, "above", m.word, str(amount)) for amount in amounts] * (unit // len(STEPS))
+            amounts = [str(m.low + (m.high - m.low) * step // 100) for step in STEPS]
+            found.append(([Filter(role, "above", m.word, amount) for amount in amounts], code // len(STEPS)))
     return found
