@@ -57,10 +57,12 @@ class Domain(ABC):
         seed_context: the context that every search starts from; one sentence.
         oracle_context: a context with everything there is to know, or None where nobody knows it (real data).
         splits: the three disjoint splits.
+        guess: mean score of a guess among the answers that a question offers; 0.0 where it offers none.
         max_turns: most responses of the task model in one attempt, >= 1; the budget reserves as many calls.
         max_reply_bytes: most UTF-8 bytes that :meth:`attempt` appends between two responses; what token caps reserve.
     """
 
+    guess = 0.0
     max_turns = 1
     max_reply_bytes = 4000
 

@@ -116,9 +116,12 @@ def score_job(job: Job) -> list[dict[str, Any]]:
 
 
 def shuffled(domain: Domain, questions: Sequence[Any], responses: Sequence[str]) -> float:
-    """Mean score of the responses, each given to the next question: high where the same answer is right everywhere."""
+    """How much the responses, each given to the next question, score above a guess, in [0, 1].
+
+    High where the same answer is right everywhere.
+    """
     moved = [*responses[-1:], *responses[:-1]]
-    return sum(outcome.score for outcome in domain.score(questions, moved)) / len(questions)
+    return max(0.0, sum(outcome.score for outcome in domain.score(questions, moved)) / len(questions) - domain.guess)
 
 
 def _check_revision(model: TaskModel, track: Track, name: str) -> None:

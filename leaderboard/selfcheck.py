@@ -88,7 +88,8 @@ def _on_responses(public: Domain, sealed: Domain) -> Iterator[Attack]:
     yield Attack("empty answer", score(lambda _: ""), 0.0)
     public_test = public.splits["test"]
     constant = max(known[:CONSTANTS], key=lambda text: score(lambda _: text, public_test, public))
-    yield Attack("constant answer", score(lambda _: constant), ALLOWED_CONSTANT)
+    _, lucky = wilson(sealed.guess, len(questions)) if sealed.guess else (0.0, 0.0)
+    yield Attack("constant answer", score(lambda _: constant), max(ALLOWED_CONSTANT, lucky))
     yield Attack(
         "question echo",
         max(score(lambda q: q.text), score(lambda q: f"<answer>{q.text}</answer>"), score(sealed.user)),
@@ -103,8 +104,9 @@ def _on_responses(public: Domain, sealed: Domain) -> Iterator[Attack]:
         json.dumps(dump),
         f"<answer>{dump.replace(chr(10), ';')}</answer>",
     )
-    yield Attack("all choices", max(score(lambda _, text=text: text) for text in lists), ALLOWED)
-    yield Attack("injection into the scorer", max(score(lambda _, text=text: text) for text in INJECTIONS), ALLOWED)
+    allowed = max(ALLOWED, lucky)
+    yield Attack("all choices", max(score(lambda _, text=text: text) for text in lists), allowed)
+    yield Attack("injection into the scorer", max(score(lambda _, text=text: text) for text in INJECTIONS), allowed)
 
 
 def _on_contexts(core: ContextEnv, public: Domain, sealed: Domain) -> Iterator[Attack]:

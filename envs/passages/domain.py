@@ -40,6 +40,8 @@ class PassageDomain(Domain):
         splits: the questions.
     """
 
+    guess = 0.5  # each question offers two answers
+
     def __init__(self, name: str, world: World, splits: Mapping[Split, Sequence[Question]]):
         self.name, self.world, self.splits = name, world, splits
         self.passages = world.passages

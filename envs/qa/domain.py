@@ -40,6 +40,7 @@ class QADomain(Domain):
         self.name, self.items = name, {item.id: item for split in SPLITS for item in splits[split]}
         self.splits = {split: tuple(item.question for item in splits[split]) for split in SPLITS}
         self.seed_context, self.oracle_context = SEED_CONTEXT, oracle_context
+        self.guess = sum(1 / len(item.choices) for item in self.items.values()) / max(1, len(self.items))
         self._frozen = frozen_part(subject)
         self._users = {name: user_message(item) for name, item in self.items.items()}
         self._letters = {name: LETTERS[: len(item.choices)] for name, item in self.items.items()}

@@ -173,7 +173,8 @@ class Perfect(Reader):
     position_weights = None
 
     def answer(self, request):
-        return f"<answer>{FAMILY.load('mill-0').world.right}</answer>"
+        (year,) = (year for year in FAMILY.load("mill-0").world.right if year in request.user)
+        return f"<answer>{year}</answer>"
 
 
 class Latest(Reader):

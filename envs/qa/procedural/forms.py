@@ -2,8 +2,8 @@
 
 from bisect import bisect
 from collections.abc import Sequence
-from itertools import accumulate
-from typing import Literal, NamedTuple
+from itertools import accumulate, islice
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from lse_gym.envs.qa.procedural.theme import Theme
 from lse_gym.envs.qa.procedural.world import STEPS, VALUES, Definition, Measure, Rounding, World
 from lse_gym.envs.text import an
 
+T = TypeVar("T")
 Op = Literal["adjective", "term", "both", "convert", "enter", "entry", "count", "source", "rank"]
 OPS: tuple[Op, ...] = ("adjective", "term", "both", "convert", "enter", "entry", "count", "source", "rank")
 CHANCES = (0.2, 0.12, 0.08, 0.12, 0.08, 0.12, 0.1, 0.1, 0.08)  # of each op; definitions need the most examples
@@ -145,21 +146,21 @@ def draw_op(rng: np.random.Generator) -> Op:
 def draw_form(op: Op, world: World, rng: np.random.Generator) -> Form:
     """Draw what to ask, without regard to the answer."""
     theme = world.theme
-    rolls = iter(rng.random(MAX_ROLLS).tolist())
+    rolls = iter(rng.random(MAX_ROLLS).tolist())  # all at once: one by one they cost more than all the rest
 
-    def roll(options: range) -> int:
+    def pick(options: Sequence[T]) -> T:
         return options[int(next(rolls) * len(options))]
 
-    def pick(options: Sequence[str]) -> str:
-        return options[int(next(rolls) * len(options))]
-
-    def shuffled(options: Sequence[str], number: int) -> list[str]:
+    def shuffled(options: Sequence[T], number: int) -> list[T]:
         left = [*options]
         return [left.pop(int(next(rolls) * len(left))) for _ in range(number)]
 
     def things(number: int) -> tuple[Thing, ...]:
-        names = shuffled(theme.names, number)
-        return tuple(Thing(name, pick(theme.kinds), tuple(roll(VALUES) for _ in theme.attributes)) for name in names)
+        low, span = VALUES.start, len(VALUES)
+        return tuple(
+            Thing(name, pick(theme.kinds), tuple([low + int(span * roll) for roll in islice(rolls, 4)]))
+            for name in shuffled(theme.names, number)
+        )
 
     most, few = next(rolls) < 0.5, next(rolls) < 0.6
     match op:
@@ -167,21 +168,20 @@ def draw_form(op: Op, world: World, rng: np.random.Generator) -> Form:
             return Form(op, pick([*world.definitions]), pick(theme.terms), most, things=things(4))
         case "convert":
             occasion = "" if few else theme.occasion
-            return Form(op, pick([u.large for u in theme.units]), occasion=occasion, number=roll(AMOUNTS))
+            return Form(op, pick([u.large for u in theme.units]), occasion=occasion, number=pick(AMOUNTS))
         case "enter":
-            number, document = roll(range(100, 1000)), pick(theme.documents)
+            number, document = pick(range(100, 1000)), pick(theme.documents)
             return Form(op, pick([u.large for u in theme.units]), number=number, document=document)
         case "entry":
-            number, document = roll(range(20, 300)), pick(theme.documents)
+            number, document = pick(range(20, 300)), pick(theme.documents)
             return Form(op, pick([a.name for a in theme.attributes]), number=number, document=document)
         case "count":
             states = shuffled(theme.states, 1 if few else 2)
-            return Form(op, number=roll(range(12, 40)), parts=tuple((state, roll(range(2, 6))) for state in states))
+            return Form(op, number=pick(range(12, 40)), parts=tuple((state, pick(range(2, 6))) for state in states))
         case "source":
             named, sources = pick([a.name for a in theme.attributes]), shuffled(theme.sources, 2 if few else 3)
-            left = [*range(20, 90)]
-            parts = tuple((source, left.pop(int(next(rolls) * len(left)))) for source in sources)
-            return Form(op, named, things=things(1), parts=parts)
+            said = shuffled(range(20, 90), len(sources))
+            return Form(op, named, things=things(1), parts=tuple(zip(sources, said, strict=True)))
         case "rank":
             return Form(op, most=most, parts=tuple((rank, 0) for rank in shuffled(theme.ranks, 4)))
 

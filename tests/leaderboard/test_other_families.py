@@ -1,0 +1,81 @@
+"""Tracks on families other than text-to-SQL: sealed questions are drawn, contexts are replayed, attacks fail."""
+
+import pytest
+
+from lse_gym.envs.passages.domain import PassageDomain
+from lse_gym.leaderboard.leaks import find_leaks
+from lse_gym.leaderboard.replay import Unit, replay
+from lse_gym.leaderboard.selfcheck import attack_track
+from lse_gym.leaderboard.store import Store
+from lse_gym.leaderboard.track import Track, check_suite, suite_digest
+
+SECRET = 2**100 + 1
+
+
+def track_of(env, *domains):
+    name = env.partition("/")[2].partition("-")[0].lower()
+    facts = {
+        "id": f"{name}-reader-1300-v1",
+        "title": name,
+        "env": env,
+        "domains": domains,
+        "seeds": 1,
+        "models": {"reader": "1"},
+        "budget": {"calls": 1300},
+        "max_context_tokens": 2000,
+        "sealed_items": 60,
+        "settings": {"feedback": "gold", "feedback_size": 10, "max_chars": 8000, "max_tokens": 512},
+    }
+    return Track(**facts, suite_sha256=suite_digest(Track(**facts, suite_sha256="")))
+
+
+TRACKS = [track_of("LSE/QA-v1", "glasswork-0", "apiary-0"), track_of("LSE/PassageOrder-v1", "mill-0", "museum-0")]
+each_track = pytest.mark.parametrize("track", TRACKS, ids=lambda track: track.id)
+
+
+@each_track
+def test_contexts_are_replayed_on_sealed_questions(track, tmp_path):
+    check_suite(track)
+    family = track.core().family
+    contexts = {name: (d.seed_context, d.oracle_context) for name in track.domains for d in [family.load(name)]}
+    units = [Unit(name, 0, "reader", "sealed", context) for name in track.domains for context in contexts[name]]
+    with Store(tmp_path / "board.sqlite") as store:
+        found, failures = replay(store, track, SECRET, units)
+        assert (failures, [*found]) == ([], units)
+        assert replay(store, track, SECRET, units) == (found, [])
+        other, _ = replay(store, track, SECRET + 1, units)
+    for name, (seed, oracle) in contexts.items():
+        low, high = (found[Unit(name, 0, "reader", "sealed", context)] for context in (seed, oracle))
+        assert len(low["scores"]) == len(high["scores"]) == 60
+        assert sum(high["scores"]) > sum(low["scores"]) + 10
+        assert high["shuffled"] < 0.15
+    assert found != other
+
+
+@each_track
+def test_no_known_attack_scores(track):
+    assert [attack for attack in attack_track(track) if not attack.holds] == []
+
+
+@each_track
+def test_an_answer_that_is_right_everywhere_shows(track, tmp_path, monkeypatch):
+    family = track.core().family
+    kind = type(family.load(track.domains[0]))
+    fooled = kind.score
+
+    def score(self, questions, responses):
+        return [outcome._replace(score=1.0) for outcome in fooled(self, questions, responses)]
+
+    monkeypatch.setattr(kind, "score", score)
+    unit = Unit(track.domains[0], 0, "reader", "sealed", "")
+    with Store(tmp_path / "board.sqlite") as store:
+        found, _ = replay(store, track, SECRET, [unit])
+    assert found[unit]["shuffled"] == (0.5 if kind is PassageDomain else 0.75)
+
+
+def test_sealed_questions_in_a_context_are_a_leak():
+    family = TRACKS[0].core().family
+    public, sealed = family.load("glasswork-0"), family.sealed("glasswork-0", SECRET, 60)
+    dump = "\n".join(f"Q: {q.text} Answer: {q.gold}" for q in sealed.splits["test"])
+    assert find_leaks(dump, [public, sealed]).problem()
+    assert not find_leaks(public.oracle_context, [public, sealed]).problem()
