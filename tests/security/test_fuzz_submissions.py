@@ -80,7 +80,8 @@ def mutations(draw):
 
 
 def mutate(document, steps):
-    for kind, where, other, value in steps:
+    for kind, where, other, sample in steps:
+        value = deepcopy(sample)  # or what one step puts in, the next changes in the list of samples
         # All kinds of places alike: of the hundreds of scores and rows, few are looked at.
         by_shape = {}
         for path in places(document):
