@@ -264,7 +264,7 @@ def test_mutated_submissions_are_refused_or_harmless(tmp_path, monkeypatch, pack
 @pytest.mark.long
 def test_five_thousand_mutations(tmp_path, monkeypatch, packed):
     scratch = fuzz(tmp_path, monkeypatch, packed, 5000)
-    assert scratch.accepted >= 300
+    assert scratch.accepted >= 100
     assert scratch.refused >= 2000
 
 
