@@ -19,7 +19,7 @@ from lse_gym.leaderboard.track import Track
 
 ORACLE = "oracle"  # the agent that says what it is
 # Of what an oracle knows, as a mean over the runs. The scripted writer words its rules as the oracle does: of 43 honest
-# entries on three tracks the closest has 0.88, and 0.96 in a single run.
+# entries on three tracks the closest has 0.88, and 22 of 23 lines in a single run. If one has all, the owner admits it.
 MAX_OF_ORACLE = 0.96
 MAX_OF_OTHERS = 0.9  # of the lines of two contexts that are in both, as a mean over the runs
 

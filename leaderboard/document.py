@@ -13,7 +13,7 @@ from lse_gym.envs.errors import SubmissionError
 
 MAX_BYTES = 16_000_000
 MAX_DEPTH = 12
-MAX_VALUES = 250_000  # in all: the schema looks at every one, some 10 microseconds each
+MAX_VALUES = 150_000  # in all: the schema looks at every one, some 10 microseconds each
 MAX_DIGITS = 18  # of an integer: exact in SQLite
 MAX_NUMBER = 1e15
 MAX_REASONS = 20

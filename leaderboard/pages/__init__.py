@@ -5,7 +5,7 @@ Every page stands alone. Its policy allows its own style sheets and its own scri
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -52,13 +52,7 @@ class Site:
     """The templates with what all pages share."""
 
     def __init__(self, board: Board):
-        self.sources = {name: (FOLDER / name).read_text("utf-8") for name in SOURCES} | {"shared.css": shared_style()}
-        self.env = jinja2.Environment(
-            loader=jinja2.DictLoader(self.sources),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-        )
+        self.sources, self.env = _templates()
         style, script = self.sources["shared.css"] + self.sources["board.css"], self.sources["board.js"]
         self.shared = {
             "policy": content_policy(style, script),
@@ -73,6 +67,15 @@ class Site:
     def page(self, name: str, root: str, made_from: str, **parts: Any) -> str:
         """A template with its parts; ``root`` leads to the index."""
         return self.env.get_template(name).render(**self.shared, **parts, root=root, made_from=made_from)
+
+
+@cache
+def _templates() -> tuple[dict[str, str], jinja2.Environment]:
+    """The sources of all pages, and what compiles each of them once a process."""
+    sources = {name: (FOLDER / name).read_text("utf-8") for name in SOURCES} | {"shared.css": shared_style()}
+    loader = jinja2.DictLoader(sources)
+    undefined = jinja2.StrictUndefined
+    return sources, jinja2.Environment(loader=loader, autoescape=True, undefined=undefined, trim_blocks=True)
 
 
 def build(board: Board, out: Path) -> int:

@@ -181,7 +181,7 @@ NAMES = {
     "two spaces": "a  team",
     "private": "team\ue000",
     "unassigned": "team\U000e0fff",
-    "a heap of marks": "te\u0335\u0336\u0337am",
+    "a heap of marks": "ta\u0335\u0336\u0337m",
     "a variation": "team\ufe0f",
 }
 

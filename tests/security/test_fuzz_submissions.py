@@ -80,7 +80,8 @@ def mutations(draw):
 
 
 def mutate(document, steps):
-    for kind, where, other, value in steps:
+    for kind, where, other, sample in steps:
+        value = deepcopy(sample)  # or what one step puts in, the next changes in the list of samples
         # All kinds of places alike: of the hundreds of scores and rows, few are looked at.
         by_shape = {}
         for path in places(document):
@@ -150,7 +151,7 @@ class Scratch:
         self.folder.mkdir()
         for name in ("victim.txt", "salt", "passwd"):
             (self.outside / name).write_text(f"{name} is as it was")
-        self.accepted = self.refused = self.verified = self.reproduced = self.boards = 0
+        self.last = self.accepted = self.refused = self.verified = self.reproduced = self.boards = 0
         self.board = self._new()
 
     def _new(self) -> Board:
@@ -172,6 +173,9 @@ class Scratch:
             self.refused += 1
             assert all(reason and len(reason) < 2000 for reason in reasons)
             return
+        if number <= self.last:  # nothing was changed: it is there already
+            return
+        self.last = number
         self.accepted += 1
         assert rank(self.board)
         build(self.board, self.folder / f"site{self.boards}")
@@ -189,7 +193,7 @@ class Scratch:
             self.board.store.check_log()
         if number >= AT_ONCE:
             self.board.store.close()
-            self.board = self._new()
+            self.board, self.last = self._new(), 0
 
     def end(self) -> None:
         """Nothing outside has changed, and the last board is whole."""
@@ -255,7 +259,7 @@ def raw(packed, count):
 
 def test_mutated_submissions_are_refused_or_harmless(tmp_path, monkeypatch, packed):
     scratch = fuzz(tmp_path, monkeypatch, packed, 60)
-    assert scratch.accepted >= 5
+    assert scratch.accepted >= 3
     assert scratch.refused >= 20
     assert scratch.verified >= 1
 
@@ -263,7 +267,7 @@ def test_mutated_submissions_are_refused_or_harmless(tmp_path, monkeypatch, pack
 @pytest.mark.long
 def test_five_thousand_mutations(tmp_path, monkeypatch, packed):
     scratch = fuzz(tmp_path, monkeypatch, packed, 5000)
-    assert scratch.accepted >= 300
+    assert scratch.accepted >= 100
     assert scratch.refused >= 2000
 
 
