@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from lse_gym.envs.errors import ArgumentError, ContextLengthError, ProviderError, UnknownModelError
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request, Response, TaskModel
-from lse_gym.envs.models.chat_api import environment_number
 from lse_gym.envs.models.chat_template import prompt_ids
+from lse_gym.envs.models.environment import environment_number
 
 if TYPE_CHECKING:
     from lse_gym.envs.models.generation import Prompt

@@ -7,9 +7,9 @@ from typing import Any
 
 from lse_gym.envs.errors import ContextLengthError, UnknownModelError
 from lse_gym.envs.extras import require
-from lse_gym.envs.models.base import Request, Response, TaskModel
-from lse_gym.envs.models.chat_api import environment_number
+from lse_gym.envs.models.base import Request, Response, TaskModel, sampling_seed
 from lse_gym.envs.models.chat_template import prompt_ids
+from lse_gym.envs.models.environment import environment_number
 from lse_gym.envs.models.huggingface import fingerprint, split_revision
 
 
@@ -64,9 +64,7 @@ class VLLMModel(TaskModel):
             ContextLengthError: a prompt is longer than the window; nothing of the batch was answered.
         """
         sampling = [
-            self._vllm.SamplingParams(
-                max_tokens=r.max_tokens, temperature=r.temperature, seed=(r.seed * 1_000_003 + r.sample) % 2**63
-            )
+            self._vllm.SamplingParams(max_tokens=r.max_tokens, temperature=r.temperature, seed=sampling_seed(r))
             for r in requests
         ]
         try:

@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from lse_gym.envs.errors import ContextLengthError, MissingExtraError, UnknownModelError
-from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.base import Request, sampling_seed
 from lse_gym.envs.models.chat_template import prompt_ids
 from lse_gym.envs.models.vllm import VLLMModel
 
@@ -58,10 +58,10 @@ def test_a_batch_is_one_call_of_the_engine(engine):
     model = VLLMModel("some/model")
     requests = [Request("S", "one", 9, 0.0, 3, 1), Request("", "two", 8, 0.7, 4)]
     answers = model.complete(requests)
-    assert [tuple(a) for a in answers] == [("ONE", 5, 2, 0), ("TWO", 3, 2, 4)]
+    assert [tuple(a[:4]) for a in answers] == [("ONE", 5, 2, 0), ("TWO", 3, 2, 4)]
     ((prompts, sampling),) = model.engine.batches
     assert prompts == [["<system>", "S", "<user>", "one", "<assistant>"], ["<user>", "two", "<assistant>"]]
-    assert sampling[0] == {"max_tokens": 9, "temperature": 0.0, "seed": 3_000_010}
+    assert sampling[0] == {"max_tokens": 9, "temperature": 0.0, "seed": sampling_seed(requests[0])}
     assert sampling[1]["temperature"] == 0.7
     assert model.engine.options["enable_prefix_caching"] is True
 
