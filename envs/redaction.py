@@ -6,11 +6,9 @@ import json
 import logging
 import os
 import re
-import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 MASK = "[redacted]"
 SHORTEST = 6  # characters of a secret: shorter values are words that may stand in any text
@@ -67,8 +65,8 @@ def public_url(url: str) -> str:
     ('https://host:8000/v1?api-version=1&sig=[redacted]', 'http://localhost:8000/v1/')
     """
     parts = _split(url)
-    if parts is None:
-        return redact(url)
+    if parts is None:  # no URL: whatever stands before an @ or after a ? may be meant as one of them
+        return f"{MASK if '@' in url else ''}{url.rpartition('@')[1]}{url.rpartition('@')[2].partition('?')[0]}"
     if "@" not in parts.netloc and not parts.query:
         return url
     pairs = parse_qsl(parts.query, keep_blank_values=True)
@@ -79,18 +77,19 @@ def public_url(url: str) -> str:
 def url_secrets(url: str) -> Iterator[str]:
     """What a URL has to hide: user, password, both as a header has them, and the values of the query."""
     parts = _split(url)
-    if parts is None:
-        return
-    userinfo, at, _ = parts.netloc.rpartition("@")
-    if at:
+    userinfo = url.rpartition("@")[0].rpartition("://")[2] if parts is None else parts.netloc.rpartition("@")[0]
+    if userinfo:
         user, _, password = userinfo.partition(":")
         yield from (userinfo, unquote(userinfo), password, unquote(password), user if not password else "")
-    yield from (value for name, value in parse_qsl(parts.query) if name not in _PUBLIC_QUERY)
+    query = url.partition("?")[2] if parts is None else parts.query
+    yield from (value for name, value in parse_qsl(query) if name not in _PUBLIC_QUERY)
 
 
-def _split(url: str):
+def _split(url: str) -> SplitResult | None:
     try:
-        return urlsplit(url)
+        parts = urlsplit(url)
+        _ = parts.port  # raises for one that is no number
+        return parts if parts.scheme in ("http", "https") and parts.hostname else None
     except ValueError:
         return None
 
@@ -118,8 +117,3 @@ def redact_logs(*names: str) -> None:
         logger = logging.getLogger(name)
         if not any(isinstance(there, RedactingFilter) for there in logger.filters):
             logger.addFilter(RedactingFilter())
-
-
-def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """``sys.excepthook`` that redacts the traceback."""
-    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))

@@ -29,6 +29,7 @@ TRIES_MALFORMED = 2  # of an answer that cannot be read: each one may have been 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 CONNECT_S = 4.0  # to a server that was never there in this process; one that was gets the whole time of a try
 DEADLINE_S = 600.0
+TELL_EVERY_S = 10.0  # between two words on what is waited for
 MAX_BODY_BYTES = 16 * 2**20
 MAX_REQUEST_CHARS = 2000  # of an address
 LOCAL = ("localhost", "127.0.0.1", "::1")  # no proxy leads there
@@ -80,7 +81,7 @@ class ChatAPI:
         self._key, self._auth = key, None if key or userinfo is None else self._httpx.BasicAuth(*userinfo)
         self._random, self._lock = random.Random(seed), threading.Lock()
         self._open_at = 0.0  # time of the loop before which no request may go out: the server asked for a pause
-        self._reached = False
+        self._reached, self._told_at = False, -TELL_EVERY_S
         self._loop: _Loop | None = None
         note_environment()
         note(key, *url_secrets(base_url))
@@ -177,7 +178,8 @@ class ChatAPI:
                 log.info("waiting %.0f s, as %s asks: %s", wait, self.url, reason)
             self._open_at = max(self._open_at, now + wait)
             return
-        if wait > 2:
+        if wait > 2 and now >= self._told_at + TELL_EVERY_S:
+            self._told_at = now
             log.info("waiting %.0f s before %s is asked again: %s", wait, self.url, reason)
         await asyncio.sleep(wait)
 

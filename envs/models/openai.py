@@ -9,7 +9,6 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,13 @@ from lse_gym.envs.errors import (
 )
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Message, Request, Response, TaskModel, byte_bound, sampling_seed
-from lse_gym.envs.models.chat_api import DEADLINE_S, ChatAPI
+from lse_gym.envs.models.chat_api import DEADLINE_S, TELL_EVERY_S, ChatAPI
 from lse_gym.envs.models.chat_refusal import SYSTEM, Unsupported
 from lse_gym.envs.models.environment import environment_key, environment_number
 from lse_gym.envs.redaction import public_url
 
 DEFAULT_URL = "https://api.openai.com/v1"
 CONCURRENCY, TIMEOUT_S = 16, 120.0
-TELL_EVERY_S = 10.0
 RENAMED = {"max_tokens": "max_completion_tokens"}  # OpenAI's newer models know the second name only
 FOR_ALL = (AuthenticationError, QuotaError, UnavailableError, UnknownModelError)  # other requests would fail alike
 MOST_FAILURES = 8  # before the first answer: the others would fail alike too
@@ -119,14 +117,13 @@ class OpenAIModel(TaskModel):
                     return
 
         teller = asyncio.ensure_future(self._tell(answered, len(requests)))
+        workers = [asyncio.ensure_future(work()) for _ in range(min(self.concurrency, len(requests)))]
         try:
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(min(self.concurrency, len(requests))):
-                    workers.create_task(work())
+            await asyncio.gather(*workers)
         finally:
-            teller.cancel()
-            with suppress(asyncio.CancelledError):
-                await teller
+            for task in (teller, *workers):
+                task.cancel()
+            await asyncio.gather(teller, *workers, return_exceptions=True)
         return failures
 
     async def _tell(self, answered: dict[Request, Response], total: int) -> None:

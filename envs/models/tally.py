@@ -66,8 +66,9 @@ def tell(facts: Mapping[str, Any], who: str, option: str, now: float | None = No
         reasons = ", ".join(reason for reason in facts["empty_finish_reasons"] if reason) or "not told"
         mend = f"; raise {option}" if CUT & {*facts["empty_finish_reasons"]} else ""
         yield f"{facts['empty']} of {total} answers of {who} empty, finish_reason {reasons}{mend}."
-    if facts["cut"]:
-        yield f"{facts['cut']} of {total} answers of {who} were cut off at their longest; {option} allows more."
+    cut = facts["cut"] - sum(count for reason, count in facts["empty_finish_reasons"].items() if reason in CUT)
+    if cut > 0:
+        yield f"{cut} of {total} answers of {who} cut off at their longest; {option} allows more."
     if facts["thinking"]:
         thinking, tokens = facts["thinking"], facts["thinking_tokens"]
         yield f"{thinking} of {total} answers of {who} came after thinking: {tokens} tokens, paid for and not scored."
