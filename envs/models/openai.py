@@ -150,7 +150,7 @@ class OpenAIModel(TaskModel):
             try:
                 return await self._api.complete(payload)
             except Unsupported as refusal:
-                there = len(payload["messages"]) > 1 if refusal.parameter == SYSTEM else refusal.parameter in payload
+                there = payload["messages"][0]["role"] == "system" if refusal.parameter == SYSTEM else refusal.parameter in payload
                 if not there:
                     told = f"{self.name!r} does not take {refusal.parameter!r} ({refusal})"
                     raise ProviderError(f"{self._api.url} refused a request: {told}.") from None
@@ -161,7 +161,8 @@ class OpenAIModel(TaskModel):
     def _messages(self, request: Request) -> list[Message]:
         if SYSTEM not in self._refused or not request.system:
             return request.messages
-        return [{"role": "user", "content": f"{request.system}\n\n{request.user}"}]
+        user: Message = {"role": "user", "content": f"{request.system}\n\n{request.user}"}
+        return [user, *request.messages[2:]]
 
     def _warn(self, answered: dict[Request, Response]) -> None:
         """Tell once that a whole batch came back empty, as it does when all tokens go into thinking."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from email.utils import formatdate
 
 import pytest
-from lse_gym.envs.evaluator import MeteredModel
+from lse_gym.envs.metered import MeteredModel
 
 from lse_gym.envs.budget import Budget
 from lse_gym.envs.errors import ArgumentError, ContextLengthError, ProviderError, UnavailableError
