@@ -33,6 +33,7 @@ _NO_SYSTEM = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NO_KEY = re.compile(r"\bapi[ _-]?key\b.{0,40}(?:not valid|invalid|incorrect|missing)", re.IGNORECASE | re.DOTALL)
+_FLAGGED = re.compile(r"flagged|moderation|content.?filter|content polic|safety", re.IGNORECASE)
 _AMOUNT = r"\d{1,9}(?:\.\d{1,9})?\s?(?:ms|milliseconds?|hours?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z])"
 _WAIT = re.compile(
     rf"(?:try again|retry|wait|resets?|available)\b[^\d\n]{{0,40}}((?:{_AMOUNT}\s?){{1,3}})", re.IGNORECASE
@@ -134,6 +135,8 @@ def classify(status: int, data: bytes, headers: Mapping[str, str], model: str, u
     words, code, _ = refusal
     told = f" ({code})" if code else ""
     said = f": {words.rstrip('.')}" if words else ""
+    if status == 403 and _FLAGGED.search(f"{code} {words}"):
+        return ProviderError(f"{url} does not answer this prompt (HTTP 403){told}{said}.")
     if status in (401, 403) or (status == 400 and _NO_KEY.search(words)):
         return AuthenticationError(f"{url} refused the key{told}{said}. Set OPENAI_API_KEY to a valid one.")
     if code == "insufficient_quota" or status == 402:

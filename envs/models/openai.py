@@ -150,7 +150,11 @@ class OpenAIModel(TaskModel):
             try:
                 return await self._api.complete(payload)
             except Unsupported as refusal:
-                there = payload["messages"][0]["role"] == "system" if refusal.parameter == SYSTEM else refusal.parameter in payload
+                there = (
+                    payload["messages"][0]["role"] == "system"
+                    if refusal.parameter == SYSTEM
+                    else refusal.parameter in payload
+                )
                 if not there:
                     told = f"{self.name!r} does not take {refusal.parameter!r} ({refusal})"
                     raise ProviderError(f"{self._api.url} refused a request: {told}.") from None

@@ -9,12 +9,21 @@ from contextlib import contextmanager
 from email.utils import formatdate
 
 import pytest
-from lse_gym.envs.metered import MeteredModel
 
 from lse_gym.envs.budget import Budget
-from lse_gym.envs.errors import ArgumentError, ContextLengthError, ProviderError, UnavailableError
+from lse_gym.envs.errors import (
+    ArgumentError,
+    AuthenticationError,
+    ContextLengthError,
+    ProviderError,
+    QuotaError,
+    UnavailableError,
+    UnknownModelError,
+)
+from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models import chat_api, chat_reply
 from lse_gym.envs.models.base import Request, Response, sampling_seed
+from lse_gym.envs.models.chat_refusal import Transient, classify
 from lse_gym.envs.models.chat_reply import estimate
 from lse_gym.envs.models.openai import OpenAIModel
 from tests.models.chat_server import serve
@@ -149,6 +158,50 @@ WORDS = {
     "a page": b"<html><style>p {color: red}</style><h1>a word</h1>\n of its own</html>",
     "text": b"a word of its own",
 }
+
+
+HABITS = {  # of servers that are in use, as their own documents and bug reports have them
+    "overloaded": (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, Transient),
+    "not yet loaded": (503, {"error": {"code": 503, "message": "Loading model"}}, Transient),
+    "per minute": (429, {"error": {"message": "Request too large. Try again in 1m12s", "code": "rate_limit_exceeded"}},
+                   Transient),
+    "a key of another form": (400, [{"error": {"code": 400, "message": "API key not valid. Please pass one."}}],
+                              AuthenticationError),
+    "a wrong path": (404, b"404 page not found", UnknownModelError),
+    "a model that is not pulled": (404, {"error": "model 'm' not found, try pulling it first"}, UnknownModelError),
+    "flagged": (403, {"error": {"message": "Your input was flagged", "code": 403}}, ProviderError),
+    "no credit": (402, {"error": {"message": "Insufficient credits"}}, QuotaError),
+    "validation": (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 64",
+                         "error_type": "validation"}, ProviderError),
+    "moved": (308, b"", ProviderError),
+    "nothing": (400, b"", ProviderError),
+    "null": (400, b"null", ProviderError),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HABITS)
+def test_each_habit_is_the_error_that_it_is(name):
+    status, body, kind = HABITS[name]
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    failure = classify(status, data, {}, "m", "http://host/v1")
+    assert type(failure) is kind
+    if name == "per minute":
+        assert failure.wait_s == 72
+
+
+def test_a_query_of_the_address_goes_with_every_request_and_a_body_may_begin_late(monkeypatch):
+    paths = []
+
+    def fault(handler, number, payload):
+        paths.append(handler.path)
+        return handler.reply(200, b"\n\n\n" + json.dumps(completion("[THINK]9?[/THINK]7")).encode())
+
+    with serve(lambda handler, number: fault(handler, number, None)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url + "/?api-version=2024-10-21")
+        model = OpenAIModel("m")
+        assert model.complete([ASKED])[0].text == "7"
+        assert model.revision == server.url + "/?api-version=2024-10-21"
+    assert paths == ["/v1/chat/completions?api-version=2024-10-21"]
 
 
 @pytest.mark.parametrize("form", WORDS)
