@@ -209,6 +209,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "usd": spent.usd,
         **{f"task_model_{name}": getattr(own, name) for name in TOLD},
         **{f"editor_{name}": getattr(spent.minus(own), name) for name in TOLD},
+        "answers": _answers(core, agent),
         "seed_score": nodes[0]["performance"],
         "best_held_out_score": best["performance"],
         "best_round": best["round_idx"],
@@ -223,6 +224,12 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "test_scores_seed": before.scores.tolist(),
         "test_scores_best": after.scores.tolist(),
     }
+
+
+def _answers(core: ContextEnv, agent: SearchAgent) -> dict[str, Any]:
+    """What the answers of the task model and of the editor were like: empty, cut, from the cache, and more."""
+    models = {"task_model": core.model} | ({"editor": agent.editor.model} if isinstance(agent, EditorAgent) else {})
+    return {who: model.tally.facts() for who, model in models.items() if model.tally is not None}
 
 
 def _draw(run: RunDirectory, agent: SearchAgent, summary: dict[str, Any]) -> None:

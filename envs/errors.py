@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 from gymnasium.error import DependencyNotInstalled, MissingArgument
 
+from lse_gym.envs.redaction import redact
+
 if TYPE_CHECKING:
     from lse_gym.envs.models.base import Request, Response
 
 
 class LSEGymError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose; no message of one holds a key or a password."""
+
+    def __init__(self, *args: object):
+        super().__init__(*(redact(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class UnknownNameError(LSEGymError, ValueError):
@@ -56,6 +61,10 @@ class UnknownModelError(ProviderError):
 
 class QuotaError(ProviderError):
     """A quota that is used up: waiting does not help."""
+
+
+class UnavailableError(ProviderError):
+    """A server that is not there or does not answer in time: other requests would fail alike."""
 
 
 class ContextLengthError(ProviderError):

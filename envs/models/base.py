@@ -2,9 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+import numpy as np
 
 from lse_gym.envs.report import Turn
+
+if TYPE_CHECKING:
+    from lse_gym.envs.models.tally import Tally
 
 
 class Message(TypedDict):
@@ -38,12 +43,34 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What a model answered, and what it cost; ``cached_tokens`` of the prompt were computed before."""
+    """What a model answered, and what it cost.
+
+    ``text`` is the answer alone; what the model thought before it is paid for, and gone. ``cached_tokens`` of the
+    prompt were computed before, ``thinking_tokens`` of the completion are thoughts. ``finish_reason`` is the backend's
+    word for why the answer ends: "stop", "length" where it was cut, …, "" where it does not tell. ``estimated`` says
+    that the token counts are a guess.
+    """
 
     text: str
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    finish_reason: str = ""
+    thinking_tokens: int = 0
+    estimated: bool = False
+
+
+class KeptResponse(Response):
+    """A response from the response cache; ``made`` is the Unix time at which it was paid for, in seconds."""
+
+    made: float = 0.0
+
+    @classmethod
+    def of(cls, response: Response, made: float) -> "KeptResponse":
+        """``response`` as one from the cache."""
+        kept = cls(*response)
+        kept.made = made
+        return kept
 
 
 class TaskModel(ABC):
@@ -56,11 +83,13 @@ class TaskModel(ABC):
         revision: changes whenever the same request may get another response (weights, code or server version).
         position_weights: how much each of so many passages counts by its position, where that is known of a model
             exactly, see :mod:`lse_gym.envs.passages.bias`; else None.
+        tally: what its answers were like; None where nobody counts.
     """
 
     name: str
     revision: str
     position_weights: Callable[[int], Sequence[float]] | None = None
+    tally: "Tally | None" = None
 
     @abstractmethod
     def complete(self, requests: Sequence[Request]) -> list[Response]:
@@ -87,3 +116,12 @@ class TaskModel(ABC):
 def byte_bound(text: str) -> int:
     """An upper bound on the tokens of a message by any tokenizer: its UTF-8 bytes, and a few that frame it."""
     return len(text.encode("utf-8", "replace")) + 16
+
+
+def sampling_seed(request: Request) -> int:
+    """The seed that an engine or a server is given for a request: 31 bits, unrelated for neighbours.
+
+    It is no part of the key that a response is kept under, as ``seed`` and ``sample`` are.
+    """
+    words = (abs(request.seed), int(request.seed < 0), request.sample)
+    return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)

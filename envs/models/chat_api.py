@@ -1,198 +1,312 @@
-"""One POST to a chat-completions server, and what each way to fail means."""
+"""One POST to a chat-completions server: sent until it is answered, for as long as the deadline allows."""
 
-import http.client
+import asyncio
 import json
-import os
+import logging
 import random
-import time
+import threading
 import weakref
-from collections import deque
-from email.utils import parsedate_to_datetime
-from threading import Lock
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Coroutine
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
 
-from lse_gym.envs.errors import (
-    ArgumentError,
-    AuthenticationError,
-    ContextLengthError,
-    ProviderError,
-    QuotaError,
-    UnknownModelError,
-)
+from lse_gym.envs.errors import ArgumentError, ProviderError, UnavailableError
+from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Response
+from lse_gym.envs.models.chat_refusal import Transient, classify, read_refusal
+from lse_gym.envs.models.chat_reply import Malformed, Refused, read_reply
+from lse_gym.envs.redaction import note, note_environment, public_url, redact_logs, url_secrets
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
 
 MAX_TRIES = 6
+TRIES_UNREACHED = 3  # of a server that was never there in this process
+TRIES_MALFORMED = 2  # of an answer that cannot be read: each one may have been paid for
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
+CONNECT_S = 4.0  # to a server that was never there in this process; one that was gets the whole time of a try
+DEADLINE_S = 600.0
+TELL_EVERY_S = 10.0  # between two words on what is waited for
 MAX_BODY_BYTES = 16 * 2**20
-RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529))
+MAX_REQUEST_CHARS = 2000  # of an address
+LOCAL = ("localhost", "127.0.0.1", "::1")  # no proxy leads there
+LOGGERS = ("lse_gym.models", "httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "proxy", "socks")))
 
-
-class Transient(Exception):  # noqa: N818 - not an error of ours yet
-    """A try that failed in a way that another one may not; ``wait_s`` is what the server asked for."""
-
-    def __init__(self, reason: str, wait_s: float = 0.0):
-        super().__init__(reason)
-        self.wait_s = wait_s
-
-
-class Unsupported(Exception):  # noqa: N818 - not an error of ours: the request is sent again without it
-    """A parameter that this model does not take."""
-
-    def __init__(self, parameter: str):
-        super().__init__(parameter)
-        self.parameter = parameter
+log = logging.getLogger("lse_gym.models")
 
 
 class ChatAPI:
-    """A server that speaks OpenAI's chat-completions protocol. Thread-safe; connections are kept and used again.
+    """A server that speaks OpenAI's chat-completions protocol, behind the proxy that the environment names.
+
+    Thread-safe. Connections are kept and used again; a thread of its own drives them, so that a time limit holds
+    however slowly a server drips. What it waits for is told to the logger ``lse_gym.models`` (INFO).
 
     Args:
-        base_url: such as ``http://localhost:8000/v1``.
+        base_url: such as ``http://localhost:8000/v1``. User and password in it are sent as basic authorisation where
+            there is no key, a query goes with every request; neither is shown.
         key: sent as a bearer token where given; never part of a message or an error.
-        timeout_s: for each read and write of one try, in seconds.
-        max_tries: tries per request.
+        timeout_s: of one try, in seconds, from the connection to the last byte.
+        deadline_s: of one request with all its tries and waits, in seconds.
+        connections: most requests at a time.
+        max_tries: tries per request, but for those that end in a wait that the server asks for.
         seed: of the jitter between tries.
+
+    Raises:
+        MissingExtraError: httpx is not installed.
     """
 
     def __init__(
-        self, base_url: str, key: str = "", *, timeout_s: float = 120.0, max_tries: int = MAX_TRIES, seed: int = 0
+        self,
+        base_url: str,
+        key: str = "",
+        *,
+        timeout_s: float = 120.0,
+        deadline_s: float = DEADLINE_S,
+        connections: int = 16,
+        max_tries: int = MAX_TRIES,
+        seed: int = 0,
     ):
-        self._url = urlsplit(base_url)
-        if self._url.scheme not in ("http", "https") or not self._url.hostname:
-            raise ArgumentError(f"base URL {base_url!r} is not an http(s) URL. Set e.g. http://localhost:8000/v1.")
-        self.base_url, self.timeout_s, self.max_tries = base_url.rstrip("/"), timeout_s, max_tries
-        self._key = key
-        self._idle: deque[http.client.HTTPConnection] = deque()
-        weakref.finalize(self, _close_all, self._idle)
-        self._random, self._lock = random.Random(seed), Lock()
-        self._open_at = 0.0  # monotonic time before which no thread may send: the server asked for a pause
+        self._httpx = require("httpx", "api", "A model behind a server (openai:)")
+        self.url = public_url(base_url).rstrip("/")
+        self._target, userinfo = _target(base_url)
+        self.timeout_s, self.deadline_s, self.max_tries, self.connections = (
+            timeout_s,
+            deadline_s,
+            max_tries,
+            connections,
+        )
+        self._key, self._auth = key, None if key or userinfo is None else self._httpx.BasicAuth(*userinfo)
+        self._random, self._lock = random.Random(seed), threading.Lock()
+        self._open_at = 0.0  # time of the loop before which no request may go out: the server asked for a pause
+        self._reached, self._told_at = False, -TELL_EVERY_S
+        self._loop: _Loop | None = None
+        note_environment()
+        note(key, *url_secrets(base_url))
+        redact_logs(*LOGGERS)
 
-    def complete(self, payload: dict[str, Any]) -> Response:
-        """Send a request until it is answered.
+    def run(self, task: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine that calls :meth:`complete` on the thread of the connections; waits for its result."""
+        with self._lock:
+            if self._loop is None or not self._loop.alive:  # dead after a fork
+                self.__dict__.pop("_client", None)
+                self.__dict__.pop("_slots", None)
+                self._loop = _Loop()
+                weakref.finalize(self, self._loop.stop)
+            loop = self._loop
+        return loop.run(task)
+
+    @cached_property
+    def _slots(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(self.connections)
+
+    @cached_property
+    def _client(self) -> "httpx.AsyncClient":
+        limits = self._httpx.Limits(max_connections=self.connections, max_keepalive_connections=self.connections)
+        local = urlsplit(self._target).hostname in LOCAL
+        try:
+            client = self._httpx.AsyncClient(
+                limits=limits, trust_env=not local, timeout=self.timeout_s, auth=self._auth
+            )
+        except (ImportError, ValueError, self._httpx.InvalidURL) as error:
+            why = f"{type(error).__name__}: {error}" if isinstance(error, ImportError) else type(error).__name__
+            raise ArgumentError(
+                f"the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY cannot be used ({why}). "
+                "Set it to e.g. http://host:3128; for socks5:// pip install 'httpx[socks]'."
+            ) from None
+        if self._loop is not None:
+            self._loop.at_end(client.aclose)
+        return client
+
+    async def complete(self, payload: dict[str, Any]) -> Response:
+        """Send a request until it is answered; call it inside :meth:`run`.
 
         Raises:
             ProviderError: it never was, or the server refused it for good.
-            Unsupported: a parameter has to go.
+            Unsupported: something has to go.
         """
-        body = json.dumps(payload).encode()
-        reason = ""
-        for attempt in range(self.max_tries):
-            self._wait_for_turn()
+        async with self._slots:
+            return await self._complete(payload)
+
+    async def _complete(self, payload: dict[str, Any]) -> Response:
+        now = asyncio.get_running_loop().time
+        body, end = json.dumps(payload).encode(), now() + self.deadline_s
+        prompt = "".join(message["content"] for message in payload["messages"])
+        tries = malformed = failures = 0
+        while True:
+            await self._turn(end)
             try:
-                return self._try(body, str(payload.get("model")))
+                return await self._try(body, str(payload.get("model")), prompt, end - now())
+            except Malformed as failure:
+                malformed += 1
+                if malformed >= TRIES_MALFORMED:
+                    raise ProviderError(f"{self.url}: {failure}. An address usually ends in /v1.") from None
+                reason, wait_s = str(failure), 0.0
             except Transient as failure:
-                reason = str(failure)
-                self._back_off(attempt, failure.wait_s)
-        raise ProviderError(f"{self.base_url} did not answer in {self.max_tries} tries; the last one: {reason}.")
+                reason, wait_s = str(failure), failure.wait_s
+                tries += not failure.limited
+                most = self.max_tries if self._reached else min(self.max_tries, TRIES_UNREACHED)
+                if tries >= most:
+                    raise UnavailableError(self._gave_up(reason, tries)) from None
+            failures += 1
+            await self._pause(reason, wait_s, failures, end)
 
-    def _wait_for_turn(self) -> None:
-        while (wait := self._open_at - time.monotonic()) > 0:
-            time.sleep(wait)
+    def _gave_up(self, reason: str, tries: int) -> str:
+        if self._reached:
+            return f"{self.url} did not answer in {tries} tries; the last one: {reason}."
+        return f"{self.url} did not answer in {tries} tries: {reason}. Start the server, or set OPENAI_BASE_URL."
 
-    def _back_off(self, attempt: int, asked_s: float) -> None:
-        with self._lock:
-            wait = self._random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt)
-            if asked_s:  # a rate limit holds for every thread
-                wait = min(LONGEST_WAIT_S, asked_s) + self._random.uniform(0, 0.1)
-                self._open_at = max(self._open_at, time.monotonic() + wait)
-                return
-        time.sleep(wait)
+    async def _turn(self, end: float) -> None:
+        now = asyncio.get_running_loop().time
+        while (wait := self._open_at - now()) > 0:
+            await asyncio.sleep(min(wait, max(0.0, end - now())))
+            if now() >= end:
+                raise UnavailableError(f"{self.url} let no request through in {self._deadline()}.")
 
-    def _try(self, body: bytes, model: str) -> Response:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    async def _pause(self, reason: str, asked_s: float, failures: int, end: float) -> None:
+        """Wait before the next try: as long as the server asks, for every request alike, else longer each time."""
+        now = asyncio.get_running_loop().time()
+        wait = self._random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(failures - 1, 20))
+        wait = asked_s + self._random.uniform(0, 0.1) if asked_s else wait
+        if now + wait > end:
+            asks = f"asks for a pause of {asked_s:.0f} s" if asked_s else "did not answer"
+            raise UnavailableError(f"{self.url} {asks}, and {self._deadline()} is over; the last try: {reason}.")
+        if asked_s:
+            if now + wait > self._open_at + 1:
+                log.info("waiting %.0f s, as %s asks: %s", wait, self.url, reason)
+            self._open_at = max(self._open_at, now + wait)
+            return
+        if wait > 2 and now >= self._told_at + TELL_EVERY_S:
+            self._told_at = now
+            log.info("waiting %.0f s before %s is asked again: %s", wait, self.url, reason)
+        await asyncio.sleep(wait)
+
+    def _deadline(self) -> str:
+        return f"the deadline of {self.deadline_s:g} s (LSE_GYM_DEADLINE_S)"
+
+    async def _try(self, body: bytes, model: str, prompt: str, left_s: float) -> Response:
+        status, data, headers = await self._post(body, min(self.timeout_s, max(0.001, left_s)))
+        if status == 200:
+            try:
+                return read_reply(data, prompt)
+            except Refused as refusal:
+                status = refusal.status
+            except Malformed as malformed:
+                words = read_refusal(data).words
+                raise Malformed(f"{malformed}{f' ({words})' if words else ''}") from None
+        raise classify(status, data, headers, model, self.url)
+
+    async def _post(self, body: bytes, limit_s: float) -> tuple[int, bytes, "httpx.Headers"]:
+        httpx = self._httpx
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
         headers |= {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        connection = self._connection()
+        connect = limit_s if self._reached else min(CONNECT_S, limit_s)
+        timeout = httpx.Timeout(limit_s, connect=connect, pool=None)
+        kind = ""
         try:
-            connection.request("POST", f"{self._url.path.rstrip('/')}/chat/completions", body, headers)
-            response = connection.getresponse()
-            data = response.read(MAX_BODY_BYTES + 1)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            kind = "time-out" if isinstance(error, TimeoutError) else type(error).__name__
-            raise Transient(f"the connection failed ({kind})") from None
+            async with (
+                asyncio.timeout(limit_s),
+                self._client.stream("POST", self._target, content=body, headers=headers, timeout=timeout) as response,
+            ):
+                self._reached = True
+                return response.status_code, await self._read(response), response.headers
+        except (httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError) as error:
+            kind = _cause(error)
+            if isinstance(error, httpx.ConnectTimeout) and not self._reached:
+                raise UnavailableError(
+                    f"{self.url} did not answer within {connect:g} s. Start the server, or set OPENAI_BASE_URL."
+                ) from None
+        except TimeoutError:
+            kind = f"time-out after {limit_s:.3g} s, see LSE_GYM_TIMEOUT_S"
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            kind = "time-out" if isinstance(error, httpx.TimeoutException) else type(error).__name__
+        raise Transient(f"the connection failed ({kind})")  # outside of the handlers: nothing of httpx is chained
+
+    async def _read(self, response: "httpx.Response") -> bytes:
+        announced = response.headers.get("content-length", "")
+        data = bytearray()
+        if not (announced.isascii() and announced.isdigit() and int(announced[:20]) > MAX_BODY_BYTES):
+            async for chunk in response.aiter_bytes():
+                data += chunk
+                if len(data) > MAX_BODY_BYTES:
+                    break
+            else:
+                return bytes(data)
+        raise ProviderError(f"{self.url} sent more than {MAX_BODY_BYTES >> 20} MiB as one answer. It was not read on.")
+
+
+def _target(base_url: str) -> tuple[str, tuple[str, str] | None]:
+    """The address of a request, and the user and password that ``base_url`` has."""
+    advice = "Set OPENAI_BASE_URL to e.g. http://localhost:8000/v1."
+    try:
+        parts = urlsplit(base_url.strip())
+        _ = parts.port
+    except ValueError:
+        raise ArgumentError(f"base URL {public_url(base_url)!r} is not a URL. {advice}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(base_url) > MAX_REQUEST_CHARS:
+        raise ArgumentError(f"base URL {public_url(base_url)!r} is not an http(s) URL. {advice}")
+    userinfo, at, host = parts.netloc.rpartition("@")
+    user, _, password = userinfo.partition(":")
+    path = f"{parts.path.rstrip('/')}/chat/completions"
+    target = urlunsplit((parts.scheme, host, path, parts.query, ""))
+    return target, (unquote(user), unquote(password)) if at else None
+
+
+def _cause(error: BaseException) -> str:
+    """Why there is no connection, in words that hold nothing of the address."""
+    kinds = (ConnectionRefusedError, "connection refused"), (TimeoutError, "time-out")
+    seen: BaseException | None = error
+    while seen is not None:
+        told = next((words for kind, words in kinds if isinstance(seen, kind)), "")
+        if told:
+            return told
+        seen = seen.__cause__ or seen.__context__
+    text = str(error).lower()
+    names = {
+        "name or service": "no such host",
+        "nodename": "no such host",
+        "certificate": "its certificate is not valid",
+    }
+    return next((told for part, told in names.items() if part in text), type(error).__name__)
+
+
+class _Loop:
+    """An event loop on a thread of its own, which ends with the object that it was made for."""
+
+    def __init__(self):
+        self._loop = asyncio.new_event_loop()
+        self._closing: list[Any] = []
+        self._thread = threading.Thread(target=_drive, args=(self._loop,), name="lse-gym-http", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def at_end(self, close: Any) -> None:
+        self._closing.append(close)
+
+    def run(self, task: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(task, self._loop)
+        try:
+            return future.result()
         except BaseException:
-            connection.close()
+            future.cancel()
             raise
-        if response.will_close or len(data) > MAX_BODY_BYTES:
-            connection.close()
-        else:
-            self._idle.append(connection)
-        if response.status == 200:
-            return _read_reply(data)
-        raise _failure(response.status, data, _seconds(response.getheader("Retry-After")), model, self.base_url)
 
-    def _connection(self) -> http.client.HTTPConnection:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
-            return kind(self._url.hostname or "", self._url.port, timeout=self.timeout_s)
+    def stop(self) -> None:
+        if not self.alive:
+            return
+        for close in self._closing:
+            asyncio.run_coroutine_threadsafe(close(), self._loop).result(CONNECT_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(CONNECT_S)
 
 
-def _close_all(connections: "deque[http.client.HTTPConnection]") -> None:
-    while connections:
-        connections.pop().close()
-
-
-def _read_reply(data: bytes) -> Response:
+def _drive(loop: asyncio.AbstractEventLoop) -> None:
     try:
-        reply = json.loads(data)
-        (choice,) = reply["choices"]
-        text, usage = choice["message"]["content"], reply["usage"]
-        prompt, completion = int(usage["prompt_tokens"]), int(usage["completion_tokens"])
-        cached = int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
-        if not isinstance(text, (str, type(None))) or min(completion, cached) < 0 or cached > prompt:
-            raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise Transient("the answer is not a chat completion") from None
-    return Response(text or "", prompt, completion, cached)
-
-
-def _failure(status: int, data: bytes, wait_s: float, model: str, url: str) -> Exception:
-    """Classify a refusal by its status and by the error code in its body."""
-    try:
-        error = json.loads(data).get("error", {})
-        code, message = str(error.get("code") or error.get("type") or ""), str(error.get("message") or "")
-        parameter = str(error.get("param") or "")
-    except (ValueError, AttributeError):
-        code = message = parameter = ""
-    told = f" ({code})" if code else ""
-    if status in (401, 403):
-        return AuthenticationError(f"{url} refused the key{told}. Set OPENAI_API_KEY to a valid one.")
-    if code == "insufficient_quota" or status == 402:
-        return QuotaError(f"the quota at {url} is used up{told}. Top it up, then repeat: nothing answered is lost.")
-    if code in ("context_length_exceeded", "string_above_max_length") or "maximum context length" in message:
-        return ContextLengthError(f"a prompt is too long for {model!r}{told}. Lower max_chars or feedback_size.")
-    if code in ("unsupported_parameter", "unsupported_value") and parameter:
-        return Unsupported(parameter)
-    if status == 404 or code == "model_not_found":
-        return UnknownModelError(f"{url} has no model {model!r}{told}. `GET {url}/models` lists what it has.")
-    if status in RETRIED:
-        return Transient(f"HTTP {status}{told}", wait_s if status in (429, 503, 529) else 0.0)
-    return ProviderError(f"{url} refused a request with HTTP {status}{told}: {message[:200]}")
-
-
-def _seconds(after: str | None) -> float:
-    """A Retry-After header, seconds or a date, in seconds."""
-    if not after:
-        return 0.0
-    try:
-        return max(0.0, float(after))
-    except ValueError:
-        try:
-            return max(0.0, parsedate_to_datetime(after).timestamp() - time.time())
-        except ValueError:
-            return 0.0
-
-
-def environment_number(name: str, default: float) -> float:
-    """A positive number from the environment variable ``name``."""
-    given = os.environ.get(name)
-    try:
-        value = default if given is None else float(given)
-    except ValueError:
-        value = -1.0
-    if not value > 0:
-        raise ArgumentError(f"{name}={given!r} is not a number > 0. Unset it, or set e.g. {name}={default:g}.")
-    return value
+        loop.run_forever()
+    finally:
+        loop.close()

@@ -33,3 +33,8 @@ def prompt_text(tokenizer: Any, request: Request) -> str:
         return rendered(request.messages)
     except TemplateError:  # a template without a system role
         return rendered([{"role": "user", "content": f"{request.system}\n\n{request.user}"}])
+
+
+def opens_thinking(tokenizer: Any, ids: Sequence[int]) -> bool:
+    """Whether a prompt ends in the tag that thinking begins with, as the templates of some thinking models do."""
+    return tokenizer.decode(ids[-4:]).rstrip().endswith("<think>")

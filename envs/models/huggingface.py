@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from lse_gym.envs.errors import ArgumentError, ContextLengthError, ProviderError, UnknownModelError
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request, Response, TaskModel
-from lse_gym.envs.models.chat_api import environment_number
-from lse_gym.envs.models.chat_template import prompt_ids
+from lse_gym.envs.models.chat_template import opens_thinking, prompt_ids
+from lse_gym.envs.models.environment import environment_number
+from lse_gym.envs.models.thinking import split_thinking
 
 if TYPE_CHECKING:
     from lse_gym.envs.models.generation import Prompt
@@ -121,7 +122,7 @@ class HuggingFaceModel(TaskModel):
             self._write(requests, prompts, written)
         except torch.OutOfMemoryError as error:
             failure = error
-        answers = {i: Response(self.text(ids), len(prompts[i].ids), len(ids)) for i, ids in written.items()}
+        answers = {i: self._response(prompts[i], ids) for i, ids in written.items()}
         if failure is not None:
             raise ProviderError(
                 f"{self.name!r} does not fit into the memory of {self.device!r} ({failure}). Pass a smaller model or "
@@ -129,6 +130,12 @@ class HuggingFaceModel(TaskModel):
                 {requests[i]: answer for i, answer in answers.items()},
             ) from failure
         return [answers[i] for i in range(len(requests))]
+
+    def _response(self, prompt: "Prompt", ids: list[int]) -> Response:
+        text, thinking = split_thinking(self.text(ids), opens_thinking(self.tokenizer, prompt.ids))
+        reason = "stop" if ids and ids[-1] in self._ends else "length"
+        thought = len(self.tokenizer(thinking, add_special_tokens=False).input_ids) if thinking else 0
+        return Response(text, len(prompt.ids), len(ids), 0, reason, min(thought, len(ids)))
 
     def write(self, requests: Sequence[Request]) -> list[list[int]]:
         """The token ids of the answers, each with the end token where it came to one: what a learner needs."""

@@ -4,48 +4,82 @@ OpenAI itself, `vllm serve`, `transformers serve`, llama.cpp, and the compatible
 key and the address come from the environment only: ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL``.
 """
 
+import asyncio
 import json
+import logging
 import os
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lse_gym.envs.errors import DataError, ProviderError
-from lse_gym.envs.models.base import Request, Response, TaskModel, byte_bound
-from lse_gym.envs.models.chat_api import ChatAPI, Unsupported, environment_number
+from lse_gym.envs.errors import (
+    AuthenticationError,
+    DataError,
+    ProviderError,
+    QuotaError,
+    UnavailableError,
+    UnknownModelError,
+)
+from lse_gym.envs.extras import require
+from lse_gym.envs.models.base import Message, Request, Response, TaskModel, byte_bound, sampling_seed
+from lse_gym.envs.models.chat_api import DEADLINE_S, TELL_EVERY_S, ChatAPI
+from lse_gym.envs.models.chat_refusal import SYSTEM, Unsupported
+from lse_gym.envs.models.environment import environment_key, environment_number
+from lse_gym.envs.redaction import public_url
 
 DEFAULT_URL = "https://api.openai.com/v1"
 CONCURRENCY, TIMEOUT_S = 16, 120.0
 RENAMED = {"max_tokens": "max_completion_tokens"}  # OpenAI's newer models know the second name only
+FOR_ALL = (AuthenticationError, QuotaError, UnavailableError, UnknownModelError)  # other requests would fail alike
+MOST_FAILURES = 8  # before the first answer: the others would fail alike too
+
+log = logging.getLogger("lse_gym.models")
 
 
 class OpenAIModel(TaskModel):
     """A model behind a server; the requests of a batch are sent side by side.
 
     Environment: ``OPENAI_BASE_URL``, ``OPENAI_API_KEY``, ``LSE_GYM_CONCURRENCY`` (requests at a time, default 16),
-    ``LSE_GYM_TIMEOUT_S`` (seconds a try, default 120), ``LSE_GYM_PRICES`` (a JSON file: model name to US dollars per
-    million prompt, completion and cached prompt tokens, ``{"gpt-5": [1.25, 10.0, 0.125]}``, where cached ones cost as
-    much as others if left out; without the file, calls count as free).
+    ``LSE_GYM_TIMEOUT_S`` (seconds a try, default 120), ``LSE_GYM_DEADLINE_S`` (seconds a request, with all tries and
+    the waits that the server asks for, default 600), ``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``,
+    ``LSE_GYM_PRICES`` (a JSON file: model name to US dollars per million prompt, completion and cached prompt tokens,
+    ``{"gpt-5": [1.25, 10.0, 0.125]}``, where cached ones cost as much as others if left out; without the file, calls
+    count as free).
 
     Args:
         model: the model's name on the server.
+
+    Raises:
+        MissingExtraError: httpx is not installed.
     """
 
     def __init__(self, model: str):
+        require("httpx", "api", "A model behind a server (openai:)")
         self.model = model
         self.name = f"openai:{model}"
-        self.base_url = os.environ.get("OPENAI_BASE_URL", DEFAULT_URL)
-        self.revision = self.base_url
+        self.revision = public_url(os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL)
         self.concurrency = int(environment_number("LSE_GYM_CONCURRENCY", CONCURRENCY))
         self.timeout_s = environment_number("LSE_GYM_TIMEOUT_S", TIMEOUT_S)
+        self.deadline_s = environment_number("LSE_GYM_DEADLINE_S", DEADLINE_S)
         self.prices = _prices(model)
-        self._refused: set[str] = set()  # parameters that the model does not take
+        self._refused: set[str] = set()  # what the model does not take
+        self._warned = False
 
     @cached_property
     def _api(self) -> ChatAPI:
-        return ChatAPI(self.base_url, os.environ.get("OPENAI_API_KEY", ""), timeout_s=self.timeout_s)
+        url, key = os.environ.get("OPENAI_BASE_URL"), environment_key("OPENAI_API_KEY")
+        if not url and not key:
+            raise AuthenticationError(
+                "there is no key: OPENAI_API_KEY is not set. Set it, or OPENAI_BASE_URL to a server that needs none."
+            )
+        return ChatAPI(
+            url or DEFAULT_URL,
+            key,
+            timeout_s=self.timeout_s,
+            deadline_s=self.deadline_s,
+            connections=self.concurrency,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the connections, and never the key."""
@@ -57,39 +91,92 @@ class OpenAIModel(TaskModel):
         Raises:
             ProviderError: a request was refused, or never answered; the error holds the answers to the others.
         """
-        with ThreadPoolExecutor(min(self.concurrency, max(1, len(requests)))) as pool:
-            futures = [pool.submit(self._ask, request) for request in requests]
-            failed = next((f for f in futures if not f.cancelled() and f.exception()), None)
-            if failed is not None:
-                for future in futures:
-                    future.cancel()  # what has not been sent yet would fail alike
-        if failed is None:
-            return [future.result() for future in futures]
-        answered = {r: f.result() for r, f in zip(requests, futures, strict=True) if _succeeded(f)}
-        error = failed.exception()
-        if not isinstance(error, ProviderError):
-            raise error or RuntimeError("a future without result or exception")
-        told = f"{len(requests) - len(answered)} of {len(requests)} requests to {self.name!r} got no answer: {error}"
+        answered: dict[Request, Response] = {}
+        failures = self._api.run(self._ask_all([*dict.fromkeys(requests)], answered))
+        self._warn(answered)
+        if not failures:
+            return [answered[request] for request in requests]
+        error = next((failure for failure in failures if isinstance(failure, FOR_ALL)), failures[0])
+        missing = sum(request not in answered for request in requests)
+        told = f"{missing} of {len(requests)} requests to {self.name!r} got no answer: {error}"
         raise type(error)(told, answered) from None
 
-    def _ask(self, request: Request) -> Response:
+    async def _ask_all(self, requests: list[Request], answered: dict[Request, Response]) -> list[ProviderError]:
+        """Fill ``answered``; what was refused costs its own request only, unless all would be refused alike."""
+        waiting = iter(requests)
+        failures: list[ProviderError] = []
+
+        async def work() -> None:
+            for request in waiting:
+                try:
+                    answered[request] = await self._ask(request)
+                except ProviderError as failure:
+                    failures.append(failure)
+                hopeless = not answered and len(failures) >= MOST_FAILURES
+                if hopeless or any(isinstance(failure, FOR_ALL) for failure in failures):
+                    return
+
+        teller = asyncio.ensure_future(self._tell(answered, len(requests)))
+        workers = [asyncio.ensure_future(work()) for _ in range(min(self.concurrency, len(requests)))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for task in (teller, *workers):
+                task.cancel()
+            await asyncio.gather(teller, *workers, return_exceptions=True)
+        return failures
+
+    async def _tell(self, answered: dict[Request, Response], total: int) -> None:
+        seconds = 0.0
+        while True:
+            before = len(answered)
+            await asyncio.sleep(TELL_EVERY_S)
+            seconds += TELL_EVERY_S
+            if len(answered) == before:
+                log.info("waiting for %s, %.0f s: %d of %d answered", self._api.url, seconds, before, total)
+
+    async def _ask(self, request: Request) -> Response:
         values = {
             "max_tokens": request.max_tokens,
             "temperature": request.temperature,
-            "seed": request.seed * 1_000_003 + request.sample,
+            "seed": sampling_seed(request),
         }
         while True:
-            payload: dict[str, Any] = {"model": self.model, "messages": request.messages}
+            payload: dict[str, Any] = {"model": self.model, "messages": self._messages(request)}
             for name, value in values.items():
                 known = name if name not in self._refused else RENAMED.get(name)
                 if known and known not in self._refused:
                     payload[known] = value
             try:
-                return self._api.complete(payload)
+                return await self._api.complete(payload)
             except Unsupported as refusal:
-                if refusal.parameter not in payload:
-                    raise ProviderError(f"{self.name!r} does not take {refusal.parameter!r}.") from None
+                there = (
+                    payload["messages"][0]["role"] == "system"
+                    if refusal.parameter == SYSTEM
+                    else refusal.parameter in payload
+                )
+                if not there:
+                    told = f"{self.name!r} does not take {refusal.parameter!r} ({refusal})"
+                    raise ProviderError(f"{self._api.url} refused a request: {told}.") from None
+                if refusal.parameter not in self._refused:
+                    log.info("%s does not take %s and is asked without: %s", self.name, refusal.parameter, refusal)
                 self._refused.add(refusal.parameter)
+
+    def _messages(self, request: Request) -> list[Message]:
+        if SYSTEM not in self._refused or not request.system:
+            return request.messages
+        user: Message = {"role": "user", "content": f"{request.system}\n\n{request.user}"}
+        return [user, *request.messages[2:]]
+
+    def _warn(self, answered: dict[Request, Response]) -> None:
+        """Tell once that a whole batch came back empty, as it does when all tokens go into thinking."""
+        if self._warned or not answered or any(response.text.strip() for response in answered.values()):
+            return
+        self._warned = True
+        reasons = sorted({response.finish_reason or "not told" for response in answered.values()})
+        mend = "; raise --max-tokens (for an editor --max-edit-tokens)" if "length" in reasons else ""
+        empty = f"{len(answered)} of {len(answered)} answers"
+        log.warning("%s of %s are empty, finish_reason %s%s", empty, self.name, ", ".join(reasons), mend)
 
     def count_tokens(self, text: str) -> int:
         """An upper bound: no tokenizer makes more tokens than there are UTF-8 bytes, and a few frame a message."""
@@ -100,10 +187,6 @@ class OpenAIModel(TaskModel):
         prompt, completion, cached = self.prices
         fresh = prompt_tokens - cached_tokens
         return (fresh * prompt + completion_tokens * completion + cached_tokens * cached) / 1e6
-
-
-def _succeeded(future: "Future[Response]") -> bool:
-    return not future.cancelled() and future.exception() is None
 
 
 def _prices(model: str) -> tuple[float, float, float]:

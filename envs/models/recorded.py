@@ -4,13 +4,20 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from lse_gym.envs.models.base import Response, TaskModel
+from lse_gym.envs.models.base import KeptResponse, Response, TaskModel
 from lse_gym.envs.models.stored import StoredModel, encode
+
+SHORTEST_ROW = 5  # what is left out of a row where it says nothing comes after
+FIELDS = 1 + len(Response._fields)
 
 
 class RecordedModel(StoredModel):
     """Keeps responses in a file of JSON lines: ``[key, text, prompt tokens, completion tokens, cached tokens]``.
+
+    Where they say more, a line goes on with finish reason, thinking tokens, whether the counts are estimated, and the
+    time at which an answer from the response cache was made.
 
     Before the first response of a model stands a line ``{"model": …, "revision": …}``, for ``replay:``. Whole lines are
     only ever appended, so several processes may share the file; a last line that a kill cut short is overwritten by the
@@ -43,7 +50,7 @@ class RecordedModel(StoredModel):
                     if isinstance(row, dict):
                         self.models[str(row["model"]), str(row["revision"])] = None
                     else:
-                        self._known[row[0]] = Response(*row[1:])
+                        self._known[row[0]] = _response(row)
 
     def lookup(self, keys: Sequence[str]) -> Mapping[str, Response]:
         """The recorded responses among ``keys``."""
@@ -52,7 +59,7 @@ class RecordedModel(StoredModel):
     def store(self, responses: Mapping[str, Response]) -> None:
         """Append responses, as whole lines."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = b"".join(encode([key, *response]) for key, response in responses.items())
+        lines = b"".join(encode(_row(key, response)) for key, response in responses.items())
         if (self.name, self.revision) not in self.models:
             lines = encode({"model": self.name, "revision": self.revision}) + lines
         with self.path.open("ab") as file:
@@ -62,3 +69,16 @@ class RecordedModel(StoredModel):
         self._cut = 0
         self.models[self.name, self.revision] = None
         self._known.update(responses)
+
+
+def _row(key: str, response: Response) -> list[object]:
+    row = [key, *response, response.made if isinstance(response, KeptResponse) else 0]
+    while len(row) > SHORTEST_ROW and not row[-1]:
+        row.pop()
+    return row
+
+
+def _response(row: list[Any]) -> Response:
+    fields, made = row[1:FIELDS], row[FIELDS:]
+    response = Response(*fields)
+    return KeptResponse.of(response, *made) if made else response

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lse_gym.envs.cache import cache_dir
-from lse_gym.envs.models.base import Response, TaskModel
+from lse_gym.envs.models.base import KeptResponse, Response, TaskModel
 from lse_gym.envs.models.stored import StoredModel
 
 if TYPE_CHECKING:
@@ -24,8 +24,12 @@ COLUMNS = {
     "completion_tokens": int,
     "cached_tokens": int,
     "created": float,
+    "finish_reason": str,
+    "thinking_tokens": int,
+    "estimated": int,
 }
-COUNTS = "prompt_tokens, completion_tokens, cached_tokens"
+DEFAULTS = {"cached_tokens": 0, "finish_reason": "", "thinking_tokens": 0, "estimated": 0}  # of files without them
+REST = ", ".join(Response._fields[1:])
 CHUNK = 500  # keys a query: below SQLite's limit on variables
 WAIT_S = 60.0  # for another process's write
 OFF = ("0", "off", "no", "false")
@@ -52,11 +56,9 @@ def open_cache(path: Path) -> "Database":
         try:
             database.enable_wal()
             table = database.table(TABLE)
-            table.create(
-                COLUMNS, pk="key", not_null={"cached_tokens"}, defaults={"cached_tokens": 0}, if_not_exists=True
-            )
-            if "cached_tokens" not in table.columns_dict:  # a file of an earlier version
-                database.execute(f"ALTER TABLE {TABLE} ADD COLUMN cached_tokens INTEGER NOT NULL DEFAULT 0")
+            table.create(COLUMNS, pk="key", not_null=DEFAULTS, defaults=DEFAULTS, if_not_exists=True)
+            for column in DEFAULTS.keys() - table.columns_dict.keys():  # a file of an earlier version
+                table.add_column(column, COLUMNS[column], not_null_default=DEFAULTS[column])
         except sqlite3.OperationalError:  # another process is at it: SQLite does not wait where that could deadlock
             database.conn.rollback()
             if time.monotonic() > deadline:
@@ -90,9 +92,10 @@ class CachedModel(StoredModel):
             for start in range(0, len(keys), CHUNK):
                 part = keys[start : start + CHUNK]
                 marks = ",".join("?" * len(part))
-                query = f"SELECT key, text, {COUNTS} FROM {TABLE} WHERE key IN ({marks})"
-                for key, text, *counts in database.execute(query, part):
-                    found[key] = Response(text.decode("utf-8", "surrogatepass"), *counts)
+                query = f"SELECT key, created, text, {REST} FROM {TABLE} WHERE key IN ({marks})"
+                for key, made, text, *rest, estimated in database.execute(query, part):
+                    response = Response(text.decode("utf-8", "surrogatepass"), *rest, bool(estimated))
+                    found[key] = KeptResponse.of(response, made)
         return found
 
     def store(self, responses: Mapping[str, Response]) -> None:
@@ -103,11 +106,9 @@ class CachedModel(StoredModel):
                 "key": key,
                 "model": self.name,
                 "revision": self.revision,
-                "text": response.text.encode("utf-8", "surrogatepass"),
-                "prompt_tokens": response.prompt_tokens,
-                "completion_tokens": response.completion_tokens,
-                "cached_tokens": response.cached_tokens,
                 "created": now,
+                **response._asdict(),
+                "text": response.text.encode("utf-8", "surrogatepass"),
             }
             for key, response in responses.items()
         )

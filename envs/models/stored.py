@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.tally import Tally
 
 
 def request_key(name: str, revision: str, request: Request) -> str:
@@ -27,6 +28,8 @@ def encode(values: Sequence[object] | Mapping[str, object]) -> bytes:
 class StoredModel(TaskModel):
     """Answers from a store where it can, else asks ``model`` and adds to the store, failed batches included.
 
+    Its tally counts what was handed out, whether it came from the store or not.
+
     Args:
         model: the model that answers what the store does not.
     """
@@ -34,6 +37,7 @@ class StoredModel(TaskModel):
     def __init__(self, model: TaskModel):
         self.model = model
         self.name, self.revision, self.position_weights = model.name, model.revision, model.position_weights
+        self.tally = self._tally = Tally()
 
     @abstractmethod
     def lookup(self, keys: Sequence[str]) -> Mapping[str, Response]:
@@ -62,6 +66,7 @@ class StoredModel(TaskModel):
             if new:
                 known |= (fresh := {keys[request]: response for request, response in new.items()})
                 self.store(fresh)
+            self._tally.add(known)
         return [known[keys[request]] for request in requests]
 
     def count_tokens(self, text: str) -> int:

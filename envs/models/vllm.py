@@ -7,10 +7,11 @@ from typing import Any
 
 from lse_gym.envs.errors import ContextLengthError, UnknownModelError
 from lse_gym.envs.extras import require
-from lse_gym.envs.models.base import Request, Response, TaskModel
-from lse_gym.envs.models.chat_api import environment_number
-from lse_gym.envs.models.chat_template import prompt_ids
+from lse_gym.envs.models.base import Request, Response, TaskModel, sampling_seed
+from lse_gym.envs.models.chat_template import opens_thinking, prompt_ids
+from lse_gym.envs.models.environment import environment_number
 from lse_gym.envs.models.huggingface import fingerprint, split_revision
+from lse_gym.envs.models.thinking import split_thinking
 
 
 class VLLMModel(TaskModel):
@@ -64,9 +65,7 @@ class VLLMModel(TaskModel):
             ContextLengthError: a prompt is longer than the window; nothing of the batch was answered.
         """
         sampling = [
-            self._vllm.SamplingParams(
-                max_tokens=r.max_tokens, temperature=r.temperature, seed=(r.seed * 1_000_003 + r.sample) % 2**63
-            )
+            self._vllm.SamplingParams(max_tokens=r.max_tokens, temperature=r.temperature, seed=sampling_seed(r))
             for r in requests
         ]
         try:
@@ -78,15 +77,14 @@ class VLLMModel(TaskModel):
             raise ContextLengthError(
                 f"a prompt is too long for {self.name!r} ({error}). Lower max_chars or feedback_size."
             ) from error
-        return [
-            Response(
-                output.outputs[0].text,
-                len(output.prompt_token_ids),
-                len(output.outputs[0].token_ids),
-                int(output.num_cached_tokens or 0),
-            )
-            for output in outputs
-        ]
+        return [self._response(output) for output in outputs]
+
+    def _response(self, output: Any) -> Response:
+        (answer, *_), prompt = output.outputs, output.prompt_token_ids
+        text, thinking = split_thinking(answer.text, opens_thinking(self.engine.get_tokenizer(), prompt))
+        written, cached = len(answer.token_ids), int(output.num_cached_tokens or 0)
+        thought = -(-written * len(thinking) // len(answer.text)) if thinking else 0
+        return Response(text, len(prompt), written, cached, str(answer.finish_reason or ""), thought)
 
     def count_tokens(self, text: str) -> int:
         """The tokens of ``text``, and as many as the chat template puts around a message."""

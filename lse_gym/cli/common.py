@@ -1,5 +1,7 @@
 """What all commands share: the app, the consoles, and the options that mean the same everywhere."""
 
+import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +14,28 @@ from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models import MODEL_NAMES
 from lse_gym.envs.registration import ENVS
+
+
+class _Notices(logging.Handler):
+    """Prints what the models wait for, above whatever is drawn live."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err_console.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
+
+
+def show_waits() -> None:
+    """Show on standard error what task models and editors wait for."""
+    logger = logging.getLogger("lse_gym.models")
+    logger.addHandler(_Notices())
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _without_cache(given: bool) -> bool:
+    if given:
+        os.environ["LSE_GYM_RESPONSE_CACHE"] = "off"
+    return given
+
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 out_console, err_console = Console(), Console(stderr=True)
@@ -90,6 +114,15 @@ Editor = Annotated[
     typer.Option(
         help=f"Model that writes the edits: {NAMED}; by default LSE_GYM_EDITOR, or writer; in evolve on text-to-SQL "
         "nano-lse, where the extra hf is installed.",
+        rich_help_panel="Models",
+    ),
+]
+NoCache = Annotated[
+    bool,
+    typer.Option(
+        "--no-cache",
+        callback=_without_cache,
+        help="Ask for every answer anew; the response cache is neither read nor written.",
         rich_help_panel="Models",
     ),
 ]

@@ -27,6 +27,7 @@ from lse_gym.cli.common import (
     FeedbackSize,
     MaxEditTokens,
     MaxTokens,
+    NoCache,
     Questions,
     Scorer,
     Scoring,
@@ -41,6 +42,7 @@ from lse_gym.envs.domain import SPLITS, Split
 from lse_gym.envs.errors import LSEGymError, ProviderError
 from lse_gym.envs.evaluation import core_env, evaluate_context
 from lse_gym.envs.extras import available
+from lse_gym.envs.models.tally import tell
 
 TRAINED_EDITOR = "nano-lse"  # on text-to-SQL, the default env
 
@@ -93,6 +95,7 @@ def evolve_command(
     feedback_size: FeedbackSize = DEFAULT.feedback_size,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
     max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
+    no_cache: NoCache = False,
     max_chars: Annotated[int, typer.Option(min=1, help="Longest context.", rich_help_panel="What")] = DEFAULT.max_chars,
     split_seed: SplitSeed = DEFAULT.split_seed,
     scoring: Scoring = DEFAULT.scoring,
@@ -169,6 +172,15 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
         soft_wrap=True,
         highlight=False,
     )
+    for who, facts in summary["answers"].items():
+        option = "--max-edit-tokens" if who == "editor" else "--max-tokens"
+        tell_answers(facts, who, option)
+
+
+def tell_answers(facts: dict[str, Any], who: str, option: str) -> None:
+    """Tell what a user should know of the answers of the task model or the editor."""
+    for line in tell(facts, f"the {who.replace('_', ' ')}", option):
+        err_console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("evaluate")
@@ -186,6 +198,7 @@ def evaluate_command(
     split_seed: SplitSeed = DEFAULT.split_seed,
     scoring: Scoring = DEFAULT.scoring,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
+    no_cache: NoCache = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")] = False,
 ) -> None:
     """Score a context file on a split, with a 95 % confidence interval."""
@@ -202,7 +215,11 @@ def evaluate_command(
         max_tokens=max_tokens,
     )
     config = _on_a_domain(settings).config()
-    score = evaluate_context(config.make_env(), context, cast(Split, split))
+    made = config.make_env()
+    score = evaluate_context(made, context, cast(Split, split))
+    tally = core_env(made).model.tally
+    if tally:
+        tell_answers(tally.facts(), "task_model", "--max-tokens")
     low, high = score.ci95
     if as_json:
         facts = {"env_id": config.env, "domain": config.domain, "split": split, "task_model": task_model}

@@ -18,6 +18,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers like OpenAI's API, as far as a client can tell."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: "ChatServer"
 
     def do_POST(self) -> None:
@@ -58,6 +59,7 @@ class ChatServer(ThreadingHTTPServer):
     """Counts requests; ``fault`` may answer instead of the model."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, fault: Fault):
         super().__init__(("127.0.0.1", 0), Handler)

@@ -7,13 +7,14 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from lse_gym.envs.errors import ContextLengthError, MissingExtraError, UnknownModelError
-from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.base import Request, Response, sampling_seed
 from lse_gym.envs.models.chat_template import prompt_ids
 from lse_gym.envs.models.vllm import VLLMModel
 
 
 class Tokenizer:
     chat_template = "a template"
+    decode = staticmethod(" ".join)
 
     def __call__(self, text, add_special_tokens=True):
         return SimpleNamespace(input_ids=text.split() if isinstance(text, str) else [one.split() for one in text])
@@ -39,7 +40,7 @@ class LLM:
         if len(ids) > 100:
             raise ValueError("The decoder prompt is longer than the maximum model length of 100.")
         return SimpleNamespace(
-            outputs=[SimpleNamespace(text=ids[-2].upper(), token_ids=[1, 2])],
+            outputs=[SimpleNamespace(text=ids[-2].upper(), token_ids=[1, 2], finish_reason="stop")],
             prompt_token_ids=ids,
             num_cached_tokens=4 if index else None,
             prompt_logprobs=[None, *({t: SimpleNamespace(logprob=-0.5)} for t in ids[1:])],
@@ -58,10 +59,10 @@ def test_a_batch_is_one_call_of_the_engine(engine):
     model = VLLMModel("some/model")
     requests = [Request("S", "one", 9, 0.0, 3, 1), Request("", "two", 8, 0.7, 4)]
     answers = model.complete(requests)
-    assert [tuple(a) for a in answers] == [("ONE", 5, 2, 0), ("TWO", 3, 2, 4)]
+    assert answers == [Response("ONE", 5, 2, 0, "stop"), Response("TWO", 3, 2, 4, "stop")]
     ((prompts, sampling),) = model.engine.batches
     assert prompts == [["<system>", "S", "<user>", "one", "<assistant>"], ["<user>", "two", "<assistant>"]]
-    assert sampling[0] == {"max_tokens": 9, "temperature": 0.0, "seed": 3_000_010}
+    assert sampling[0] == {"max_tokens": 9, "temperature": 0.0, "seed": sampling_seed(requests[0])}
     assert sampling[1]["temperature"] == 0.7
     assert model.engine.options["enable_prefix_caching"] is True
 

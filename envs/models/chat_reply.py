@@ -1,0 +1,111 @@
+"""A chat completion as a response: text, thinking and token counts, of which none is believed before it is checked."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from lse_gym.envs.models.base import Response
+from lse_gym.envs.models.thinking import split_thinking
+from lse_gym.envs.redaction import redact_known
+from lse_gym.envs.text import UNPRINTABLE
+
+MAX_TEXT_CHARS = 2**18  # of an answer: the rest is cut off, and the answer counts as cut
+MAX_TOKENS = 10**8  # of one answer: a larger count is a mistake
+BYTES_PER_TOKEN = 3  # fewer than most tokenizers have in any language, so that an estimate is rather too high
+THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+
+
+class Malformed(Exception):  # noqa: N818 - not an error of ours yet
+    """A body that is no chat completion."""
+
+
+class Refused(Exception):  # noqa: N818 - not an error of ours yet
+    """An error that came with the status of an answer; ``status`` is the one that it names."""
+
+    def __init__(self, status: int):
+        super().__init__(status)
+        self.status = status
+
+
+def read_reply(data: bytes, prompt: str) -> Response:
+    """Read the body of an answer.
+
+    What a model thought, in tags or in a field of its own, is no part of the text. Tokens that the server does not
+    count, or counts in numbers that cannot be, are estimated from the bytes. Further choices are ignored.
+
+    Args:
+        data: the body.
+        prompt: what was asked, to estimate its tokens from.
+
+    Raises:
+        Malformed: it is no chat completion.
+        Refused: it is an error.
+    """
+    try:
+        body = json.loads(data, parse_int=_int)
+        error, choices = body.get("error"), body.get("choices")
+        if error and not choices:
+            code = error.get("code") if isinstance(error, Mapping) else None
+            raise Refused(code if isinstance(code, int) and 400 <= code < 600 else 502)
+        choice = choices[0]
+        message, reason = choice["message"], choice.get("finish_reason")
+        written, thoughts = _text(message["content"], message)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise Malformed("the answer is not a chat completion") from None
+    text, in_text = split_thinking(written[:MAX_TEXT_CHARS])
+    cut = len(written) > MAX_TEXT_CHARS
+    reason = "length" if cut else UNPRINTABLE.sub("", reason)[:40] if isinstance(reason, str) else ""
+    tokens, estimated = _tokens(body.get("usage"), prompt, written, thoughts)
+    thought = _thinking_tokens(body.get("usage"), tokens[1], len(thoughts) + len(in_text), len(text))
+    return Response(redact_known(text), *tokens, redact_known(reason), thought, estimated)
+
+
+def _text(content: Any, message: Mapping[str, Any]) -> tuple[str, str]:
+    """What was written, its parts joined, and what was thought apart from it."""
+    thoughts = [message[name] for name in THOUGHTS if isinstance(message.get(name), str)][:1]
+    if content is None or isinstance(content, str):
+        return content or "", "".join(thoughts)
+    parts = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
+    texts = [part["text"] for part in parts if part["type"] in ("text", "output_text")]
+    thoughts += [json.dumps(part) for part in parts if part["type"] not in ("text", "output_text")]
+    return "".join(texts), "".join(thoughts)
+
+
+def _tokens(usage: Any, prompt: str, written: str, thoughts: str) -> tuple[tuple[int, int, int], bool]:
+    """Prompt, completion and cached tokens, and whether they are estimated."""
+    usage = usage if isinstance(usage, Mapping) else {}
+    asked, answered = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    estimated = asked is None or answered is None
+    asked = estimate(prompt) if asked is None else asked
+    answered = estimate(written + thoughts) if answered is None else answered
+    total = _count(usage.get("total_tokens"))
+    if total is not None and not estimated:  # some servers count the thinking in the total alone
+        answered = max(answered, total - asked)
+    details = usage.get("prompt_tokens_details")
+    cached = _count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
+    return (asked, answered, cached if cached is not None and cached <= asked else 0), estimated
+
+
+def _thinking_tokens(usage: Any, completion: int, thought_chars: int, text_chars: int) -> int:
+    """Tokens of the thinking: the server's count, else the share of the characters."""
+    details = usage.get("completion_tokens_details") if isinstance(usage, Mapping) else None
+    counted = _count(details.get("reasoning_tokens")) if isinstance(details, Mapping) else None
+    if counted is not None and (counted or not thought_chars):
+        return min(counted, completion)
+    return -(-completion * thought_chars // max(1, thought_chars + text_chars))
+
+
+def _count(value: Any) -> int | None:
+    """A token count, or None for what cannot be one."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_TOKENS:
+        return None
+    return int(value)
+
+
+def _int(digits: str) -> float:
+    return int(digits) if len(digits) < 20 else float("inf")
+
+
+def estimate(text: str) -> int:
+    """Tokens of ``text`` where nobody counts them: one per three bytes, rounded up."""
+    return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
