@@ -14,7 +14,7 @@ MAX_DIGITS = 18  # of an integer: exact in SQLite
 MAX_NUMBER = 1e15
 MAX_REASONS = 20
 MAX_REASON_CHARS = 300
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)  # \Z: not again from every quote inside
 # Control characters, lone surrogates, and what turns the direction of writing around: no honest text has them.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
