@@ -18,7 +18,7 @@ from gymnasium.envs.registration import load_env_creator
 import lse_gym
 from lse_gym.agents import agent_class
 from lse_gym.agents.editor_agent import MAX_EDIT_TOKENS, EditorAgent, default_editor
-from lse_gym.agents.files import write_text
+from lse_gym.agents.files import read_object, read_objects, write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
 from lse_gym.agents.tree import UCB_C, Node
@@ -119,6 +119,11 @@ class RunDirectory:
         self._journal.seek(0)
         self._earlier = [line for line in self._journal if line.endswith(b"\n")]
         self._journal.truncate(sum(map(len, self._earlier)))  # a row cut short by a kill
+        try:
+            read_objects(self.file("trajectory.jsonl"))
+        except BaseException:
+            self._open.close()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -149,7 +154,7 @@ class RunDirectory:
                 )
             write_text(config, json.dumps(self.config, indent=1) + "\n")
             return
-        there = json.loads(config.read_text(encoding="utf-8"))
+        there = read_object(config)
         different = [
             f"{key}: {there.get(key)!r} there, {self.config.get(key)!r} now"
             for key in self.config | there

@@ -1,6 +1,5 @@
 """Run every contestant on every domain and seed under one budget, side by side, resumable, and keep the results."""
 
-import json
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, measure, read_results, write_results
+from lse_gym.agents.files import read_object
 from lse_gym.agents.parallel import side_by_side
 from lse_gym.agents.run import Config, evolve
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
@@ -98,7 +98,7 @@ def _run(job: Job) -> Result:
 
 
 def _same(job: Job) -> bool:
-    there = json.loads((job.folder / "config.json").read_text(encoding="utf-8"))
+    there = read_object(job.folder / "config.json")
     return all(there.get(key) == value for key, value in job.config.settings().items())
 
 

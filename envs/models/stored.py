@@ -9,6 +9,9 @@ from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.models.base import Request, Response, TaskModel
 
 
+MAX_TOKENS = 10**9  # of one prompt or response, far beyond any window
+
+
 def request_key(name: str, revision: str, request: Request) -> str:
     """Digest of everything that can change a response: the model, its revision, the prompt and the sampling.
 
@@ -22,6 +25,22 @@ def encode(values: Sequence[object] | Mapping[str, object]) -> bytes:
     """``values`` as a line of JSON."""
     # Not escaped: a pair of lone surrogates would look like the one character that it spells in UTF-16.
     return json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def checked(text: object, *counts: object) -> Response:
+    """A response as a store had it: a text, and two or three counts of tokens.
+
+    Raises:
+        ValueError: it is something else; an edited file must not pay back what was spent.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"a {type(text).__name__} for a text")
+    if not 2 <= len(counts) <= 3:
+        raise ValueError(f"{len(counts)} counts of tokens, expected 2 or 3")
+    for count in counts:
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < MAX_TOKENS:
+            raise ValueError(f"{str(count)[:20]} for a count of tokens, expected an int from 0 to {MAX_TOKENS - 1}")
+    return Response(text, *(count for count in counts if isinstance(count, int)))
 
 
 class StoredModel(TaskModel):

@@ -83,7 +83,13 @@ def test_files_are_served_and_nothing_else(site):
 def test_only_this_host_is_answered(site):
     with serving(site) as port:
         assert ask(port, host=f"localhost:{port}").endswith(b"front page")
-        for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", f"127.0.0.1:{port + 1}", f"127.0.0.1:{port}.evil.example"):
+        for host in (
+            "evil.example",
+            f"evil.example:{port}",
+            "127.0.0.1",
+            f"127.0.0.1:{port + 1}",
+            f"127.0.0.1:{port}.evil.example",
+        ):
             answer = ask(port, host=host)
             assert answer.split(b"\r\n")[0].split()[1] == b"421", host
             assert b"front page" not in answer
