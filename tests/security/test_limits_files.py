@@ -107,7 +107,7 @@ def test_answers_that_are_no_text_are_not_kept_for_others(tmp_path):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    config = Config(agent="noop", domain="library-3", rounds=2)
+    config = Config(agent="no-op", domain="library-3", rounds=2)
     folder = tmp_path_factory.mktemp("runs") / "run"
     evolve(config, folder)
     return config, folder
