@@ -1,7 +1,11 @@
 """Files that are whole or absent, whatever happens while they are written."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
+
+from lse_gym.envs.errors import RunDirectoryError
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -50,3 +54,45 @@ def move_new(temporary: Path, path: Path) -> bool:
         return False
     temporary.unlink()
     return True
+
+
+def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The JSON object that a file of a run holds.
+
+    Raises:
+        RunDirectoryError: the file is not there, or damaged.
+    """
+    path = Path(path)
+    try:
+        return _object(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, error) from None
+
+
+def read_objects(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The JSON objects that a file of a run holds, one a line.
+
+    Raises:
+        RunDirectoryError: the file is not there, or a line of it is damaged.
+    """
+    path, number = Path(path), 0
+    try:
+        rows = []
+        for number, line in enumerate(path.read_bytes().split(b"\n"), 1):  # noqa: B007 - for the message
+            rows += [_object(line)] if line.strip() else []
+        return rows
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, error, f", line {number}" * bool(number)) from None
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    value = json.loads(data)
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds a {type(value).__name__}, expected an object")
+    return value
+
+
+def _damaged(path: Path, error: Exception, where: str = "") -> RunDirectoryError:
+    return RunDirectoryError(
+        f"{str(path)!r}{where} cannot be read as a file of a run: {error}. Restore it, or start a new run elsewhere."
+    )

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 import lse_gym
-from lse_gym.agents.files import write_text
+from lse_gym.agents.editor_agent import EditorAgent
+from lse_gym.agents.files import read_object, read_objects, write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
 from lse_gym.agents.settings import Config
@@ -54,6 +55,11 @@ class RunDirectory:
         self._journal.seek(0)
         self._earlier = [line for line in self._journal if line.endswith(b"\n")]
         self._journal.truncate(sum(map(len, self._earlier)))  # a row cut short by a kill
+        try:
+            read_objects(self.file("trajectory.jsonl"))
+        except BaseException:
+            self._open.close()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -115,7 +121,7 @@ class RunDirectory:
 
 def _read_config(path: Path) -> dict[str, Any]:
     """What a ``config.json`` holds, whatever version wrote it."""
-    data = json.loads(path.read_text(encoding="utf-8"))
+    data = read_object(path)
     if "env" not in data:
         return data
     known = {name: data[name] for name in FACTS if name in data}

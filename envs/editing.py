@@ -4,18 +4,16 @@ Source of the form: LSE, arXiv 2603.18620 (one user message with the context and
 ``<prompt>`` tags); the wording is ours.
 """
 
-import re
 from typing import NamedTuple, Self
 
 from lse_gym.envs.report import Report, report_of
-from lse_gym.envs.text import tagged
+from lse_gym.envs.text import elements, tagged
 
 MIN_EDIT_CHARS = 10  # LSE's released code treats a shorter edit as invalid
 
 CONTEXT_HEADER = "### Current instructions"
 REPORT_HEADER = "### Report"
 TASK_HEADER = "### Your task"
-_ADD, _REMOVE = (re.compile(f"<{tag}>(.*?)</{tag}>", re.DOTALL) for tag in ("add", "remove"))
 _LIMIT = "Use at most "
 
 
@@ -74,10 +72,10 @@ def parse_edit(response: str, context: str) -> str | None:
     """
     edit = tagged(response, "prompt")
     if edit is None:
-        added, removed = ([line.strip() for line in found(response)] for found in (_ADD.findall, _REMOVE.findall))
+        added, removed = ({line.strip(): None for line in elements(response, tag)} for tag in ("add", "remove"))
         if not (added or removed):
             return None
         kept = [line for line in context.split("\n") if line.strip() not in removed]
         present = {line.strip() for line in kept}
-        edit = "\n".join([*kept, *(line for line in dict.fromkeys(added) if line and line not in present)])
+        edit = "\n".join([*kept, *(line for line in added if line and line not in present)])
     return edit if len(edit) >= MIN_EDIT_CHARS else None

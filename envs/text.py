@@ -22,15 +22,39 @@ def tagged(text: str, tag: str) -> str | None:
     >>> tagged("<answer>1</answer> no: <answer>2 <answer>3</answer></answer>", "answer")
     '2 <answer>3</answer>'
     """
+    end, depth = -1, 0
+    for mark in reversed([*re.finditer(f"</?{tag}>", text)]):  # one pass: hostile text is made of nothing but tags
+        closes = mark[0].startswith("</")
+        if end < 0 and closes:
+            end = mark.start()
+        if end >= 0:
+            depth += 1 if closes else -1
+            if depth == 0:
+                return text[mark.end() : end].strip()
+    return None
+
+
+def elements(text: str, tag: str) -> list[str]:
+    """The content of each ``<tag>`` element of ``text``, up to its first closing tag.
+
+    >>> elements("<add>a</add> and <add>b</add> <add>c", "add")
+    ['a', 'b']
+    """
     opening, closing = f"<{tag}>", f"</{tag}>"
-    end = at = text.rfind(closing)
-    depth = 1
-    while depth:
-        if at < 0:
-            return None
-        opened, closed = text.rfind(opening, 0, at), text.rfind(closing, 0, at)
-        depth, at = (depth + 1, closed) if closed > opened else (depth - 1, opened)
-    return text[at + len(opening) : end].strip() if at >= 0 else None
+    found, at = [], 0
+    while (start := text.find(opening, at)) >= 0 and (end := text.find(closing, start)) >= 0:
+        found.append(text[start + len(opening) : end])
+        at = end + len(closing)
+    return found
+
+
+def spoken(text: str) -> str:
+    """``text`` without what a model thought before it spoke; all of it is left out where the thinking was cut off.
+
+    >>> spoken("<think>5 or 6?</think>6"), spoken("<think>5, <answer>5</answer>, or")
+    ('6', '')
+    """
+    return text.rpartition("</think>")[2].partition("<think>")[0]
 
 
 def one_line(text: str, max_chars: int) -> str:

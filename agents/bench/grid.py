@@ -1,6 +1,5 @@
 """Run every contestant on every domain and seed under one budget, side by side, resumable, and keep the results."""
 
-import json
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, measure, read_results, write_results
+from lse_gym.agents.files import read_object
 from lse_gym.agents.parallel import side_by_side
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config, Settings
@@ -104,7 +104,7 @@ def _run(job: Job) -> Result:
 
 
 def _same(job: Job) -> bool:
-    there = Config.from_json(json.loads((job.folder / "config.json").read_text(encoding="utf-8")))
+    there = Config.from_json(read_object(job.folder / "config.json"))
     return there.settings() == job.settings.config().settings()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
-from lse_gym.agents.files import write_text
+from lse_gym.agents.files import read_object, read_objects, write_text
 from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.evaluation import core_env, evaluate_context
@@ -68,8 +68,7 @@ class Result(NamedTuple):
 
 def measure(contestant: Contestant, settings: Settings, folder: Path, others: Sequence[str] = ()) -> Result:
     """The result of a finished run; ``others`` are task models to score its contexts with as well."""
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    rows = [json.loads(line) for line in (folder / "trajectory.jsonl").read_text(encoding="utf-8").splitlines()]
+    summary, rows = read_object(folder / "summary.json"), read_objects(folder / "trajectory.jsonl")
     core = core_env(settings.config().make_env())
     domain = core.family.load(core.domain_name)
     curve, best = [], 0.0

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lse_gym.agents.files import write_text
+from lse_gym.agents.files import read_object, write_text
 from lse_gym.agents.lse.advantage import ADVANTAGES, EPSILON, advantages
 from lse_gym.agents.lse.loggers import make_logger
 from lse_gym.agents.lse.reward import scores_after, state_prompt
@@ -84,7 +84,7 @@ class Learner:
         facts = {"editor": self.editor.name, "task_model": self.env.model.name, **asdict(self.args)}
         config, checkpoint = self.out / "config.json", self.out / "checkpoint.pt"
         if config.exists():
-            there = json.loads(config.read_text(encoding="utf-8"))
+            there = read_object(config)
             same = there | {name: facts[name] for name in WHEN_TO_STOP} == facts
             if not (resume and same):
                 what = "this training already" if same else "another training"

@@ -10,7 +10,7 @@ from lse_gym.envs.custom.make_scorer import Function
 from lse_gym.envs.domain import SPLITS, Question, Split
 from lse_gym.envs.sql.bird import normalised, split_questions
 from lse_gym.envs.sql.domain import GOLD_LIMITS
-from lse_gym.envs.sql.executor import execute_many
+from lse_gym.envs.sql.executor import digest_many
 
 Splits = dict[Split, tuple[Question, ...]]
 
@@ -25,7 +25,7 @@ def check_golds(domain: CustomDomain, entries: Sequence[Entry], faults: Faults) 
 def check_sql(database: Path, entries: Sequence[Entry], faults: Faults) -> None:
     """Record every gold statement that fails on the database."""
     golds = [entry.item.question.gold for entry in entries]
-    for entry, result in zip(entries, execute_many(database, golds, GOLD_LIMITS), strict=True):
+    for entry, result in zip(entries, digest_many(database, golds, GOLD_LIMITS), strict=True):
         if result.error:
             faults.add("answers that do not score 1", entry.where, f"{shown(entry.item.question.gold)}: {result.error}")
 

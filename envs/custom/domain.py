@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from lse_gym.envs.custom.make_scorer import Function, function_name
-from lse_gym.envs.custom.scorers import BadAnswer, Item, Scorer
+from lse_gym.envs.custom.numbers import BadAnswer
+from lse_gym.envs.custom.scorers import Item, Scorer
 from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Question, Split
 from lse_gym.envs.prompt import OUTPUT_HEADER, system_message, user_message
 from lse_gym.envs.report import Problem, Report

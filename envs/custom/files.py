@@ -133,14 +133,16 @@ def _read_csv(data: bytes, delimiter: str, faults: Faults) -> Iterable[Row]:
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
     line = 1
     try:
-        header = [cell.strip() for cell in next(reader)]
+        header = [cell.strip() for cell in next(reader)] or [""]
         other = next((sign for sign in ",;\t|" if sign != delimiter and sign in header[0]), None)
         if len(header) == 1 and other:
             faults.add("malformed rows", "line 1", f"one column {shown(header[0])}: separated by {other!r}, it seems")
             return
+        known: set[str] = {""}
         for index, name in enumerate(header):
-            if not name or name in header[:index]:
+            if name in known:
                 faults.add("malformed rows", "line 1", f"column {index + 1} of the header is {name!r}, empty or twice")
+            known.add(name)
         line = reader.line_num + 1
         for cells in reader:
             if len(cells) == len(header):

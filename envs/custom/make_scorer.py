@@ -9,10 +9,10 @@ from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
+from lse_gym.envs.custom.numbers import BadAnswer
 from lse_gym.envs.custom.scorers import (
     F1,
     SQL,
-    BadAnswer,
     Exact,
     Item,
     JSONEquality,

@@ -4,27 +4,31 @@ import json
 import math
 import re
 import string
+import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from lse_gym.envs.custom.numbers import SIGNS, BadAnswer, Quantity, read_quantity, unboxed
 from lse_gym.envs.domain import Question
 from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.extras import require
 from lse_gym.envs.qa.answer import extract_choice
 from lse_gym.envs.sql.domain import Scoring
-from lse_gym.envs.text import tagged
+from lse_gym.envs.text import spoken, tagged
 
 MAX_ANSWER_CHARS = 10_000  # of an answer that is scored; what comes after is not read
+MAX_DEPTH = 100  # of JSON that is scored
+REGEX_S = 1.0  # for one match; patterns that backtrack take minutes
 LETTERS = string.ascii_uppercase
 ARTICLES = re.compile(r"\b(a|an|the)\b")
-PUNCTUATION = str.maketrans("", "", string.punctuation)
-NUMBER = re.compile(
-    r"(?=[-+]?\.?\d)[-+]?(?:\d{1,3}(?:[,'\u2019\u00a0\u202f]\d{3})+(?!\d)|\d+)?(?:\.\d+|(?<=\d)\.)?(?:[eE][-+]?\d+)?"
-)
-FRACTION = re.compile(r"([-+]?\d{1,15})\s*/\s*(\d{1,15})")
-MENDED = str.maketrans({"\u2212": "-", "$": None, "€": None, "£": None})  # a real minus sign, currencies
+TRUTH = frozenset(("true", "false", "yes", "no"))
+_MARK = f"[{re.escape(string.punctuation)}]"
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+# Signs that belong to a number, which are kept, and all others: "-5" is not "5", nor "1.5" "15"
+_PUNCTUATION = re.compile(rf"((?<!\w)-(?=[$.]?\d)|(?<=\d){_MARK}(?=\d)|(?<!\w)\.(?=\d))|{_MARK}")
 
 
 class Item(NamedTuple):
@@ -38,10 +42,6 @@ class Item(NamedTuple):
     choices: tuple[str, ...] = ()
     pattern: str = ""
     doc: Mapping[str, Any] = {}
-
-
-class BadAnswer(ValueError):  # noqa: N818 - it says what is wrong with an answer, not with the program
-    """An answer that cannot be read; it scores 0, and the report says why."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ class Scorer(ABC):
         """
 
     def extract(self, response: str, item: Item) -> str:
-        """The answer in a response: the last ``<answer>`` element, else all of it."""
+        """The answer in a response: the last ``<answer>`` element, else all of it; thinking is left out."""
         del item
+        response = spoken(response)
         answer = tagged(response, "answer")
         return (response.strip() if answer is None else answer)[:MAX_ANSWER_CHARS]
 
@@ -77,25 +78,35 @@ class Exact(Scorer):
 
     def score(self, answer: str, item: Item) -> float:
         """1.0 or 0.0."""
-        return float(self._plain(answer) in map(self._plain, item.golds))
+        return float(self._plain(unboxed(answer)) in map(self._plain, item.golds))
 
     def _plain(self, text: str) -> str:
-        text = text.translate(PUNCTUATION) if self.ignore_punctuation else text
-        return " ".join((text.casefold() if self.ignore_case else text).split())
+        text = unicodedata.normalize("NFC", text)
+        text = without_punctuation(text) if self.ignore_punctuation else text
+        words = " ".join(text.split())
+        return words.casefold() if self.ignore_case or words.casefold() in TRUTH else words
+
+
+def without_punctuation(text: str) -> str:
+    """``text`` without ASCII punctuation, but for what belongs to a number.
+
+    >>> without_punctuation("U.S.: -1,234.5!")
+    'US -1234.5'
+    """
+    text = _THOUSANDS.sub("", text.translate(SIGNS))
+    return _PUNCTUATION.sub(lambda found: found[1] or "", text)
 
 
 @dataclass(frozen=True)
 class Numeric(Scorer):
-    """The number in the answer equals that of a gold within a tolerance.
-
-    A text stands for a number where there is exactly one in it: "42", "$1,234.50", "3/4", "12 km", "5e-3", "45 %"
-    (which is 45). Where it has "####", as answers of GSM8K do, only what comes after the last one is read.
-    """
+    """The number in the answer equals that of a gold within a tolerance; :func:`read_number` says what is a number."""
 
     tolerance: float = 0.0
     """largest absolute difference, plus a millionth of a millionth of the gold for floating-point noise"""
     relative: float = 0.0
     """largest difference as a share of the gold"""
+    units: bool = False
+    """the unit must be the gold's, too: "12 km" is not "12 m"; else only the number counts"""
 
     seed_context: ClassVar[str] = "Answer the question with a number."
 
@@ -107,33 +118,13 @@ class Numeric(Scorer):
 
     def score(self, answer: str, item: Item) -> float:
         """1.0 or 0.0."""
-        number, golds = read_number(answer), [read_number(gold) for gold in item.golds]
-        return float(any(math.isclose(number, g, rel_tol=1e-12, abs_tol=self._margin(g)) for g in golds))
+        given, golds = read_quantity(answer), map(read_quantity, item.golds)
+        return float(any(self._same(given, gold) for gold in golds))
 
-    def _margin(self, gold: float) -> float:
-        return max(self.tolerance, self.relative * abs(gold)) * (1 + 1e-9)
-
-
-def read_number(text: str) -> float:
-    """The one number that a text holds.
-
-    >>> read_number("about $1,234.50"), read_number("3 * 24 = 72\\n#### 72")
-    (1234.5, 72.0)
-
-    Raises:
-        BadAnswer: there is none, or more than one.
-    """
-    text = text.rpartition("####")[2].strip().translate(MENDED)
-    fraction = FRACTION.fullmatch(text)
-    if fraction and int(fraction[2]):
-        return int(fraction[1]) / int(fraction[2])
-    found = NUMBER.findall(text)
-    if len(found) != 1:
-        raise BadAnswer(f"{len(found) or 'no'} numbers in it, expected one")
-    value = float(re.sub(r"[,'\u2019\s]", "", found[0]))
-    if not math.isfinite(value):
-        raise BadAnswer("the number is too large")
-    return value
+    def _same(self, given: Quantity, gold: Quantity) -> bool:
+        margin = max(self.tolerance, self.relative * abs(gold.value)) * (1 + 1e-9)
+        close = math.isclose(given.value, gold.value, rel_tol=1e-12, abs_tol=margin)
+        return close and (given.unit == gold.unit or not self.units)
 
 
 @dataclass(frozen=True)
@@ -164,11 +155,14 @@ class Regex(Scorer):
 
     def score(self, answer: str, item: Item) -> float:
         """1.0 or 0.0."""
+        regex = require("regex", "regex", "the scorer 'regex'")
         patterns = (item.pattern,) if item.pattern else item.golds
+        flags = regex.IGNORECASE if self.ignore_case else 0
         try:
-            flags = re.IGNORECASE if self.ignore_case else re.NOFLAG
-            return float(any(re.fullmatch(pattern, answer, flags) for pattern in patterns))
-        except (re.error, RecursionError, OverflowError) as error:
+            return float(any(regex.fullmatch(one, answer, flags, timeout=REGEX_S) for one in patterns))
+        except TimeoutError:
+            raise BadAnswer(f"the regular expression takes more than {REGEX_S:g} s on it") from None
+        except (regex.error, RecursionError, OverflowError, MemoryError) as error:
             raise BadAnswer(f"the regular expression is broken: {error}") from None
 
 
@@ -184,14 +178,22 @@ class F1(Scorer):
 def f1(answer: str, gold: str) -> float:
     """F1 of two bags of words without case, punctuation and articles; 1.0 where both are empty.
 
-    >>> f1("the red house", "A red, red house!")
-    0.8
+    Two steps away from SQuAD's code: what belongs to a number is no punctuation ("1.5" is not "15"), and a text that
+    is nothing but articles keeps them ("A" is an answer, not an empty one).
+
+    >>> f1("the red house", "A red, red house!"), f1("", "A")
+    (0.8, 0.0)
     """
-    given, right = (ARTICLES.sub(" ", t.lower().translate(PUNCTUATION)).split() for t in (answer, gold))
+    given, right = _words(answer), _words(gold)
     if not (given and right):
         return float(given == right)
     common = (Counter(given) & Counter(right)).total()
     return 2 * common / (len(given) + len(right))
+
+
+def _words(text: str) -> list[str]:
+    plain = without_punctuation(unicodedata.normalize("NFC", text).lower())
+    return ARTICLES.sub(" ", plain).split() or plain.split() or text.split()
 
 
 @dataclass(frozen=True)
@@ -203,16 +205,29 @@ class JSONEquality(Scorer):
 
     def score(self, answer: str, item: Item) -> float:
         """1.0 or 0.0."""
-        fenced = re.fullmatch(r"```(?:json)?\s*(.*?)\s*```", answer, flags=re.DOTALL)
-        given = _read_json(fenced[1] if fenced else answer)
+        if answer.startswith("```") and answer.endswith("```") and len(answer) >= 6:
+            answer = answer[3:-3].removeprefix("json")
+        given = _read_json(answer)
         return float(any(same_json(given, _read_json(gold)) for gold in item.golds))
 
 
 def _read_json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = json.loads(text)
+    except RecursionError:
+        raise BadAnswer(f"JSON nested deeper than {MAX_DEPTH}") from None
+    except ValueError as error:
         raise BadAnswer(f"no JSON: {error}") from None
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return value
+    raise BadAnswer(f"JSON nested deeper than {MAX_DEPTH}")  # whatever the parser's own limit is at the moment
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def same_json(one: Any, other: Any) -> bool:

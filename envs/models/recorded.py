@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lse_gym.envs.errors import DataError
 from lse_gym.envs.models.base import KeptResponse, Response, TaskModel
-from lse_gym.envs.models.stored import StoredModel, encode
+from lse_gym.envs.models.stored import StoredModel, checked, encode
 
 SHORTEST_ROW = 5  # what is left out of a row where it says nothing comes after
 FIELDS = 1 + len(Response._fields)
@@ -26,6 +26,9 @@ class RecordedModel(StoredModel):
     Args:
         model: the model that answers what the file does not.
         path: the file; created with the first response.
+
+    Raises:
+        DataError: the file cannot be read, or a whole line of it is no recorded response.
     """
 
     def __init__(self, model: TaskModel, path: Path):
@@ -37,20 +40,33 @@ class RecordedModel(StoredModel):
         self._read()
 
     def _read(self) -> None:
-        if not self.path.exists():
+        try:
+            with self.path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    self._size += len(line)
+                    if not line.endswith(b"\n"):
+                        self._cut = len(line)
+                        break
+                    self._take(line, number)
+        except FileNotFoundError:
             return
-        with self.path.open("rb") as file:
-            for line in file:
-                self._size += len(line)
-                if not line.endswith(b"\n"):
-                    self._cut = len(line)
-                    break
-                with suppress(ValueError, TypeError, KeyError, IndexError):
-                    row = json.loads(line)
-                    if isinstance(row, dict):
-                        self.models[str(row["model"]), str(row["revision"])] = None
-                    else:
-                        self._known[row[0]] = _response(row)
+        except OSError as error:
+            raise DataError(f"the record {str(self.path)!r} cannot be read: {error.strerror}.") from None
+
+    def _take(self, line: bytes, number: int) -> None:
+        try:
+            row = json.loads(line)
+            if isinstance(row, dict):
+                self.models[str(row["model"]), str(row["revision"])] = None
+            elif isinstance(row, list) and len(row) > 2 and isinstance(row[0], str):
+                self._known[row[0]] = _response(row)
+            else:
+                raise ValueError("neither a model nor a response")
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise DataError(
+                f"line {number} of the record {str(self.path)!r} is damaged ({type(error).__name__}: "
+                f"{str(error)[:200]}). Restore the file, or delete the line: what it answered is asked for again."
+            ) from None
 
     def lookup(self, keys: Sequence[str]) -> Mapping[str, Response]:
         """The recorded responses among ``keys``."""
@@ -80,5 +96,9 @@ def _row(key: str, response: Response) -> list[object]:
 
 def _response(row: list[Any]) -> Response:
     fields, made = row[1:FIELDS], row[FIELDS:]
-    response = Response(*fields)
-    return KeptResponse.of(response, *made) if made else response
+    response = checked(*fields)
+    if not made:
+        return response
+    if len(made) > 1 or isinstance(made[0], bool) or not isinstance(made[0], int | float):
+        raise ValueError(f"{str(made)[:50]} for the time it was made at")
+    return KeptResponse.of(response, *made)

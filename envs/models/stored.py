@@ -9,6 +9,8 @@ from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.tally import Tally
 
+MAX_TOKENS = 10**9  # of one prompt or response, far beyond any window
+
 
 def request_key(name: str, revision: str, request: Request) -> str:
     """Digest of everything that can change a response: the model, its revision, the prompt and the sampling.
@@ -23,6 +25,25 @@ def encode(values: Sequence[object] | Mapping[str, object]) -> bytes:
     """``values`` as a line of JSON."""
     # Not escaped: a pair of lone surrogates would look like the one character that it spells in UTF-16.
     return json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def checked(text: object, *rest: object) -> Response:
+    """A response as a store had it: a text, two or three counts of tokens, and what may follow them.
+
+    Raises:
+        ValueError: it is something else; an edited file must not pay back what was spent.
+    """
+    if not 2 <= len(rest) < len(Response._fields):
+        raise ValueError(f"{len(rest)} fields beside the text, expected 2 to {len(Response._fields) - 1}")
+    response = Response(text, *rest)  # ty: ignore[invalid-argument-type] - that is what is checked now
+    prompt, completion, cached, reason, thinking, estimated = response[1:]
+    for kind, value in ((str, text), (str, reason), (bool, estimated)):
+        if not isinstance(value, kind):
+            raise ValueError(f"a {type(value).__name__} for a {kind.__name__}")
+    for count in (prompt, completion, cached, thinking):
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < MAX_TOKENS:
+            raise ValueError(f"{str(count)[:20]} for a count of tokens, expected an int from 0 to {MAX_TOKENS - 1}")
+    return response
 
 
 class StoredModel(TaskModel):

@@ -32,7 +32,10 @@ from lse_gym.envs.sql import layout
 from lse_gym.envs.sql.layout import Problems, relative, shown
 
 HELD_OUT_CAP = 4  # a small database gives at most one question in four to the held-out split
-DDL_TOKEN = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\s+|[^\s'"`\[/-]+|.""", re.DOTALL)
+# What is never closed goes on to the end: to look for its end from every beginning would take quadratic time.
+DDL_TOKEN = re.compile(
+    r"""'[^']*'?|"[^"]*"?|`[^`]*`?|\[[^\]]*\]?|--[^\n]*|/\*.*?(?:\*/|\Z)|\s+|[^\s'"`\[/-]+|.""", re.DOTALL
+)
 
 
 class Database(NamedTuple):

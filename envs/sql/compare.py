@@ -1,4 +1,8 @@
-"""Compare the rows of two queries: BIRD's official execution accuracy, and a stricter flavour. Pure functions."""
+"""Compare the rows of two queries: BIRD's official execution accuracy, and a stricter flavour. Pure functions.
+
+Scores are made of digests that the SQL workers take (:func:`lse_gym.envs.sql.executor.digest_many`), which are equal
+exactly where these functions say so.
+"""
 
 import re
 from collections import Counter

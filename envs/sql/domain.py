@@ -10,8 +10,8 @@ from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Question, Spli
 from lse_gym.envs.errors import DataError, unknown
 from lse_gym.envs.prompt import system_message, user_message
 from lse_gym.envs.report import Report
-from lse_gym.envs.sql.compare import is_ordered, same_set, same_strict
-from lse_gym.envs.sql.executor import Limits, Result, execute_many
+from lse_gym.envs.sql.compare import is_ordered
+from lse_gym.envs.sql.executor import Digest, Limits, digest_many
 from lse_gym.envs.sql.prompt import SEED_CONTEXT, extract_sql, frozen_part, report
 
 Scoring = Literal["set", "strict"]
@@ -54,7 +54,7 @@ class SQLDomain(Domain):
         self.limits = limits or Limits()
         self._frozen = frozen_part(schema)
         self._users = {q.id: user_message(q) for split in SPLITS for q in splits[split]}
-        self._gold: dict[str, Result] = {}
+        self._gold: dict[str, Digest] = {}
         self._scored: dict[tuple[str, str], Outcome] = {}  # by question and statement
         self._told: dict[tuple[str, str], Outcome] = {}  # by question and response, which need not be read again
 
@@ -82,7 +82,7 @@ class SQLDomain(Domain):
         fresh = {key: q for key, q in zip(keys, questions, strict=True) if key not in self._scored}
         if fresh:
             self._run_gold(list(fresh.values()))
-            results = execute_many(self.database, [sql for _, sql in fresh], self.limits)
+            results = digest_many(self.database, [sql for _, sql in fresh], self.limits)
             for (key, question), result in zip(fresh.items(), results, strict=True):
                 self._scored[key] = self._outcome(question, key[1], result)
         outcomes = [self._scored[key] for key in keys]
@@ -104,7 +104,7 @@ class SQLDomain(Domain):
         new = list({q.id: q for q in questions if q.id not in self._gold}.values())
         if not new:
             return
-        for question, result in zip(new, execute_many(self.database, [q.gold for q in new], GOLD_LIMITS), strict=True):
+        for question, result in zip(new, digest_many(self.database, [q.gold for q in new], GOLD_LIMITS), strict=True):
             if result.error:
                 raise DataError(
                     f"the gold SQL of question {question.id!r} in {self.name!r} fails: {result.error}. "
@@ -112,12 +112,14 @@ class SQLDomain(Domain):
                 )
             self._gold[question.id] = result
 
-    def _outcome(self, question: Question, sql: str, result: Result) -> Outcome:
+    def _outcome(self, question: Question, sql: str, result: Digest) -> Outcome:
         if result.error:
             return Outcome(0.0, sql, result.error)
-        gold = self._gold[question.id].rows
+        gold = self._gold[question.id]
         if self.scoring == "set":
-            right = same_set(result.rows, gold)
+            right = result.as_set == gold.as_set
+        elif is_ordered(question.gold):
+            right = result.as_list == gold.as_list
         else:
-            right = same_strict(result.rows, gold, ordered=is_ordered(question.gold))
+            right = result.as_multiset == gold.as_multiset
         return Outcome(1.0, sql) if right else Outcome(0.0, sql, WRONG_RESULT)

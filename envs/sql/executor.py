@@ -20,7 +20,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lse_gym.envs.errors import ArgumentError, DataError, ExecutorError
 
@@ -29,6 +29,7 @@ MAX_SQL_CHARS = 1_000_000  # longer texts are not sent; the worker has the same 
 MAX_WORKERS = 4
 MIN_CHUNK, MAX_CHUNK = 16, 256  # statements per request: an exchange costs as much as five statements of 20 us
 CHUNK_CHARS = 1_000_000
+AGAIN = 75  # exit status of a worker that needs its memory back, as in worker.py
 KILL_GRACE_S = 3.0  # silence beyond the time limit; the worker's own alarm comes after 1 s
 START_S = 60.0
 _WORKER = Path(__file__).with_name("worker.py")
@@ -70,6 +71,28 @@ class Result(NamedTuple):
     status: str = "ok"
 
 
+class Digest(NamedTuple):
+    """What a statement gave, in brief: two results are equal as lists, multisets or sets where these digests are.
+
+    Rows are equal as Python's tuples are: ``1 == 1.0``, but a text is no BLOB.
+
+    Attributes:
+        count: how many rows.
+        as_list: digest of the rows in their order.
+        as_multiset: digest of the rows in any order.
+        as_set: digest of the different rows.
+        error: why there are no rows; empty if there was no error.
+        status: one of ``STATUSES``.
+    """
+
+    count: int
+    as_list: str
+    as_multiset: str
+    as_set: str
+    error: str = ""
+    status: str = "ok"
+
+
 def execute(
     database_path: str | os.PathLike[str],
     sql: str,
@@ -94,13 +117,32 @@ def execute_many(
         limits: what each statement may use.
 
     Returns:
-        One result a statement, in the same order.
+        One result a statement, in the same order. All of them are in memory at once, up to some ten times
+        ``max_bytes`` each; :func:`digest_many` compares results of any size.
 
     Raises:
         ArgumentError: an argument of the wrong type or out of range.
         DataError: no such database, not a SQLite file, or one with unfinished transactions beside it.
         ExecutorError: the worker process cannot be started.
     """
+    return _run(database_path, statements, limits, digests=False)
+
+
+def digest_many(
+    database_path: str | os.PathLike[str], statements: Sequence[str], limits: Limits = DEFAULT_LIMITS
+) -> list[Digest]:
+    """Run statements as :func:`execute_many` does, and bring home digests of their rows instead of the rows.
+
+    Whatever the results, the memory that this process needs is some hundred bytes a statement, and so it is with a
+    batch of results that are all as large as ``limits`` allow.
+    """
+    results = _run(database_path, statements, limits, digests=True)
+    return [
+        Digest(*r.rows[0], r.error, r.status) if r.rows else Digest(0, "", "", "", r.error, r.status) for r in results
+    ]
+
+
+def _run(database_path: Any, statements: Sequence[str], limits: Limits, digests: bool) -> list[Result]:
     _check_limits(limits)
     if isinstance(statements, str) or not all(isinstance(sql, str) for sql in statements):
         raise ArgumentError(
@@ -108,7 +150,7 @@ def execute_many(
             "Pass execute_many(path, ['SELECT 1']), or execute(path, 'SELECT 1') for one."
         )
     uri, signature = _check_database(database_path)
-    head = json.dumps({"uri": uri, "signature": signature, **limits._asdict()})[:-1]
+    head = json.dumps({"uri": uri, "signature": signature, "digests": digests, **limits._asdict()})[:-1]
     return _pool.run(head, statements, limits)
 
 
@@ -181,7 +223,7 @@ class _Worker:
         assert self.process.stdout is not None
         self.input, self.output = self.process.stdin.fileno(), self.process.stdout.fileno()
         os.set_blocking(self.input, False)  # both ends may fill up: never wait for one alone
-        self.ready = False
+        self.ready = self.used = False
         self.asked = 0  # statements in the newest request
         self.alone = False  # whether a single statement is all it was asked
         self.waiting: deque[int] = deque()  # indices of the statements not yet answered, in order
@@ -190,7 +232,7 @@ class _Worker:
         self.heard_s = time.monotonic()
 
     def ask(self, indices: list[int], payload: bytes) -> None:
-        self.alone = len(indices) == 1 and not self.waiting
+        self.alone, self.used = len(indices) == 1 and not self.waiting, True
         self.asked, self.heard_s = len(indices), time.monotonic()
         self.waiting.extend(indices)  # before the first byte goes out: from here on an interrupt costs this worker
         self.unsent = memoryview(payload)
@@ -273,6 +315,7 @@ class _Batch:
         self.results = [_failed("too_large", f"the text is longer than {MAX_SQL_CHARS} characters")] * len(statements)
         self.todo = deque(self.chunks())
         self.crashed: set[int] = set()
+        self.fresh: set[int] = set()  # to be the first that a worker runs
         self.careful = False  # after a hang or crash: no worker is sent more than one request
         self.watched: set[int] = set()
 
@@ -299,7 +342,7 @@ class _Batch:
                 workers.append(_Worker())
             for worker in [*workers, *workers]:  # the second time round: the request after the one it works on
                 if self.todo and self.has_room(worker):
-                    self.ask(worker, self.todo.popleft())
+                    self.ask(self.renewed(worker), self.todo.popleft())
             busy = [worker for worker in workers if worker.waiting]
             if not busy:
                 return self.results
@@ -317,10 +360,22 @@ class _Batch:
 
         Waking an idle process costs as much as several statements, so it should find its next request waiting.
         """
+        if worker not in self.pool.workers:  # renewed
+            return False
         if not worker.waiting:
             return True
+        if self.todo[0][0] in self.fresh:
+            return False
         plenty = len(self.todo) > len(self.pool.workers) and not self.careful
         return plenty and len(worker.waiting) <= worker.asked and not worker.unsent
+
+    def renewed(self, worker: _Worker) -> _Worker:
+        """A new worker for ``worker``, where the next statement must be the first that it runs."""
+        if not (worker.used and self.todo[0][0] in self.fresh):
+            return worker
+        self.leave(worker)
+        self.pool.workers.append(_Worker())
+        return self.pool.workers[-1]
 
     def deadline_s(self, worker: _Worker) -> float:
         return worker.heard_s + (self.limits.timeout_s + KILL_GRACE_S if worker.ready else START_S)
@@ -353,22 +408,30 @@ class _Batch:
             self.bury(worker, "crash")
         return None
 
+    def leave(self, worker: _Worker) -> int:
+        """End a worker; return its exit status."""
+        for fd in (worker.input, worker.output):
+            with contextlib.suppress(KeyError):
+                self.selector.unregister(fd)
+        self.watched.discard(worker.output)
+        return self.pool.drop(worker)
+
     def bury(self, worker: _Worker, verdict: str) -> None:
         """End a worker that hung or died, and decide about the statements it has not answered.
 
         Which of several was the culprit cannot be told, so each runs again alone. Alone, a hang is final and a crash is
         tried once more: it may have been the machine's memory, or someone's kill, rather than the statement.
         """
-        for fd in (worker.input, worker.output):
-            with contextlib.suppress(KeyError):
-                self.selector.unregister(fd)
-        self.watched.discard(worker.output)
         unanswered = list(worker.waiting)
-        code = self.pool.drop(worker)
+        code = self.leave(worker)
         if not worker.ready:
             raise ExecutorError(
                 f"The SQL worker ended with status {code} before it was ready. Try: {sys.executable} -I -S {_WORKER}"
             )
+        if code == AGAIN and unanswered and unanswered[0] not in self.fresh:
+            self.fresh.add(unanswered[0])
+            self.todo.extend(chunk for chunk in (unanswered[:1], unanswered[1:]) if chunk)
+            return
         hung = verdict == "timeout" or code == -signal.SIGALRM
         self.careful = True
         if not worker.alone or (not hung and unanswered[0] not in self.crashed):

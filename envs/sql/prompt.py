@@ -14,6 +14,7 @@ OUTPUT = "Put the statement between <answer> and </answer>. Nothing else is exec
 SEED_CONTEXT = "Return one SQLite statement that answers the question."
 SCHEMA_HEADER = "### Schema"
 MAX_SHOWN_CHARS = 1000  # of a response's SQL in a report
+FENCE = re.compile(r"```(?:sqlite|sql)?[^\S\n]*+(?:\n\s*+)", re.IGNORECASE)
 MAX_ERROR_CHARS = 500  # LSE's released code cuts error text at 500 characters (spec of the report per problem)
 
 
@@ -27,8 +28,14 @@ def extract_sql(response: str) -> str:
     answer = tagged(response, "answer")
     if answer is not None:
         return answer
-    fenced = re.findall(r"```(?:sql|sqlite)?\s*\n(.*?)```", response, flags=re.DOTALL | re.IGNORECASE)
-    return (fenced[-1] if fenced else response).strip()
+    fenced, at = response, 0
+    while (start := response.find("```", at)) >= 0:  # find, since a pattern with a lazy middle takes quadratic time
+        head = FENCE.match(response, start)
+        end = response.find("```", head.end()) if head else -1
+        if head and end < 0:
+            break
+        fenced, at = (response[head.end() : end], end + 3) if head else (fenced, start + 1)
+    return fenced.strip()
 
 
 def _cut(error: str) -> str:

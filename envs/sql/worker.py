@@ -1,8 +1,14 @@
 """The process that runs untrusted SQL: read-only, under an authorizer, with limits. Standard library only.
 
 Started by ``executor.py`` as ``python -I -S worker.py`` and spoken to in JSON lines. A request is one line, an object
-with the database's ``uri`` and ``signature``, the four limits and a list of statements; every statement is answered,
-in order, by one line ``[status, error, columns, rows]``, a BLOB as ``{"x": hex}``. End of input ends the process.
+with the database's ``uri`` and ``signature``, the four limits, ``digests`` and a list of statements; every statement is
+answered, in order, by one line ``[status, error, columns, rows]``, a BLOB as ``{"x": hex}``. With ``digests`` there is
+one row only, which stands for all: their number, and a digest of them as a list, as a multiset and as a set (see
+:func:`digest`), so that results of any size can be compared without travelling. End of input ends the process.
+
+What a process has done before must not decide what it can do: its caches take memory. So a statement that runs out of
+memory in a process that has run others ends it with the status ``AGAIN``, and is asked for again as the first of a new
+one, whose verdict counts.
 
 What stands between a statement and the machine, outermost first: resource limits of the operating system (no file can
 grow, no process can start, capped memory), a connection that is read-only and immutable (so that no ``-wal``, ``-shm``
@@ -12,6 +18,7 @@ the speed of the machine; the clock is the backstop, and the alarm signal ends w
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -19,6 +26,7 @@ import sqlite3
 import sys
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 
 try:
     import resource
@@ -73,7 +81,9 @@ ACTIONS = {  # what a refusal is called; anything else is refused without a name
     sqlite3.SQLITE_UPDATE: "UPDATE",
 }
 SCHEMA_TABLES = ("sqlite_master", "sqlite_temp_master")  # written by every CREATE and DROP
-MEMORY_CODES = (7, 18, 3082)  # SQLITE_NOMEM, SQLITE_TOOBIG, SQLITE_IOERR_NOMEM
+MEMORY_CODES = (7, 3082)  # SQLITE_NOMEM, SQLITE_IOERR_NOMEM
+TOO_BIG = 18  # SQLITE_TOOBIG
+AGAIN = 75  # EX_TEMPFAIL
 
 
 class Stop(Exception):  # noqa: N818  (a verdict, not an error)
@@ -91,6 +101,7 @@ class Session:
         self.refused = ""  # what the authorizer refused
         self.readable: set[str | None] = set()  # names of tables seen to be allowed: most calls of the authorizer
         self.checks_left, self.deadline, self.armed_until = 0, 0.0, 0.0
+        self.fresh = True  # whether the running statement is the first
 
     def flush(self) -> None:
         """Send the answers so far: at the end of a request, and when an answer is long or a statement slow."""
@@ -120,7 +131,7 @@ class Session:
     def serve(self, request: dict) -> None:
         """Answer every statement of one request."""
         self.timeout_s, self.max_steps = request["timeout_s"], request["max_steps"]
-        self.max_rows, self.max_bytes = request["max_rows"], request["max_bytes"]
+        self.max_rows, self.max_bytes, self.digests = request["max_rows"], request["max_bytes"], request["digests"]
         interval = min(STEPS_PER_CHECK, self.max_steps)
         checks = self.max_steps // interval
         try:
@@ -136,6 +147,7 @@ class Session:
             self.deadline = now + self.timeout_s
             self.arm(now)
             self.answers.append(self.answer(connection, sql))
+            self.fresh = False
             if len(self.answers[-1]) > LONG_LINE:
                 self.flush()
         return self.flush()
@@ -224,6 +236,9 @@ class Session:
                 finally:
                     connection.text_factory = str
         except Exception as error:
+            if not self.fresh and not self.stop and _is_memory(error):
+                self.flush()
+                os._exit(AGAIN)
             status, message = self.verdict(error)
             return self.encode([status, message[:MAX_ERROR_CHARS], [], []]) + "\n"
 
@@ -238,17 +253,23 @@ class Session:
         count = len(rows)
         line = self.encode(["ok", "", columns, rows])
         self.within(count, len(line))
-        if count < size:  # nearly every statement
-            return line + "\n"
+        prints = _prints(rows) if self.digests else []
         parts, length = [line[:-2]], len(line)
-        while rows:
+        while len(rows) == size:
             size = min(LAST_FETCH, 2 * size) if length < MAX_VALUE_BYTES else FIRST_FETCH
-            rows = cursor.fetchmany(min(size, self.max_rows + 1 - count))
+            size = min(size, self.max_rows + 1 - count)
+            rows = cursor.fetchmany(size)
             count += len(rows)
             if rows:
-                parts.append(self.encode(rows)[1:-1])
-                length += len(parts[-1]) + 1
+                part = self.encode(rows)[1:-1]
+                length += len(part) + 1
                 self.within(count, length)
+                if self.digests:
+                    prints += _prints(rows)
+                else:
+                    parts.append(part)
+        if self.digests:
+            return self.encode(["ok", "", columns, [digest(prints)]]) + "\n"
         return ",".join(parts) + "]]\n"
 
     def within(self, rows: int, length: int) -> None:
@@ -266,11 +287,42 @@ class Session:
             return self.stop
         if self.refused:
             return "denied", f"{self.refused} is not allowed: only one SELECT is run, on a read-only database"
-        if isinstance(error, MemoryError) or getattr(error, "sqlite_errorcode", 0) in MEMORY_CODES:
-            return "too_large", str(error) or "out of memory"
+        if _is_memory(error):
+            return "too_large", "out of memory"
+        if getattr(error, "sqlite_errorcode", 0) == TOO_BIG:
+            return "too_large", str(error)
         if isinstance(error, UnicodeEncodeError):
             return "error", "the statement is not valid Unicode text"
         return "error", str(error) or type(error).__name__
+
+
+def _is_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or getattr(error, "sqlite_errorcode", 0) in MEMORY_CODES
+
+
+def _prints(rows: list[tuple]) -> list[bytes]:
+    """A digest of each row; rows that Python calls equal, as ``(1,)`` and ``(1.0,)``, have the same one."""
+    return [
+        hashlib.blake2b(repr(_plain(row) if float in map(type, row) else row).encode(), digest_size=16).digest()
+        for row in rows
+    ]
+
+
+def _plain(row: tuple) -> tuple:
+    return tuple(int(value) if isinstance(value, float) and value.is_integer() else value for value in row)
+
+
+def digest(prints: list[bytes]) -> list[int | str]:
+    """How many rows there are, and digests of them as a list, as a multiset and as a set, in hex.
+
+    Args:
+        prints: a digest of each row.
+    """
+    return [len(prints), *(_joined(each) for each in (prints, sorted(prints), sorted(set(prints))))]
+
+
+def _joined(prints: Iterable[bytes]) -> str:
+    return hashlib.blake2b(b"".join(prints), digest_size=16).hexdigest()
 
 
 def _blob(value: bytes) -> dict[str, str]:

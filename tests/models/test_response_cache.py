@@ -111,12 +111,9 @@ def test_two_processes_share_ten_thousand_calls(tmp_path):
         assert process.returncode == 0
     (row,) = contents(path)
     assert row["responses"] == 10_000
-    database = open_cache(path)
-    assert database.execute("SELECT COUNT(DISTINCT text), SUM(completion_tokens) FROM responses").fetchone() == (
-        10_000,
-        20_000,
-    )
-    database.close()
+    with open_cache(path) as database:
+        query = "SELECT COUNT(DISTINCT text), SUM(completion_tokens) FROM responses"
+        assert database.execute(query).fetchone() == (10_000, 20_000)
 
 
 def test_prune_by_model_and_age(tmp_path):

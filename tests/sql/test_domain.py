@@ -77,10 +77,10 @@ def test_golds_and_statements_run_once(database, monkeypatch):
 
     def spy(path, statements, limits):
         ran.extend(statements)
-        return execute_many(path, statements, limits)
+        return digest_many(path, statements, limits)
 
-    execute_many = module.execute_many
-    monkeypatch.setattr(module, "execute_many", spy)
+    digest_many = module.digest_many
+    monkeypatch.setattr(module, "digest_many", spy)
     domain = make(database)
     for _ in range(3):
         scores(domain, PLAIN, "SELECT 1", "SELECT 2")
