@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from lse_gym.envs.offline.reader.sql.analogy import answer_by_analogy
 from lse_gym.envs.offline.worked import Example, find_examples, render_examples
-from lse_gym.envs.offline.writer.sql.examples import compact_sql, merge_examples
+from lse_gym.envs.offline.writer.sql.compact import compact_sql
+from lse_gym.envs.offline.writer.sql.examples import merge_examples
 from tests.sql.layouts import GEOQUERY
 
 SCHEMA = "CREATE TABLE city (city_name TEXT, state_name TEXT, population INT);\nCREATE TABLE state (state_name TEXT);"
