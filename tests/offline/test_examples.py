@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lse_gym.envs.offline.examples import Example, find_examples, render_examples
 from lse_gym.envs.offline.reader.sql.analogy import answer_by_analogy
-from lse_gym.envs.offline.worked import Example, find_examples, render_examples
 from lse_gym.envs.offline.writer.sql.compact import compact_sql
 from lse_gym.envs.offline.writer.sql.examples import merge_examples
 from tests.sql.layouts import GEOQUERY

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from lse_gym.envs.offline.reader.sql.rules import stem
+from lse_gym.envs.offline.reader.english import stem
 
 MAX_CHARS = 4000  # what is read of a question
 CHOICE = re.compile(r"(?:^|\s)([A-Z])\)\s+(.*?)(?=\s+[A-Z]\)\s|\s*$)", re.DOTALL)

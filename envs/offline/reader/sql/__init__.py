@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from lse_gym.envs.offline.examples import Example, find_examples, strip_examples
 from lse_gym.envs.offline.reader.prompt import Context, Prompt
 from lse_gym.envs.offline.reader.sql.analogy import answer_by_analogy
 from lse_gym.envs.offline.reader.sql.compose import compose
@@ -9,7 +10,6 @@ from lse_gym.envs.offline.reader.sql.question import understand
 from lse_gym.envs.offline.reader.sql.rules import Rule, gather, parse_rule
 from lse_gym.envs.offline.reader.sql.schema import parse_schema
 from lse_gym.envs.offline.stand_in import chance
-from lse_gym.envs.offline.worked import Example, find_examples, strip_examples
 from lse_gym.envs.sql.prompt import SCHEMA_HEADER
 
 SURE, HELPFUL = 0.999, 0.3  # similarity of a worked example that is copied, and least one that beats a guess

@@ -3,8 +3,8 @@
 import random
 from collections.abc import Sequence
 
+from lse_gym.envs.offline.examples import Example, render_examples
 from lse_gym.envs.offline.reader.sql.analogy import nearest
-from lse_gym.envs.offline.worked import Example, render_examples
 from lse_gym.envs.offline.writer.sql.compact import compact_sql
 
 NEAR_TIE = 0.05  # losses that differ by less are decided by the seed
