@@ -105,14 +105,14 @@ class _Statement:
     def _alone(self, declared: int, uses: list[int]) -> bool:
         """Whether a source has a SELECT to itself, and nothing else goes by the names of its columns there."""
         own = [k for k, scope in enumerate(self.scopes) if scope == self.scopes[declared]]
-        froms = [k for k in own if self.words[k] == "FROM"]
-        if len(froms) != 1 or any(self.words[k] == "JOIN" for k in own):
+        starts = [k for k in own if self.words[k] == "FROM"]
+        if len(starts) != 1 or any(self.words[k] == "JOIN" for k in own):
             return False
-        end = next((k for k in own if k > froms[0] and self.words[k] in _AFTER_FROM), len(self.words))
-        renamed = {self._near(k, 1) for k in own if self.words[k] == "AS" and k < froms[0]}
+        end = next((k for k in own if k > starts[0] and self.words[k] in _AFTER_FROM), len(self.words))
+        renamed = {self._near(k, 1) for k in own if self.words[k] == "AS" and k < starts[0]}
         return (
-            froms[0] < declared < end
-            and not any(self.words[k] == "," for k in own if froms[0] < k < end)
+            starts[0] < declared < end
+            and not any(self.words[k] == "," for k in own if starts[0] < k < end)
             and all(k in own and self._near(k, 2) not in {"*", *renamed} for k in uses)
         )
 
