@@ -11,7 +11,6 @@ CHOICE = re.compile(r"(?:^|\s)([A-Z])\)\s+(.*?)(?=\s+[A-Z]\)\s|\s*$)", re.DOTALL
 DESCRIBED = re.compile(r"(?P<name>[^,:]+), an? (?P<kind>[\w-]+) (?P<noun>[\w-]+):\s+(?P<values>.+)")
 VALUE = re.compile(r"([\w-]+) (-?\d+)")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-
 _WORD = r"[\w-]+"
 _MOST = r"(?P<extreme>greatest|highest|largest|most|least|lowest|smallest|fewest)"
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(

@@ -9,11 +9,8 @@ from lse_gym.envs.offline.reader.choice import wording as say
 from lse_gym.envs.offline.reader.english import BULLET, stem
 
 MAX_LINE_CHARS = 1000  # what is read of a line
-
 ANYONE = "*"  # in an order rule: whoever else there is
-
 Kind = Literal["definition", "term", "unit", "rounding", "count", "order"]
-
 Meaning = tuple[str | int, ...]
 
 

@@ -10,7 +10,6 @@ from lse_gym.envs.offline.reader.sql.template import IDENTIFIER, Parsed
 from lse_gym.envs.offline.reader.sql.words import NUMBERS, OPPOSITES, canonical, stem
 
 Pieces = list[str | int]
-
 _SUPERLATIVE = re.compile(r"\b(?:MAX|MIN)(?=\s*\()|\bDESC\b|\bASC\b", re.I)
 _FLIPPED = {"max": "MIN", "min": "MAX", "desc": "ASC", "asc": "DESC"}
 _FIRST_COUNT = re.compile(r"(\s*SELECT\s+)COUNT\s*\(\s*([^()*]+?)\s*\)(\s+FROM\b.*)", re.I | re.S)

@@ -50,7 +50,7 @@ class Index:
         """Pairs of columns that have been compared with the same values."""
         shared: Counter[tuple[str, str]] = Counter()
         for columns in self.kinds.values():
-            shared.update(itertools.product(columns, repeat=2))
+            shared.update((a, b) for a in columns for b in columns)
         alike = {pair for pair, count in shared.items() if count >= 2 or pair[0] == pair[1]}
         for sql in sqls:
             for a, b in _JOINED.findall(sql.lower()):

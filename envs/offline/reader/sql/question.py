@@ -9,18 +9,14 @@ from lse_gym.envs.offline.reader.sql.rules import Knowledge, Rule
 from lse_gym.envs.offline.reader.sql.schema import Schema, Table
 
 YEAR = re.compile(r"(?:19|20)\d\d")
-
 SCALED = re.compile(r"([\w.]+)(\s*[*/]\s*\d+(?:\.\d+)?)")
-
 OPERATIONS = {
     "AVG": "average mean typical".split(),
     "SUM": "total sum add overall".split(),
     "MAX": "highest maximum largest biggest greatest most longest top max".split(),
     "MIN": "lowest minimum smallest least fewest shortest min".split(),
 }
-
 ABOVE = "above over exceeding beyond more greater larger higher".split()
-
 BELOW = "below under less fewer smaller lower".split()
 
 

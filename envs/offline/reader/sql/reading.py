@@ -8,13 +8,11 @@ from lse_gym.envs.offline.reader.sql.rules import Knowledge, Rule
 from lse_gym.envs.offline.reader.sql.schema import Schema
 
 TOKEN = re.compile(r"[^\W\d_][\w'-]*|\d+(?:\.\d+)?")
-
 STOP = frozenset(
     "a an the of in on at by for from to with and or is are was were be there their its it that which who what how "
     "many much list give show count number all each every per find tell me name add up has have had do does did among "
     "than whose where when as any please these those out using into".split()
 )
-
 Choose = Callable[[list[Rule]], Rule]  # picks one of several rules that contradict each other
 
 

@@ -51,7 +51,6 @@ COMMON_WORDS = _set(
 OPPOSITES = {"largest": "smallest", "smallest": "largest", "newest": "oldest", "oldest": "newest"}
 _DIGITS = "zero=0 one=1 two=2 three=3 four=4 five=5 six=6 seven=7 eight=8 nine=9 ten=10"
 NUMBERS: dict[str, str] = dict(re.findall(r"(\w+)=(\w+)", _DIGITS))
-
 _WORD = re.compile(r"[^\W_]+(?:[.'\u2019-][^\W_]+|,\d+)*")
 
 

@@ -12,9 +12,7 @@ from lse_gym.envs.report import Problem
 from lse_gym.envs.text import an
 
 Concept = tuple[Kind, tuple[str, ...]]
-
 EXAMPLE = re.compile(r"\W*Q: (?P<question>.+) Answer: (?P<gold>[A-Z])\.(?: (?P<explanation>.*))?")
-
 TIMES = {0: "Leave {} ones out of the count.", 1: "Count {} ones once."}
 
 

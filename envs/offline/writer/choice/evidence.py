@@ -11,17 +11,11 @@ from lse_gym.envs.offline.reader.choice.solve import entered, fits, measure
 from lse_gym.envs.offline.writer.choice.book import Book, Concept, Lesson
 
 Test = Callable[[Meaning], bool]
-
 ITS = re.compile(r"\bits ([\w-]+)\.")
-
 ONLY = re.compile(r"\bonly ([^.]+) (?:is|are) ([\w-]+)\.", re.IGNORECASE)
-
 VALUE = re.compile(r"\bthe ([\w-]+) of ([\w'-]+) is (-?\d+)\.", re.IGNORECASE)
-
 ROUND_NUMBERS = range(5, 100, 5)  # thresholds that people choose
-
 SIZES = range(2, 101)  # of units
-
 STEPS = (1, 2, 5, 10, 20, 25, 50, 100)
 
 
