@@ -173,7 +173,9 @@ class Perfect(Reader):
     position_weights = None
 
     def answer(self, request):
-        return f"<answer>{FAMILY.load('mill-0').world.right}</answer>"
+        domain = FAMILY.load("mill-0")
+        golds = {domain.user(question): question.gold for split in SPLITS for question in domain.splits[split]}
+        return f"<answer>{golds[request.user]}</answer>"
 
 
 class Latest(Reader):
