@@ -18,7 +18,7 @@ from lse_gym.leaderboard.document import check_schema
 from lse_gym.leaderboard.track import Track, base_name, canonical, find_track
 
 FORMAT, SCHEMA_VERSION = "lse-gym/submission", 1
-PACKAGES = "gymnasium numpy torch transformers vllm gepa textgrad stable-baselines3 sb3-contrib sqlglot".split()
+PACKAGES = "gymnasium numpy torch transformers vllm gepa textgrad stable-baselines3 sb3-contrib".split()
 SPENT = ("edits", "calls", "tokens", "usd")
 OF_A_RUN = ("domain", "seed", "split_seed", "data_sha256")  # settings in which the runs of one entry differ
 LEDGER = ("calls", "tokens", "usd", "editor_calls", "editor_tokens", "editor_usd")

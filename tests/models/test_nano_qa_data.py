@@ -11,7 +11,7 @@ from lse_gym.envs.offline.reader.choice import read_lines
 from lse_gym.envs.offline.reader.choice.question import understand
 from lse_gym.envs.offline.reader.choice.rules import parse_rule
 from lse_gym.envs.offline.reader.choice.solve import solve
-from lse_gym.envs.offline.writer.choice import sentences
+from lse_gym.envs.offline.writer.choice.book import sentences
 from lse_gym.envs.prompt import CONTEXT_HEADER
 from lse_gym.envs.qa.answer import extract_choice
 from lse_gym.envs.qa.procedural.forms import plural

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lse_gym.envs.offline.examples import Example, find_examples, render_examples, strip_examples
 from lse_gym.envs.offline.reader.sql.analogy import answer_by_analogy
-from lse_gym.envs.offline.worked import Example, find_examples, render_examples, strip_examples
 
 SCHEMA = """
 CREATE TABLE books (
@@ -208,7 +208,7 @@ def test_long_hostile_text_takes_no_time(unit: str) -> None:
 def test_answers_do_not_depend_on_the_hash_seed() -> None:
     script = (
         "from lse_gym.envs.offline.reader.sql.analogy import answer_by_analogy as a\n"
-        f"from lse_gym.envs.offline.worked import Example\nexamples = {EXAMPLES!r}\n"
+        f"from lse_gym.envs.offline.examples import Example\nexamples = {EXAMPLES!r}\n"
         f"schema, questions = {SCHEMA!r}, ['Who wrote the longest book?', 'books in Leeds', 'how many pages']\n"
         "print([a(question, examples, schema) for question in questions])"
     )

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lse_gym.envs.offline.reader.choice.rules import ANYONE, Rule, order_rule, parse_rule
-from lse_gym.envs.offline.writer.choice import sentences
+from lse_gym.envs.offline.writer.choice.book import sentences
 from lse_gym.envs.qa.procedural.family import THEMES, make_world
 from lse_gym.envs.qa.procedural.rules import oracle_rules
 

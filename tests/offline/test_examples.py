@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lse_gym.envs.offline.examples import Example, find_examples, render_examples
 from lse_gym.envs.offline.reader.sql.analogy import answer_by_analogy
-from lse_gym.envs.offline.worked import Example, find_examples, render_examples
-from lse_gym.envs.offline.writer.sql.examples import compact_sql, merge_examples
+from lse_gym.envs.offline.writer.sql.compact import compact_sql
+from lse_gym.envs.offline.writer.sql.examples import merge_examples
 from tests.sql.layouts import GEOQUERY
 
 SCHEMA = "CREATE TABLE city (city_name TEXT, state_name TEXT, population INT);\nCREATE TABLE state (state_name TEXT);"
@@ -87,6 +88,44 @@ def test_compact_sql_gives_the_same_rows_in_half_the_room(geo: Geo) -> None:
 )
 def test_compact_sql_shortens_what_it_understands(sql: str, short: str) -> None:
     assert compact_sql(sql, SCHEMA) == short
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT alpha.city_name FROM city AS alpha UNION SELECT beta.state_name FROM state AS beta",
+        "SELECT alpha.city_name FROM city AS alpha UNION SELECT alpha.state_name FROM state AS alpha ORDER BY 1",
+        "WITH big AS (SELECT alpha.city_name AS n FROM city AS alpha WHERE alpha.population > 4) SELECT n FROM big",
+        "SELECT alpha.city_name FROM city AS alpha WHERE alpha.population = (SELECT MAX(beta.population) "
+        "FROM city AS beta WHERE beta.state_name = alpha.state_name)",
+        "SELECT alpha.city_name FROM city AS alpha, state AS beta WHERE alpha.state_name = beta.state_name",
+        "SELECT derived.total FROM (SELECT COUNT(alpha.city_name) AS total FROM city AS alpha) AS derived",
+        "SELECT COUNT(*) AS a_rather_long_name FROM city AS alpha HAVING a_rather_long_name > 1",
+        "SELECT alpha.population + 1 AS population FROM city AS alpha ORDER BY alpha.population DESC",
+        "SELECT city.city_name FROM city JOIN state AS sta ON city.state_name = sta.state_name",
+        "SELECT city.city_name FROM city AS alpha JOIN city ON city.population > alpha.population ORDER BY 1",
+        "SELECT alpha.* FROM city AS alpha",
+        "SELECT CAST(alpha.population AS CHARACTER) FROM city AS alpha",
+        'SELECT city_name FROM city WHERE state_name IN ("ohio", "tex""as") OR "population" > 6',
+        'SELECT city_name "a name" FROM city ORDER BY "a name"',
+        'SELECT city_name AS "a name" FROM city ORDER BY "a name" DESC',
+        "SELECT (SELECT beta.state_name FROM state AS beta LIMIT 1), alpha.city_name FROM city AS alpha",
+        "SELECT SUM(alpha.population) OVER (ORDER BY alpha.city_name) FROM city AS alpha",
+        "SELECT alpha.city_name FROM city alpha WHERE EXISTS(SELECT 1 FROM state WHERE state_name = alpha.state_name)",
+        "SELECT city_name FROM city AS alpha WHERE 'alpha.x' <> alpha.city_name -- alpha.y",
+    ],
+)
+def test_compact_sql_means_the_same_wherever_names_could_be_mistaken(sql: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(SCHEMA)
+        cities = [("reno", "ohio", 5), ("troy", "texas", 9), ("rome", "ohio", 7), ('tex"as', 'tex"as', 1)]
+        database.executemany("INSERT INTO city VALUES (?, ?, ?)", cities)
+        database.executemany("INSERT INTO state VALUES (?)", [("ohio",), ("texas",)])
+        wanted = database.execute(sql).fetchall()
+        assert wanted
+        for short in (compact_sql(sql, SCHEMA), compact_sql(sql)):
+            assert database.execute(short).fetchall() == wanted, short
+            assert len(short) <= len(sql)
 
 
 @settings(max_examples=150, deadline=None)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lse_gym.envs.offline.reader.sql.rules import Rule, gather, parse_rule, stem
+from lse_gym.envs.offline.reader.english import stem
+from lse_gym.envs.offline.reader.sql.rules import Rule, gather, parse_rule
 from lse_gym.envs.offline.reader.sql.schema import parse_schema
 from tests.offline.wordings import SCHEMA, WORDINGS
 

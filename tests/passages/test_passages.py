@@ -173,8 +173,9 @@ class Perfect(Reader):
     position_weights = None
 
     def answer(self, request):
-        (year,) = (year for year in FAMILY.load("mill-0").world.right if year in request.user)
-        return f"<answer>{year}</answer>"
+        domain = FAMILY.load("mill-0")
+        golds = {domain.user(question): question.gold for split in SPLITS for question in domain.splits[split]}
+        return f"<answer>{golds[request.user]}</answer>"
 
 
 class Latest(Reader):

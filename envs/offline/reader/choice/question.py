@@ -4,14 +4,13 @@ import re
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from lse_gym.envs.offline.reader.sql.rules import stem
+from lse_gym.envs.offline.reader.english import stem
 
 MAX_CHARS = 4000  # what is read of a question
 CHOICE = re.compile(r"(?:^|\s)([A-Z])\)\s+(.*?)(?=\s+[A-Z]\)\s|\s*$)", re.DOTALL)
 DESCRIBED = re.compile(r"(?P<name>[^,:]+), an? (?P<kind>[\w-]+) (?P<noun>[\w-]+):\s+(?P<values>.+)")
 VALUE = re.compile(r"([\w-]+) (-?\d+)")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-
 _WORD = r"[\w-]+"
 _MOST = r"(?P<extreme>greatest|highest|largest|most|least|lowest|smallest|fewest)"
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(

@@ -4,9 +4,7 @@ import itertools
 from typing import NamedTuple
 
 from lse_gym.envs.offline.reader.sql.asked import Asked
-from lse_gym.envs.offline.worked import (
-    canonical,
-)
+from lse_gym.envs.offline.reader.sql.words import canonical
 
 MAX_VALUE_WORDS = 4
 # Costs, in units of one rare word left unmatched; found by trial on real questions, flat around these values.

@@ -4,15 +4,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lse_gym.envs.offline.examples import Example
 from lse_gym.envs.offline.reader.sql.alignment import SYNONYM, Alignment, align, cost_table
-from lse_gym.envs.offline.reader.sql.alter import FIRST_COLUMN, Alteration, fill
+from lse_gym.envs.offline.reader.sql.alter import FIRST_COLUMN, alter, fill
 from lse_gym.envs.offline.reader.sql.asked import Asked, Index, index_of
-from lse_gym.envs.offline.worked import (
-    IDENTIFIER,
-    Example,
-    Parsed,
-    words_of,
-)
+from lse_gym.envs.offline.reader.sql.template import IDENTIFIER, Parsed
+from lse_gym.envs.offline.reader.sql.words import words_of
 
 
 class Analogy(NamedTuple):
@@ -44,9 +41,9 @@ def _search(asked: Asked, whole: bool) -> Found | None:
     candidates = index.candidates(asked)
     for number in candidates:
         alignment = align(asked, number)
-        altered = Alteration(asked, index.parsed[number], alignment)
-        if best is None or altered.cost < best[0] - 1e-9:
-            best = altered.cost, number, alignment, altered.pieces
+        cost, pieces = alter(asked, index.parsed[number], alignment)
+        if best is None or cost < best[0] - 1e-9:
+            best = cost, number, alignment, pieces
         if best[0] <= SYNONYM:
             break
     if best is None:
@@ -63,7 +60,7 @@ def _compose(asked: Asked, candidates: list[int], found: Found) -> Found:
     "capital of Texas" and "states that border Ohio" together answer "capital of the states that border Ohio".
     """
     index = asked.index
-    nouns = [at for at in range(1, len(asked.stems) - 2) if asked.stems[at] in index.schema.words]
+    nouns = [at for at in range(1, len(asked.stems) - 2) if asked.stems[at] in index.nouns]
     splits = []
     for number in candidates if nouns else ():
         parsed = index.parsed[number]

@@ -7,23 +7,15 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from lse_gym.envs.offline.worked import (
-    COMMON_WORDS,
-    STOP_WORDS,
-    Example,
-    Schema,
-    Slot,
-    Word,
-    canonical,
-    parse,
-)
+from lse_gym.envs.offline.examples import Example
+from lse_gym.envs.offline.reader.sql.schema import parse_schema
+from lse_gym.envs.offline.reader.sql.template import Slot, parse
+from lse_gym.envs.offline.reader.sql.words import COMMON_WORDS, STOP_WORDS, Word, canonical, stem
 
 UNFILLED = 3.0  # cost of a slot without a value: the example's own value would stand in the answer
 MAX_CANDIDATES = 9  # examples aligned word by word; the index ranks the rest below them
 _JOINED = re.compile(
-    r"\b(?:\w+\.)?(\w+)\s*(?:=|\bIN\b)\s*"
-    r"(?:\(\s*SELECT\s+(?:DISTINCT\s+)?(?:\w+\.)?|\w+\.)(\w+)",
-    re.I,
+    r"\b(?:\w+\.)?(\w+)\s*(?:=|\bIN\b)\s*(?:\(\s*SELECT\s+(?:DISTINCT\s+)?(?:\w+\.)?|\w+\.)(\w+)", re.I
 )
 
 
@@ -32,8 +24,9 @@ class Index:
 
     def __init__(self, examples: tuple[Example, ...], schema: str) -> None:
         self.parsed = [parse(example) for example in examples]
-        self.sqls = [example.sql for example in examples]
-        self.schema = Schema(schema)
+        self.schema = parse_schema(schema)
+        names = {name for table in self.schema.tables.values() for name in (table.name, *table.columns)}
+        self.nouns = {stem(part) for name in names for part in name.split("_") if part}
         frequency: Counter[str] = Counter()
         self.kinds: dict[str, set[str]] = defaultdict(set)  # value -> columns it was compared with
         self.holders: dict[str, list[int]] = defaultdict(list)  # word -> examples
@@ -48,20 +41,20 @@ class Index:
             word: 0.15 if word in STOP_WORDS else 0.6 + 0.4 * math.log(len(self.parsed) / count + 1) / rarest
             for word, count in frequency.items()
         }
-        self.known = set(frequency) | self.schema.words | COMMON_WORDS
-        self.alike = self._alike()
+        self.known = set(frequency) | self.nouns | COMMON_WORDS
+        self.alike = self._alike([example.sql for example in examples])
         self.drops = [[self.weight(p) if isinstance(p, str) else UNFILLED for p in e.template] for e in self.parsed]
         self.lengths = [sum(min(weight, 1.0) for weight in drops) for drops in self.drops]
 
-    def _alike(self) -> set[tuple[str, str]]:
+    def _alike(self, sqls: Sequence[str]) -> set[tuple[str, str]]:
         """Pairs of columns that have been compared with the same values."""
         shared: Counter[tuple[str, str]] = Counter()
         for columns in self.kinds.values():
             shared.update((a, b) for a in columns for b in columns)
         alike = {pair for pair, count in shared.items() if count >= 2 or pair[0] == pair[1]}
-        for sql in self.sqls:
-            for a, b in _JOINED.findall(sql):
-                alike |= {(a.lower(), b.lower()), (b.lower(), a.lower())}
+        for sql in sqls:
+            for a, b in _JOINED.findall(sql.lower()):
+                alike |= {(a, b), (b, a)}
         return alike | {(a, d) for a, b in alike for c, d in alike if b == c}
 
     def weight(self, word: str) -> float:

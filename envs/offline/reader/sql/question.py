@@ -1,13 +1,13 @@
 """How the reader takes a question: words matched with rules and schema, literal guesses for the rest."""
 
 import re
-from collections.abc import Callable
 from typing import NamedTuple
 
-from lse_gym.envs.offline.reader.sql.rules import Knowledge, Rule, stem, stems
+from lse_gym.envs.offline.reader.english import stems
+from lse_gym.envs.offline.reader.sql.reading import STOP, Choose, Reading
+from lse_gym.envs.offline.reader.sql.rules import Knowledge, Rule
 from lse_gym.envs.offline.reader.sql.schema import Schema, Table
 
-TOKEN = re.compile(r"[^\W\d_][\w'-]*|\d+(?:\.\d+)?")
 YEAR = re.compile(r"(?:19|20)\d\d")
 SCALED = re.compile(r"([\w.]+)(\s*[*/]\s*\d+(?:\.\d+)?)")
 OPERATIONS = {
@@ -18,14 +18,6 @@ OPERATIONS = {
 }
 ABOVE = "above over exceeding beyond more greater larger higher".split()
 BELOW = "below under less fewer smaller lower".split()
-STOP = frozenset(
-    "a an the of in on at by for from to with and or is are was were be there their its it that which who what how "
-    "many much list give show count number all each every per find tell me name add up has have had do does did among "
-    "than whose where when as any please these those out using into".split()
-)
-
-
-Choose = Callable[[list[Rule]], Rule]  # picks one of several rules that contradict each other
 
 
 class Measure(NamedTuple):
@@ -63,60 +55,6 @@ class Understanding(NamedTuple):
         return max(0.0, 1.0 - doubts / max(1, self.words))
 
 
-class _Reading:
-    """One pass over the words of a question."""
-
-    def __init__(self, question: str, schema: Schema, knowledge: Knowledge, choose: Choose):
-        self.schema, self.knowledge = schema, knowledge
-        self.words = TOKEN.findall(question)
-        self.stems = [stem(word) for word in self.words]
-        self.lower = [word.lower() for word in self.words]
-        self.tables: dict[int, str] = {}
-        self.rules: dict[int, Rule] = {}
-        self.columns: dict[int, tuple[int, list[tuple[str, str]]]] = {}  # position -> words, candidates
-        self.used: set[int] = set()
-        self.idle: set[int] = set()  # positions of column words that have played no part yet
-        self._match(choose)
-
-    def _match(self, choose: Choose) -> None:
-        nouns = {stems(name.replace("_", " ")): name for name in self.schema.tables}
-        names = _column_index(self.schema)
-        longest = max((len(key) for key in (*nouns, *names, *self.knowledge.phrases)), default=1)
-        at = 0
-        while at < len(self.words):
-            for size in range(min(longest, len(self.words) - at), 0, -1):
-                key = tuple(self.stems[at : at + size])
-                if key in self.knowledge.phrases:
-                    rule = choose(self.knowledge.phrases[key])
-                    if rule.kind == "table":
-                        self.tables[at + size - 1] = rule.sql
-                    else:
-                        self.rules[at] = rule
-                elif key in nouns:
-                    self.tables[at + size - 1] = nouns[key]
-                elif key in names and not (size == 1 and self.lower[at] in STOP):
-                    self.columns[at] = (size, names[key])
-                    self.idle.update(range(at, at + size))
-                else:
-                    continue
-                self.used.update(range(at, at + size))
-                at += size - 1
-                break
-            at += 1
-
-
-def _column_index(schema: Schema) -> dict[tuple[str, ...], list[tuple[str, str]]]:
-    index: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for table in schema.tables.values():
-        for column in table.columns:
-            whole = stems(column.replace("_", " "))
-            parts = {whole, *((word,) for word in whole)} if column not in table.keys else {whole}
-            for part in parts:
-                if part:
-                    index.setdefault(part, []).append((table.name, column))
-    return index
-
-
 def understand(
     question: str, schema: Schema, knowledge: Knowledge, choose: Choose = lambda rules: rules[-1]
 ) -> Understanding | None:
@@ -130,7 +68,7 @@ def understand(
     """
     if not schema.tables:
         return None
-    reading = _Reading(question, schema, knowledge, choose)
+    reading = Reading(question, schema, knowledge, choose)
     operation, at, explicit = _operation(reading)
     group_at = _group_position(reading)
     mains = [p for p in sorted(reading.tables) if p != group_at]
@@ -159,7 +97,7 @@ def understand(
     return Understanding(operation, table, column, measure, tuple(conditions), group, tuple(unexplained), words)
 
 
-def _operation(reading: _Reading) -> tuple[str, int, set[int]]:
+def _operation(reading: Reading) -> tuple[str, int, set[int]]:
     lower = reading.lower
     which = bool(lower) and lower[0] == "which"
     for function, words in OPERATIONS.items():
@@ -173,7 +111,7 @@ def _operation(reading: _Reading) -> tuple[str, int, set[int]]:
     return "LIST", 0, set()
 
 
-def _group_position(reading: _Reading) -> int | None:
+def _group_position(reading: Reading) -> int | None:
     for i in range(len(reading.words)):
         after = i > 0 and (
             reading.lower[i - 1] in ("per", "each") or reading.lower[i - 2 : i] in (["by", "each"], ["for", "every"])
@@ -188,7 +126,7 @@ def _expression(rule: Rule) -> Measure:
     return Measure(scaled[1], scaled[2], rule.trigger) if scaled else Measure(rule.sql, "", rule.trigger)
 
 
-def _measure_at(reading: _Reading, position: int, table: str) -> Measure | None:
+def _measure_at(reading: Reading, position: int, table: str) -> Measure | None:
     rule = reading.rules.get(position)
     if rule and rule.kind == "expression":
         return _expression(rule)
@@ -200,7 +138,7 @@ def _measure_at(reading: _Reading, position: int, table: str) -> Measure | None:
     return None
 
 
-def _measure(reading: _Reading, at: int, table: str) -> Measure | None:
+def _measure(reading: Reading, at: int, table: str) -> Measure | None:
     positions = sorted({*reading.rules, *reading.columns})
     for position in [p for p in positions if p > at] or positions:
         measure = _measure_at(reading, position, table)
@@ -209,7 +147,7 @@ def _measure(reading: _Reading, at: int, table: str) -> Measure | None:
     return None
 
 
-def _amounts(reading: _Reading, table: str) -> list[Condition]:
+def _amounts(reading: Reading, table: str) -> list[Condition]:
     found = []
     for i, word in enumerate(reading.words):
         before = reading.lower[max(0, i - 3) : i]
@@ -227,14 +165,14 @@ def _amounts(reading: _Reading, table: str) -> list[Condition]:
     return found
 
 
-def _unit_after(reading: _Reading, i: int) -> set[int]:
+def _unit_after(reading: Reading, i: int) -> set[int]:
     """The position of a word such as "dollars" right after position ``i``."""
     after = i + 1
     free = after < len(reading.words) and after not in reading.used and reading.lower[after] not in STOP
     return {after} if free and after not in reading.tables and after + 1 not in reading.tables else set()
 
 
-def _years(reading: _Reading, table: str) -> list[Condition]:
+def _years(reading: Reading, table: str) -> list[Condition]:
     found = []
     for i, word in enumerate(reading.words):
         if not YEAR.fullmatch(word) or i in reading.used:
@@ -255,7 +193,7 @@ def _years(reading: _Reading, table: str) -> list[Condition]:
     return found
 
 
-def _words(reading: _Reading) -> list[Condition]:
+def _words(reading: Reading) -> list[Condition]:
     """Conditions that rules give, and literal guesses for unknown words right before a noun."""
     found = [
         Condition(rule.sql, rule.trigger, "rule")
@@ -279,13 +217,13 @@ def _words(reading: _Reading) -> list[Condition]:
     return found
 
 
-def _is_unknown(reading: _Reading, i: int) -> bool:
+def _is_unknown(reading: Reading, i: int) -> bool:
     word = reading.words[i]
     operation = any(reading.lower[i] in words for words in OPERATIONS.values())
     return i not in reading.used and reading.lower[i] not in STOP and not operation and word[0].islower()
 
 
-def _names(reading: _Reading, group_at: int | None) -> list[Condition]:
+def _names(reading: Reading, group_at: int | None) -> list[Condition]:
     """Capitalised words right before a noun name one of its rows."""
     found = []
     for noun, name in sorted(reading.tables.items()):
@@ -302,7 +240,7 @@ def _names(reading: _Reading, group_at: int | None) -> list[Condition]:
     return found
 
 
-def _shown(reading: _Reading, table: Table, operation: str) -> str:
+def _shown(reading: Reading, table: Table, operation: str) -> str:
     if operation == "LIST":
         for position, (size, candidates) in sorted(reading.columns.items()):
             own = [column for owner, column in candidates if owner == table.name]

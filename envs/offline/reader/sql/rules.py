@@ -5,34 +5,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from lse_gym.envs.offline.reader.english import BULLET, WORD, stem, stems
+from lse_gym.envs.offline.reader.sql import wording as say
 from lse_gym.envs.offline.reader.sql.fragment import column_of, columns_in, compares, fragment
 from lse_gym.envs.offline.reader.sql.schema import Edge, Schema, parse_schema
-from lse_gym.envs.offline.reader.sql.wording import (
-    APPENDED,
-    CALLED,
-    DEMAND,
-    DIVIDE,
-    FILLER,
-    GUARD,
-    LABEL,
-    LINK,
-    LISTED,
-    MARK,
-    MEANS,
-    NO_WORD,
-    OPPOSITE,
-    QUOTED,
-    REFUSE,
-    REMIND,
-    SENTENCE,
-    STATE,
-    UNIT,
-    USE,
-    USED_FOR,
-    VALUE_FIRST,
-    WORD,
-    WORD_FIRST,
-)
 
 MAX_LINE_CHARS = 2000  # what is read of a line
 MAX_PHRASE_WORDS = 4
@@ -46,39 +22,20 @@ class Rule(NamedTuple):
     sql: str
 
 
-def stem(word: str) -> str:
-    """A word without case, possessive or plural ending.
-
-    >>> [stem(word) for word in ("Branches", "loans", "varieties", "glass")]
-    ['branch', 'loan', 'variety', 'glass']
-    """
-    word = word.lower().removesuffix("'s").replace("_", " ")
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if re.search(r"(ch|sh|x|ss|z)es$", word):
-        return word[:-2]
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
-
-
-def stems(text: str) -> tuple[str, ...]:
-    """The stems of the words of ``text``."""
-    return tuple(stem(word) for word in WORD.findall(text))
-
-
 @lru_cache(maxsize=65536)
 def parse_rule(line: str, schema_text: str) -> tuple[Rule, ...]:
     """The rules in one line of a context; prose that names nothing of the schema holds none."""
     schema = parse_schema(schema_text)
-    line = MARK.sub("", line[:MAX_LINE_CHARS]).replace("`", "").strip()
+    line = BULLET.sub("", line[:MAX_LINE_CHARS]).replace("`", "").strip()
     if line.startswith("|"):
         line = re.sub(r"(?<!\|)\|(?!\|)", ":", line.strip("| "))
-    clauses = [clause for sentence in SENTENCE.split(line) for clause in LISTED.split(sentence)]
+    clauses = [clause for sentence in say.SENTENCE.split(line) for clause in say.LISTED.split(sentence)]
     rules = [rule for clause in clauses for rule in _clause(clause, schema)] if len(clauses) > 1 else []
     return _values(line, schema) or _divided(line, schema) or tuple(rules) or _clause(line, schema)
 
 
 def _clause(text: str, schema: Schema) -> tuple[Rule, ...]:
-    text = REMIND.sub("", text.strip())
+    text = say.REMIND.sub("", text.strip())
     told = _values(text, schema) or _divided(text, schema)
     if told:
         return told
@@ -86,33 +43,33 @@ def _clause(text: str, schema: Schema) -> tuple[Rule, ...]:
     quoted = meaning is not None and any(not _is_label(phrase) for phrase in _phrases(meaning[0]))
     if not quoted:
         special = _year(text, schema) or _join(text, schema)
-        special = special or (None if meaning and USE.match(text) else _demand(text, schema))
+        special = special or (None if meaning and say.USE.match(text) else _demand(text, schema))
         if special:
             return (special,)
     return _glossary(meaning, schema) if meaning else ()
 
 
 def _phrases(text: str) -> list[str]:
-    return [next(group for group in match.groups() if group) for match in QUOTED.finditer(text)]
+    return [next(group for group in match.groups() if group) for match in say.QUOTED.finditer(text)]
 
 
 def _is_label(phrase: str) -> bool:
-    return any(label.match(phrase) for label in (LABEL, DEMAND, LINK))
+    return any(label.match(phrase) for label in (say.LABEL, say.DEMAND, say.LINK))
 
 
 def _meaning(line: str, schema: Schema) -> tuple[str, str] | None:
     """Split a clause into the words explained and the SQL that explains them."""
-    for pattern in (USE, USED_FOR, STATE, APPENDED):
+    for pattern in (say.USE, say.USED_FOR, say.STATE, say.APPENDED):
         match = pattern.search(line)
-        sql = fragment(match["sql"], schema, condition=pattern is APPENDED) if match else ""
-        if match and sql and not set(match["words"].lower().split()) & NO_WORD:
+        sql = fragment(match["sql"], schema, condition=pattern is say.APPENDED) if match else ""
+        if match and sql and not set(match["words"].lower().split()) & say.NO_WORD:
             guards = compares(sql) and columns_in(match["words"], schema)
             if not guards and sql not in schema.tables:
                 return match["words"], sql
-    called = CALLED.search(line)
+    called = say.CALLED.search(line)
     if called and (sql := fragment(line[: called.start()], schema, condition=True)):
         return called["words"], sql
-    for match in MEANS.finditer(line):
+    for match in say.MEANS.finditer(line):
         left, right = line[: match.start()], line[match.end() :]
         sql = fragment(right, schema)
         sql = _table_named(right, schema) if not sql or sql in schema.tables else sql
@@ -126,12 +83,12 @@ def _meaning(line: str, schema: Schema) -> tuple[str, str] | None:
 
 def _is_word(text: str, schema: Schema) -> bool:
     """Whether ``text`` is a single word that happens to be a column's name too, as in "fee = fee / 100"."""
-    words = _content(UNIT.sub("", text))
+    words = _content(say.UNIT.sub("", text))
     return len(words) == 1 and "." not in text and column_of(words[0], schema) is not None
 
 
 def _content(text: str) -> list[str]:
-    return [word for word in WORD.findall(text) if word.lower() not in FILLER]
+    return [word for word in WORD.findall(text) if word.lower() not in say.FILLER]
 
 
 def _table_named(text: str, schema: Schema) -> str:
@@ -145,7 +102,7 @@ def _glossary(meaning: tuple[str, str], schema: Schema) -> tuple[Rule, ...]:
     phrases = _phrases(left)
     if not phrases:
         if kind == "expression":
-            left = UNIT.sub("", left)
+            left = say.UNIT.sub("", left)
         nouns = {word for table in schema.tables for word in stems(table.replace("_", " "))}
         words = _content(left)
         if len(words) > MAX_PHRASE_WORDS:
@@ -163,8 +120,8 @@ def _values(line: str, schema: Schema) -> tuple[Rule, ...]:
     rest = re.sub(
         rf"(?:\b(?:in|of)\s+)?(?:the\s+)?(?:column\s+)?(?:\w+\.)?\b{columns[0][1]}\b:?", " ", line, flags=re.IGNORECASE
     )
-    for pattern in (VALUE_FIRST, WORD_FIRST):
-        pairs = [(m["word"], m["value"]) for m in pattern.finditer(rest) if m["word"].lower() not in FILLER]
+    for pattern in (say.VALUE_FIRST, say.WORD_FIRST):
+        pairs = [(m["word"], m["value"]) for m in pattern.finditer(rest) if m["word"].lower() not in say.FILLER]
         if pairs:
             return tuple(Rule("condition", stems(word), f"{column} = '{value}'") for word, value in pairs)
     return ()
@@ -172,7 +129,7 @@ def _values(line: str, schema: Schema) -> tuple[Rule, ...]:
 
 def _divided(line: str, schema: Schema) -> tuple[Rule, ...]:
     """A unit told in words, as in "fees are stored in cents: divide by 100"."""
-    match = DIVIDE.search(line)
+    match = say.DIVIDE.search(line)
     columns = columns_in(line, schema) or columns_in(" ".join(stems(line)), schema)
     if not match or len(set(columns)) != 1:
         return ()
@@ -191,7 +148,7 @@ def _year(line: str, schema: Schema) -> Rule | None:
 
 def _join(line: str, schema: Schema) -> Rule | None:
     equality = re.search(r"(\w+\.\w+)\s*=\s*(\w+\.\w+)", line)
-    if not equality or not LINK.search(line):
+    if not equality or not say.LINK.search(line):
         return None
     a, b = column_of(equality[1], schema), column_of(equality[2], schema)
     if not a or not b or a[0] == b[0]:
@@ -205,17 +162,17 @@ def _join(line: str, schema: Schema) -> Rule | None:
 
 def _demand(line: str, schema: Schema) -> Rule | None:
     """A condition on every query over a table, or on every query that uses a column."""
-    demand = DEMAND.search(line)
+    demand = say.DEMAND.search(line)
     if not demand:
         return None
-    guard = GUARD.search(line)
+    guard = say.GUARD.search(line)
     used = columns_in(line[guard.start() : guard.end() + 60], schema) if guard else []
     after = "" if guard else fragment(line[demand.end() :], schema, condition=True)
     sql = after or fragment(line, schema, condition=True)
     columns = columns_in(sql, schema)
     if not columns:
         return None
-    sql = _negated(sql) if REFUSE.search(line) else sql
+    sql = _negated(sql) if say.REFUSE.search(line) else sql
     return Rule("guard", (".".join(used[0]),), sql) if used else Rule("filter", (columns[0][0],), sql)
 
 
@@ -223,7 +180,7 @@ def _negated(sql: str) -> str:
     simple = re.fullmatch(r"([\w.]+) (=|<>|<=|>=|<|>|IS NULL|IS NOT NULL)((?: -?[\w.]+| '[^']*')?)", sql)
     if not simple:
         return f"NOT ({sql})"
-    return f"{simple[1]} {OPPOSITE[simple[2]]}{simple[3]}"
+    return f"{simple[1]} {say.OPPOSITE[simple[2]]}{simple[3]}"
 
 
 class Knowledge(NamedTuple):

@@ -2,8 +2,6 @@
 
 import re
 
-WORD = re.compile(r"[A-Za-z][\w'-]*|\d+")
-MARK = re.compile(r"^\s*(?:[-*•+>]|#{1,6}|\(?\d+[.)])\s+")
 SENTENCE = re.compile(r"(?<=[\w)'\"”*])(?:[.;]\s+|;)(?=\S)")
 LISTED = re.compile(
     r"(?<=[\w)'])(?:\s*,\s*(?:and\s+)?|\s+and\s+)(?=(?:[\"“*'][^\"”*']{1,40}[\"”*']{1,2}|[A-Za-z-]+)\s*"

@@ -1,7 +1,7 @@
 """Text-to-SQL: how the writer explains gold statements, by rules and by worked examples."""
 
+from lse_gym.envs.offline.examples import Example, find_examples, render_examples
 from lse_gym.envs.offline.reader.sql.schema import parse_schema
-from lse_gym.envs.offline.worked import Example, find_examples, render_examples
 from lse_gym.envs.offline.writer.edit import Edit
 from lse_gym.envs.offline.writer.prompt import Task, worked
 from lse_gym.envs.offline.writer.sql.examples import merge_examples

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Sequence
 
+from lse_gym.envs.offline.reader.english import stem, stems
 from lse_gym.envs.offline.reader.sql.compose import compose
-from lse_gym.envs.offline.reader.sql.question import STOP, TOKEN, Condition, Understanding, understand
-from lse_gym.envs.offline.reader.sql.rules import Rule, stem, stems
+from lse_gym.envs.offline.reader.sql.question import Condition, Understanding, understand
+from lse_gym.envs.offline.reader.sql.reading import STOP, TOKEN
+from lse_gym.envs.offline.reader.sql.rules import Rule
 from lse_gym.envs.offline.reader.sql.schema import Schema
 from lse_gym.envs.offline.writer.sql.rulebook import Rulebook
 from lse_gym.envs.offline.writer.sql.statement import Statement, read_statement

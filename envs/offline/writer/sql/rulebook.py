@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from lse_gym.envs.offline.examples import strip_examples
 from lse_gym.envs.offline.reader.sql.rules import Knowledge, Rule, gather, parse_rule
-from lse_gym.envs.offline.worked import strip_examples
 from lse_gym.envs.offline.writer.edit import fitted
 
 PHRASE_KINDS = ("condition", "expression", "table")
