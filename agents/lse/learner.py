@@ -191,6 +191,7 @@ class Learner:
         """
         import torch
 
+        from lse_gym.envs.models.kv_cache import forward
         from lse_gym.envs.models.shared_prefix import share, sharing
 
         longest, model = max(map(len, rows)), self.editor.model
@@ -202,10 +203,10 @@ class Learner:
         ids, mask = ids.to(model.device), mask.to(model.device)
         before = torch.tensor([prompt[:-1]], device=model.device)
         if self.editor.shares:  # the prompt, by far the longest part, is computed once for all its edits
-            cache = model(before, use_cache=True, logits_to_keep=1).past_key_values
+            _, cache = forward(model, before, logits_to_keep=1)
             share(cache, len(rows))
             with sharing(model, cache):
-                logits = model(ids, past_key_values=cache, use_cache=True).logits
+                logits, _ = forward(model, ids, cache)
         else:
             logits = model(torch.cat([before.expand(len(rows), -1), ids], 1), logits_to_keep=longest + 1).logits
         logits = logits[:, :-1].float() / self.args.temperature

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lse_gym.envs.extras import needs
+from lse_gym.envs.models.kv_cache import forward
 from lse_gym.envs.models.shared_prefix import share, sharing
 
 with needs("hf", "Generating text with Transformers"):
@@ -56,7 +57,7 @@ def generate(model: Any, prompts: Sequence[Prompt], ends: frozenset[int], shares
     if not common:
         return _continue(model, prompts, ends, rows, shortest, None)
     prefix = torch.tensor([prompts[0].ids[:common]], device=device)
-    cache = model(prefix, use_cache=True, logits_to_keep=1).past_key_values
+    _, cache = forward(model, prefix, logits_to_keep=1)
     if not shares or len(prompts) == 1:
         cache.reorder_cache(torch.zeros(len(prompts), dtype=torch.long, device=device))
         return _continue(model, prompts, ends, rows, shortest, cache)
@@ -75,8 +76,8 @@ def _continue(
     written: list[list[int]] = [[] for _ in prompts]
     done: set[int] = set()
     while True:
-        out = model(rows, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        cache, logits = out.past_key_values, out.logits[:, -1].float()
+        logits, cache = forward(model, rows, cache, logits_to_keep=1)
+        logits = logits[:, -1].float()
         tokens = logits.argmax(-1).tolist()
         for row, i in enumerate(held):
             prompt = prompts[i]

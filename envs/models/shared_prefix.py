@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from lse_gym.envs.extras import needs
+from lse_gym.envs.models.kv_cache import forward
 
 with needs("hf", "A model of Hugging Face"):
     import torch
@@ -115,14 +116,14 @@ def works(model: Any) -> bool:
     ids = torch.randint(size, (3, 40), generator=generator).to(model.device)
     ids[:, :32] = ids[0, :32]
     truth = model(ids).logits[:, 32:]
-    cache = model(ids[:1, :32], use_cache=True).past_key_values
+    _, cache = forward(model, ids[:1, :32])
     if any(type(layer).__name__.startswith("DynamicSliding") for layer in getattr(cache, "layers", ())):
         return False
     try:
         share(cache, 3)
         with sharing(model, cache):
-            first = model(ids[:, 32:37], past_key_values=cache, use_cache=True).logits
-            others = [model(ids[:, i : i + 1], past_key_values=cache, use_cache=True).logits for i in (37, 38, 39)]
+            first = forward(model, ids[:, 32:37], cache)[0]
+            others = [forward(model, ids[:, i : i + 1], cache)[0] for i in (37, 38, 39)]
     except (AttributeError, TypeError, RuntimeError, NotImplementedError, AssertionError):
         return False
     error = (torch.cat([first, *others], 1) - truth).float().abs().max()
