@@ -1,4 +1,4 @@
-"""The cache of keys and values by whatever name Transformers calls it: ``past_key_values`` up to 5.23, then ``cache``."""
+"""The cache of keys and values by either of its names: ``past_key_values`` in Transformers to 5.23, then ``cache``."""
 
 from functools import cache
 from inspect import signature
