@@ -1,7 +1,6 @@
 """The solver that the README of the stand-ins adds, as it stands there."""
 
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -18,12 +17,9 @@ FROZEN = "You answer questions.\n\n### Measures\npole, span\n\n"
 
 @pytest.fixture
 def solvers(monkeypatch):
-    family, solver = ModuleType("lse_gym.envs.units.prompt"), ModuleType("units")
-    family.MEASURES_HEADER = "### Measures"
-    monkeypatch.setitem(sys.modules, "lse_gym.envs.units", ModuleType("lse_gym.envs.units"))
-    monkeypatch.setitem(sys.modules, family.__name__, family)
+    solver = ModuleType("units")
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(re.sub(r"^ {3}", "", code, flags=re.MULTILINE), vars(solver))  # noqa: S102 - our own documentation
+    exec(code, vars(solver))  # noqa: S102 - our own documentation
     monkeypatch.setattr(reader, "SOLVERS", (solver, *reader.SOLVERS))
 
 
