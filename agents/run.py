@@ -17,10 +17,11 @@ from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
 from lse_gym.agents.settings import Config
 from lse_gym.agents.tree import Node
-from lse_gym.envs.core import TOLD, ContextEnv, Info
+from lse_gym.envs.core import ContextEnv, Info
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError
 from lse_gym.envs.evaluation import core_env, final_scores, paired_interval
 from lse_gym.envs.models import make_model
+from lse_gym.envs.state import TOLD
 
 try:
     import fcntl

@@ -1,8 +1,8 @@
 """The core env: one step is one context edit, its reward the improvement on held-out questions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -11,54 +11,18 @@ from gymnasium.spaces import Box, Dict
 from lse_gym.envs.archive import Start, read_archive
 from lse_gym.envs.budget import Budget, Usage
 from lse_gym.envs.domain import Domain, Family
-from lse_gym.envs.errors import BudgetExhausted
 from lse_gym.envs.metered import Task
 from lse_gym.envs.models import make_model
-from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.base import TaskModel
 from lse_gym.envs.options import check_ranges, check_reset
-from lse_gym.envs.report import FeedbackMode, Report, ReportText
+from lse_gym.envs.report import FeedbackMode, Report
 from lse_gym.envs.session import Session
 from lse_gym.envs.spaces import FreeText
+from lse_gym.envs.state import MAX_FEEDBACK_CHARS, NO_REPORT, Info, Observation, State, Visit, tell, visit
 from lse_gym.envs.text import clean
+from lse_gym.envs.undo import run
 
-MAX_FEEDBACK_CHARS = 1_000_000
 EDIT = Usage(edits=1)
-TOLD = ("calls", "tokens", "usd", "prompt_tokens", "completion_tokens", "cached_tokens")
-
-Observation = dict[str, Any]
-Info = dict[str, Any]
-T = TypeVar("T")
-
-
-class State(NamedTuple):
-    """Where an episode stands: everything that the next step builds on."""
-
-    domain: Domain
-    context: str
-    batch: int
-    edits: int
-    held_out_score: float  # nan: the budget did not pay for the start of the episode
-    feedback: ReportText
-    feedback_score: float
-
-
-Mark = tuple[dict[str, Any], Mapping[str, Any], dict[Request, Response]]  # attributes of an env, its stream, its memory
-NO_REPORT = Report("").text()
-
-
-def run(envs: Sequence["ContextEnv"], tasks: Iterable[Task[T]]) -> list[T]:
-    """Drive one task per env, with one model batch at a time for all of them.
-
-    Raises:
-        ProviderError: the model failed; every env is as it was, but that responses it got before stay paid for.
-    """
-    marks = [env._mark() for env in envs]
-    try:
-        return envs[0].session.run(tasks)
-    except BaseException:
-        for env, mark in zip(envs, marks, strict=True):
-            env._rewind(mark)
-        raise
 
 
 class ContextEnv(gym.Env[Observation, str]):
@@ -150,42 +114,27 @@ class ContextEnv(gym.Env[Observation, str]):
         record: str | None = None,
         render_mode: str | None = None,
     ):
-        check_ranges(
-            feedback,
-            temperature,
-            max_edits=max_edits,
-            samples=samples,
-            max_tokens=max_tokens,
-            feedback_size=feedback_size,
-            max_chars=max_chars,
-        )
+        counts = {"max_edits": max_edits, "samples": samples, "max_tokens": max_tokens}
+        check_ranges(feedback, temperature, **counts, feedback_size=feedback_size, max_chars=max_chars)
         self.family = family
         self.domains = family.select(domain)
-        self.starts: Sequence[Start] | None = (
-            None if start == "seed" else read_archive(Path(start), self.domains, max_chars)
-        )
+        archive = None if start == "seed" else read_archive(Path(start), self.domains, max_chars)
+        self.starts: Sequence[Start] | None = archive
         self.max_edits, self.feedback_mode, self.feedback_size = int(max_edits), feedback, int(feedback_size)
         self.max_chars, self.render_mode = max_chars, render_mode
-        self.session = Session(
+        model, sampling = (
             make_model(task_model, record=record),
-            Budget(budget),
-            samples=int(samples),
-            temperature=temperature,
-            max_tokens=int(max_tokens),
+            {"samples": int(samples), "max_tokens": int(max_tokens)},
         )
+        self.session = Session(model, Budget(budget), temperature=temperature, **sampling)
         self.action_space = FreeText(max_chars)
-        self.observation_space = Dict(
-            {
-                "context": FreeText(max_chars),
-                "feedback": FreeText(MAX_FEEDBACK_CHARS),
-                "feedback_score": Box(0.0, 1.0, (), np.float64),
-                "remaining_budget": Box(0.0, 1.0, (4,), np.float64),
-            }
-        )
+        texts = {"context": FreeText(max_chars), "feedback": FreeText(MAX_FEEDBACK_CHARS)}
+        score, budget_left = Box(0.0, 1.0, (), np.float64), Box(0.0, 1.0, (4,), np.float64)
+        self.observation_space = Dict(texts | {"feedback_score": score, "remaining_budget": budget_left})
         self._next_batch = 0
         self._state: State | None = None
         self._last: Info = {}
-        self._editor = Usage()  # what others than the task model had paid from the budget at the last step
+        self._by_agent = Usage()  # what others than the task model had paid from the budget at the last step
         self._edits_paid = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observation, Info]:
@@ -195,7 +144,7 @@ class ContextEnv(gym.Env[Observation, str]):
             UnknownNameError: an option or domain that does not exist.
             ProviderError: the task model failed; nothing has changed, call again.
         """
-        return run([self], [self.reset_task(seed=seed, options=options)])[0]
+        return run([self], [self.reset_task(seed, options)])[0]
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, Info]:
         """Replace the context by ``action`` and evaluate it.
@@ -206,7 +155,7 @@ class ContextEnv(gym.Env[Observation, str]):
         return run([self], [self.step_task(action)])[0]
 
     def reset_task(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> Task[tuple[Observation, Info]]:
         """``reset`` as a task for :func:`run`."""
         super().reset(seed=seed)
@@ -215,13 +164,12 @@ class ContextEnv(gym.Env[Observation, str]):
         domain, context, problem = self._draw_start(options)
         if seed is not None:
             self.session.forget()
-            self._editor = self._editor_spent()
+            self._by_agent = self._spent_by_agent()
             self._next_batch = int(self.np_random.integers(-(-len(domain.splits["feedback"]) // self.feedback_size)))
         batch = options.get("batch", self._next_batch)
-        state, usage, unpaid = yield from self._visit(State(domain, context, batch, 0, np.nan, NO_REPORT, 0.0))
-        self._state = state
+        self._state, usage, lacking = yield from self._visit(State(domain, context, batch))
         self._next_batch += usage is not None and "batch" not in options
-        return self._observation(), self._tell(0.0, join(problem, unpaid), usage)
+        return self._observation(), self._tell(0.0, join(problem, lacking), usage)
 
     def step_task(self, action: Any) -> Task[tuple[Observation, float, bool, bool, Info]]:
         """``step`` as a task for :func:`run`."""
@@ -232,18 +180,19 @@ class ContextEnv(gym.Env[Observation, str]):
             context, problem = clean(action, self.max_chars)
         else:
             context, problem = before.context, f"a {type(action).__name__} is not a str: the context was kept"
-        unpaid = "" if self.budget.affords(EDIT) else "the budget of edits is used up."
-        if not unpaid and not np.isnan(before.held_out_score):
+        lacking = "" if self.budget.affords(EDIT) else "the budget of edits is used up"
+        if not lacking and not np.isnan(before.held_out_score):
             after = before._replace(context=context, batch=self._next_batch, edits=before.edits + 1)
-            self._state, usage, unpaid = yield from self._visit(after, otherwise=before)
+            found, usage, lacking = yield from self._visit(after)
+            self._state = before if usage is None else found
         if usage is None:
-            return self._observation(), 0.0, False, True, self._tell(0.0, join(problem, unpaid), None)
+            return self._observation(), 0.0, False, True, self._tell(0.0, join(problem, lacking), None)
         self.budget.charge(EDIT)
         self._edits_paid += 1
         self._next_batch += 1
         reward = self._state.held_out_score - before.held_out_score
-        info = self._tell(reward, problem, usage.plus(EDIT))
-        self._editor = self._editor_spent()
+        info = self._tell(reward, problem, usage)
+        self._by_agent = self._spent_by_agent()
         return self._observation(), reward, self._state.edits >= self.max_edits, False, info
 
     @property
@@ -288,29 +237,8 @@ class ContextEnv(gym.Env[Observation, str]):
         domain = self.family.load(name)
         return domain, *clean(domain.seed_context if context is None else context, self.max_chars)
 
-    def _visit(self, state: State, otherwise: State | None = None) -> Task[tuple[State, Usage | None, str]]:
-        """Task: ``state`` with its scores and report, and the cost; or ``otherwise``, None and what was lacking."""
-        domain, size = state.domain, min(self.feedback_size, len(state.domain.splits["feedback"]))
-        held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
-        batch = [pool[(state.batch * size + i) % len(pool)] for i in range(size)]
-        try:
-            scores, attempts, usage = yield from self.session.evaluate(domain, state.context, [*held_out, *batch])
-        except BudgetExhausted as error:
-            return otherwise or state, None, f"An evaluation takes {len(held_out) + size} questions: {error}"
-        n = len(held_out)
-        feedback = self.session.report(domain, attempts[n:], self.feedback_mode).text(MAX_FEEDBACK_CHARS)
-        score, feedback_score = float(scores[:n].mean()), float(scores[n:].mean())
-        state = state._replace(held_out_score=score, feedback=feedback, feedback_score=feedback_score)
-        return state, usage, ""
-
-    def _mark(self) -> Mark:
-        return dict(vars(self)), self.np_random.bit_generator.state, self.session.metered.memory
-
-    def _rewind(self, mark: Mark) -> None:
-        attributes, stream, self.session.metered.memory = mark
-        self.budget.settle(Usage(), Usage(edits=attributes["_edits_paid"] - self._edits_paid))
-        vars(self).update(attributes)
-        self.np_random.bit_generator.state = stream
+    def _visit(self, state: State) -> Task[Visit]:
+        return visit(self.session, state, self.feedback_size, self.feedback_mode)
 
     def _observation(self) -> Observation:
         assert self._state is not None
@@ -321,25 +249,13 @@ class ContextEnv(gym.Env[Observation, str]):
             "remaining_budget": self.budget.fractions(),
         }
 
-    def _editor_spent(self) -> Usage:
+    def _spent_by_agent(self) -> Usage:
         return self.budget.spent.minus(self.budget.by_task_model)
 
     def _tell(self, improvement: float, problem: str, usage: Usage | None) -> Info:
         assert self._state is not None
-        domain, context, batch, edits, score, *_ = self._state
-        paid, edited = usage or Usage(), self._editor_spent().minus(self._editor)
-        self._last = {
-            "domain": domain.name,
-            "batch": float(batch),
-            "edits": float(edits),
-            "held_out_score": 0.0 if np.isnan(score) else score,
-            "improvement": improvement,
-            "context_chars": float(len(context)),
-            "evaluated": float(usage is not None),
-            "problem": problem,
-            **{name: float(getattr(paid, name)) for name in TOLD},
-            **{f"editor_{name}": float(getattr(edited, name)) for name in TOLD},
-        }
+        by_agent = self._spent_by_agent().minus(self._by_agent)
+        self._last = tell(self._state, improvement, problem, usage, by_agent)
         return dict(self._last)
 
 

@@ -7,9 +7,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from lse_gym.envs.core import ContextEnv, Info, Observation, run
+from lse_gym.envs.core import ContextEnv, Info, Observation
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.metered import Task
+from lse_gym.envs.undo import run
 
 Step = tuple[Observation, float, bool, bool, Info]
 
@@ -46,7 +47,7 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
         """Reset every sub-env; an int seed gives ``seed + i`` to sub-env ``i``, options go to all of them."""
         if seed is None or isinstance(seed, int):
             seed = [None if seed is None else seed + i for i in range(self.num_envs)]
-        tasks = [env.reset_task(seed=s, options=options) for env, s in zip(self.envs, seed, strict=True)]
+        tasks = [env.reset_task(s, options) for env, s in zip(self.envs, seed, strict=True)]
         results = run(self.envs, tasks)
         infos: dict[str, Any] = {}
         for i, (_, info) in enumerate(results):
@@ -77,7 +78,7 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
     @staticmethod
     def _step_task(env: ContextEnv, action: str) -> Task[tuple[Step, tuple[Observation, Info] | None]]:
         step = yield from env.step_task(action)
-        return step, (yield from env.reset_task()) if step[2] or step[3] else None
+        return step, (yield from env.reset_task(None)) if step[2] or step[3] else None
 
     @staticmethod
     def _batch(observations: Sequence[Observation]) -> Observation:

@@ -8,9 +8,10 @@ import numpy as np
 from gymnasium.spaces import Dict, Discrete, MultiDiscrete
 from gymnasium.utils import RecordConstructorArgs
 
-from lse_gym.envs.core import TOLD, Info, Observation
+from lse_gym.envs.core import Info, Observation
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.spaces import FreeText
+from lse_gym.envs.state import TOLD
 
 OPERATIONS = ("stop", "add", "remove", "replace", "move")
 USED = (*TOLD, *(f"editor_{name}" for name in TOLD))

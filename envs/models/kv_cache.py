@@ -22,5 +22,5 @@ def forward(model: Any, ids: Any, kept: Any = None, **options: Any) -> tuple[Any
 
 
 @cache
-def _name(kind: type) -> str:
+def _name(kind: Any) -> str:
     return "cache" if "cache" in signature(kind.forward).parameters else "past_key_values"
