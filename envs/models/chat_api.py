@@ -7,6 +7,7 @@ import random
 import threading
 import weakref
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -297,12 +298,18 @@ class _Loop:
             raise
 
     def stop(self) -> None:
+        """Close what is to be closed, and end; from any thread, its own too."""
         if not self.alive:
             return
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(CONNECT_S)
+
+    async def _end(self) -> None:
         for close in self._closing:
-            asyncio.run_coroutine_threadsafe(close(), self._loop).result(CONNECT_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(CONNECT_S)
+            with suppress(Exception):  # a connection that does not close ends with the process
+                await close()
+        self._loop.stop()
 
 
 def _drive(loop: asyncio.AbstractEventLoop) -> None:

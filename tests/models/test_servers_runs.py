@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -185,3 +187,37 @@ def test_without_httpx_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "httpx", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'lse-gym\[api\]'"):
         OpenAIModel("m")
+
+
+def test_what_was_answered_before_ctrl_c_is_kept(monkeypatch, tmp_path):
+    asked = [Request("", f"What is {i} plus 1?") for i in range(1, 5)]
+    held = threading.Event()
+
+    def slow(handler, number):
+        if number == 3:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            held.wait(20)
+        return adds(handler, number)
+
+    with serve(slow) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("LSE_GYM_CONCURRENCY", "1")
+        with pytest.raises(KeyboardInterrupt):
+            RecordedModel(OpenAIModel("adder"), tmp_path / "record.jsonl").complete(asked)
+        held.set()
+        assert len(RecordedModel(OpenAIModel("adder"), tmp_path / "record.jsonl").complete(asked)) == 4
+        assert len(server.payloads) == 4 + 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_makes_connections_of_its_own(monkeypatch):
+    with serve(adds) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        model = OpenAIModel("adder")
+        model.complete([Request("", "What is 1 plus 1?")])
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if model.complete([Request("", "What is 2 plus 1?")])[0].text == "<answer>3</answer>" else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert model.complete([Request("", "What is 3 plus 1?")])[0].text == "<answer>4</answer>"
