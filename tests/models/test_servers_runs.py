@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lse_gym.agents.run import Config, evolve
-from lse_gym.envs.errors import MissingExtraError
+from lse_gym.envs.errors import DataError, MissingExtraError
 from lse_gym.envs.models import _load
 from lse_gym.envs.models.base import KeptResponse, Request, Response
 from lse_gym.envs.models.openai import OpenAIModel
@@ -221,3 +221,11 @@ def test_a_forked_process_makes_connections_of_its_own(monkeypatch):
             os._exit(0 if model.complete([Request("", "What is 2 plus 1?")])[0].text == "<answer>3</answer>" else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert model.complete([Request("", "What is 3 plus 1?")])[0].text == "<answer>4</answer>"
+
+
+@pytest.mark.parametrize("tail", ["1e400", "-5", '"x"', "1, 2", "NaN"])
+def test_a_record_with_an_impossible_time_is_refused(tmp_path, tail):
+    path = tmp_path / "record.jsonl"
+    path.write_text(f'["0123", "a", 1, 2, 0, "stop", 0, false, {tail}]\n')
+    with pytest.raises(DataError, match="line 1 of the record"):
+        RecordedModel(OpenAIModel("m"), path)
