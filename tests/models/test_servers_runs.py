@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lse_gym.agents.run import Config, evolve
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import DataError, MissingExtraError
 from lse_gym.envs.models import _load
 from lse_gym.envs.models.base import KeptResponse, Request, Response
@@ -57,7 +58,8 @@ def questions(folder):
 
 def config(folder, model, **settings):
     env_args = {"questions": questions(folder), "scorer": "numeric"}
-    return Config(env="LSE/Custom-v0", domain="sums", env_args=env_args, task_model=model, editor=model, **settings)
+    given = Settings(env="LSE/Custom-v0", domain="sums", env_args=env_args, task_model=model, editor=model, **settings)
+    return given.config()
 
 
 def test_a_run_tells_what_its_answers_were_and_says_the_same_when_resumed(monkeypatch, tmp_path):
