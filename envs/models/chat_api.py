@@ -7,7 +7,6 @@ import random
 import threading
 import weakref
 from collections.abc import Coroutine
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -17,6 +16,7 @@ from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Response
 from lse_gym.envs.models.chat_refusal import Transient, classify, read_refusal
 from lse_gym.envs.models.chat_reply import Malformed, Refused, read_reply
+from lse_gym.envs.models.loop_thread import LoopThread
 from lse_gym.envs.redaction import note, note_environment, public_url, redact_logs, url_secrets
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class ChatAPI:
         self._random, self._lock = random.Random(seed), threading.Lock()
         self._open_at = 0.0  # time of the loop before which no request may go out: the server asked for a pause
         self._reached, self._told_at = False, -TELL_EVERY_S
-        self._loop: _Loop | None = None
+        self._loop: LoopThread | None = None
         note_environment()
         note(key, *url_secrets(base_url))
         redact_logs(*LOGGERS)
@@ -94,7 +94,7 @@ class ChatAPI:
             if self._loop is None or not self._loop.alive:  # dead after a fork
                 self.__dict__.pop("_client", None)
                 self.__dict__.pop("_slots", None)
-                self._loop = _Loop()
+                self._loop = LoopThread()
                 weakref.finalize(self, self._loop.stop)
             loop = self._loop
         return loop.run(task)
@@ -271,49 +271,3 @@ def _cause(error: BaseException) -> str:
         "certificate": "its certificate is not valid",
     }
     return next((told for part, told in names.items() if part in text), type(error).__name__)
-
-
-class _Loop:
-    """An event loop on a thread of its own, which ends with the object that it was made for."""
-
-    def __init__(self):
-        self._loop = asyncio.new_event_loop()
-        self._closing: list[Any] = []
-        self._thread = threading.Thread(target=_drive, args=(self._loop,), name="lse-gym-http", daemon=True)
-        self._thread.start()
-
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def at_end(self, close: Any) -> None:
-        self._closing.append(close)
-
-    def run(self, task: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(task, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def stop(self) -> None:
-        """Close what is to be closed, and end; from any thread, its own too."""
-        if not self.alive:
-            return
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop)
-        if threading.current_thread() is not self._thread:
-            self._thread.join(CONNECT_S)
-
-    async def _end(self) -> None:
-        for close in self._closing:
-            with suppress(Exception):  # a connection that does not close ends with the process
-                await close()
-        self._loop.stop()
-
-
-def _drive(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
