@@ -16,6 +16,7 @@ from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Response
 from lse_gym.envs.models.chat_refusal import Transient, classify, read_refusal
 from lse_gym.envs.models.chat_reply import Malformed, Refused, read_reply
+from lse_gym.envs.models.loop_thread import LoopThread
 from lse_gym.envs.redaction import note, note_environment, public_url, redact_logs, url_secrets
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class ChatAPI:
         self._random, self._lock = random.Random(seed), threading.Lock()
         self._open_at = 0.0  # time of the loop before which no request may go out: the server asked for a pause
         self._reached, self._told_at = False, -TELL_EVERY_S
-        self._loop: _Loop | None = None
+        self._loop: LoopThread | None = None
         note_environment()
         note(key, *url_secrets(base_url))
         redact_logs(*LOGGERS)
@@ -93,7 +94,7 @@ class ChatAPI:
             if self._loop is None or not self._loop.alive:  # dead after a fork
                 self.__dict__.pop("_client", None)
                 self.__dict__.pop("_slots", None)
-                self._loop = _Loop()
+                self._loop = LoopThread()
                 weakref.finalize(self, self._loop.stop)
             loop = self._loop
         return loop.run(task)
@@ -270,43 +271,3 @@ def _cause(error: BaseException) -> str:
         "certificate": "its certificate is not valid",
     }
     return next((told for part, told in names.items() if part in text), type(error).__name__)
-
-
-class _Loop:
-    """An event loop on a thread of its own, which ends with the object that it was made for."""
-
-    def __init__(self):
-        self._loop = asyncio.new_event_loop()
-        self._closing: list[Any] = []
-        self._thread = threading.Thread(target=_drive, args=(self._loop,), name="lse-gym-http", daemon=True)
-        self._thread.start()
-
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def at_end(self, close: Any) -> None:
-        self._closing.append(close)
-
-    def run(self, task: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(task, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def stop(self) -> None:
-        if not self.alive:
-            return
-        for close in self._closing:
-            asyncio.run_coroutine_threadsafe(close(), self._loop).result(CONNECT_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(CONNECT_S)
-
-
-def _drive(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()

@@ -90,9 +90,14 @@ class OpenAIModel(TaskModel):
 
         Raises:
             ProviderError: a request was refused, or never answered; the error holds the answers to the others.
+            KeyboardInterrupt: it holds in ``answered`` what was answered before, which is paid for.
         """
         answered: dict[Request, Response] = {}
-        failures = self._api.run(self._ask_all([*dict.fromkeys(requests)], answered))
+        try:
+            failures = self._api.run(self._ask_all([*dict.fromkeys(requests)], answered))
+        except KeyboardInterrupt as stop:
+            stop.answered = dict(answered)  # ty: ignore[missing-attribute]
+            raise
         self._warn(answered)
         if not failures:
             return [answered[request] for request in requests]

@@ -10,6 +10,7 @@ from lse_gym.envs.models.base import KeptResponse, Response, TaskModel
 from lse_gym.envs.models.stored import StoredModel, checked, encode
 
 SHORTEST_ROW = 5  # what is left out of a row where it says nothing comes after
+LATEST = 10**11  # Unix time, in seconds
 FIELDS = 1 + len(Response._fields)
 
 
@@ -99,6 +100,6 @@ def _response(row: list[Any]) -> Response:
     response = checked(*fields)
     if not made:
         return response
-    if len(made) > 1 or isinstance(made[0], bool) or not isinstance(made[0], int | float):
+    if len(made) > 1 or not isinstance(made[0], int | float) or not 0 < made[0] < LATEST:
         raise ValueError(f"{str(made)[:50]} for the time it was made at")
     return KeptResponse.of(response, *made)

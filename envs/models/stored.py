@@ -79,9 +79,11 @@ class StoredModel(TaskModel):
             if len(responses) != len(missing):
                 raise ProviderError(f"{self.name!r} gave {len(responses)} responses to {len(missing)} requests.")
             new = dict(zip(missing, responses, strict=True))
-        except ProviderError as error:
-            new = {request: error.answered[request] for request in missing if request in error.answered}
-            error.answered = new | {request: known[key] for request, key in keys.items() if key in known}
+        except (ProviderError, KeyboardInterrupt) as error:  # what was answered is paid for, also where Ctrl-C ends it
+            answered = getattr(error, "answered", {})
+            new = {request: answered[request] for request in missing if request in answered}
+            if isinstance(error, ProviderError):
+                error.answered = new | {request: known[key] for request, key in keys.items() if key in known}
             raise
         finally:
             if new:

@@ -27,6 +27,7 @@ from lse_gym.cli.common import (
     FeedbackSize,
     MaxEditTokens,
     MaxTokens,
+    NoCache,
     Questions,
     Scorer,
     TaskModel,
@@ -76,6 +77,7 @@ def bench_command(
     task_model: TaskModel = DEFAULT.task_model,
     editor: Editor = None,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
+    no_cache: NoCache = False,
     max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
     score_with: Annotated[
         list[str] | None,

@@ -3,14 +3,17 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from lse_gym.agents.run import Config, evolve
-from lse_gym.envs.errors import MissingExtraError
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Settings
+from lse_gym.envs.errors import DataError, MissingExtraError
 from lse_gym.envs.models import _load
 from lse_gym.envs.models.base import KeptResponse, Request, Response
 from lse_gym.envs.models.openai import OpenAIModel
@@ -55,7 +58,8 @@ def questions(folder):
 
 def config(folder, model, **settings):
     env_args = {"questions": questions(folder), "scorer": "numeric"}
-    return Config(env="LSE/Custom-v0", domain="sums", env_args=env_args, task_model=model, editor=model, **settings)
+    given = Settings(env="LSE/Custom-v0", domain="sums", env_args=env_args, task_model=model, editor=model, **settings)
+    return given.config()
 
 
 def test_a_run_tells_what_its_answers_were_and_says_the_same_when_resumed(monkeypatch, tmp_path):
@@ -185,3 +189,45 @@ def test_without_httpx_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "httpx", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'lse-gym\[api\]'"):
         OpenAIModel("m")
+
+
+def test_what_was_answered_before_ctrl_c_is_kept(monkeypatch, tmp_path):
+    asked = [Request("", f"What is {i} plus 1?") for i in range(1, 5)]
+    held = threading.Event()
+
+    def slow(handler, number):
+        if number == 3:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            held.wait(20)
+        return adds(handler, number)
+
+    with serve(slow) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("LSE_GYM_CONCURRENCY", "1")
+        with pytest.raises(KeyboardInterrupt):
+            RecordedModel(OpenAIModel("adder"), tmp_path / "record.jsonl").complete(asked)
+        held.set()
+        assert len(RecordedModel(OpenAIModel("adder"), tmp_path / "record.jsonl").complete(asked)) == 4
+        assert len(server.payloads) == 4 + 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_makes_connections_of_its_own(monkeypatch):
+    with serve(adds) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        model = OpenAIModel("adder")
+        model.complete([Request("", "What is 1 plus 1?")])
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if model.complete([Request("", "What is 2 plus 1?")])[0].text == "<answer>3</answer>" else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert model.complete([Request("", "What is 3 plus 1?")])[0].text == "<answer>4</answer>"
+
+
+@pytest.mark.parametrize("tail", ["1e400", "-5", '"x"', "1, 2", "NaN"])
+def test_a_record_with_an_impossible_time_is_refused(tmp_path, tail):
+    path = tmp_path / "record.jsonl"
+    path.write_text(f'["0123", "a", 1, 2, 0, "stop", 0, false, {tail}]\n')
+    with pytest.raises(DataError, match="line 1 of the record"):
+        RecordedModel(OpenAIModel("m"), path)

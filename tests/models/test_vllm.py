@@ -107,3 +107,20 @@ def test_it_pickles_by_name(engine):
     model = VLLMModel("m")
     model.complete([Request("", "x")])
     assert deepcopy(model).name == "vllm:m"
+
+
+def test_thinking_is_no_answer_also_where_the_prompt_opened_it(engine, monkeypatch):
+    model = VLLMModel("some/model")
+    texts = iter(["<think>9?</think> 7", "9?</think>7", "9, or"])
+    answer = LLM.output
+
+    def thinks(self, ids, index):
+        output = answer(self, ids, index)
+        output.outputs[0].text = next(texts)
+        return output
+
+    monkeypatch.setattr(LLM, "output", thinks)
+    monkeypatch.setattr("lse_gym.envs.models.chat_template.prompt_text", lambda tokenizer, request: "x <think>")
+    answers = model.complete([Request("", str(i)) for i in range(3)])
+    assert [one.text for one in answers] == ["7", "7", ""]
+    assert all(one.thinking_tokens for one in answers)
