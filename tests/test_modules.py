@@ -10,7 +10,7 @@ import pytest
 from lse_gym.envs.errors import MissingExtraError
 from lse_gym.envs.extras import missing
 
-PARTS = "cli envs agents wrappers leaderboard".split()  # each a folder, whether there is a link to it or not
+PARTS = "cli docs envs agents wrappers leaderboard".split()  # each a folder, whether there is a link to it or not
 
 
 def modules(part):

@@ -37,7 +37,7 @@ def board(folder: str) -> str:
 
 def board_table(opened: Board) -> str:
     """The same, of a board that is open."""
-    ranking = {track: rows for track, rows in rank(opened).items() if rows}
+    ranking = {track: rows for track, rows in sorted(rank(opened).items()) if rows}
     table = []
     for agent in AGENTS:
         found = [next((row for row in rows if row.agent == agent), None) for rows in ranking.values()]

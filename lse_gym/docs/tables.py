@@ -12,7 +12,7 @@ from lse_gym.agents.bench.report import markdown
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.models import ABOUT, BACKENDS, MODELS, SHIPPED
 from lse_gym.envs.options import CoreOptions, argument_rows
-from lse_gym.envs.registration import ENVS, readme_table
+from lse_gym.envs.registration import ENVS, describe
 from lse_gym.leaderboard.track import all_tracks
 
 EXTRA = {"hf": "hf", "vllm": "vllm", "openai": "api"}  # of a backend
