@@ -4,6 +4,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from ast import literal_eval
 from contextlib import closing
 from importlib import import_module
@@ -12,6 +13,7 @@ from inspect import signature
 
 import pytest
 
+import lse_gym
 from lse_gym import docs
 from lse_gym.agents.lse import Args
 from lse_gym.docs import BLOCK, BLOCKS, ROOT, filled, pages
@@ -22,7 +24,9 @@ from lse_gym.envs.options import RESET_OPTIONS, CoreOptions, argument_rows
 from lse_gym.envs.registration import ENVS
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in pages()}
-PYTHON = {name: re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL) for name, text in TEXTS.items()}
+PYTHON = {
+    name: re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL) for name, text in TEXTS.items() if "README" in name
+}
 LINKS = [(name, link) for name, text in TEXTS.items() for link in re.findall(r"\]\((?!https?://)([^)]+)\)", text)]
 FILES = "config.json trajectory.jsonl responses.jsonl edits.jsonl tree.json tree.svg tree.html curve.svg summary.json"
 LONGEST_FRONT_DOOR = 150  # lines
@@ -125,6 +129,13 @@ def test_arguments_that_an_env_adds_are_told_before_those_of_all():
 
 def test_the_front_door_is_short():
     assert TEXTS["README.md"].count("\n") <= LONGEST_FRONT_DOOR
+
+
+def test_the_version_is_told_alike_everywhere():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert version == lse_gym.__version__
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_ci_runs_the_two_commands_as_they_are_written():

@@ -1,6 +1,6 @@
 """What the documentation says that the code or a recorded file says already: written and checked, never typed.
 
-A README holds a block ``<!-- docs: NAME ARGUMENTS -->`` … ``<!-- end -->``; what stands between the two is what the
+A page holds a block ``<!-- docs: NAME ARGUMENTS -->`` … ``<!-- end -->``; what stands between the two is what the
 function ``NAME`` of :data:`BLOCKS` returns. ``python -m lse_gym.docs --write`` fills the blocks of a checkout.
 """
 
@@ -28,10 +28,10 @@ BLOCKS: dict[str, Callable[..., str]] = {
 
 
 def pages() -> Iterator[Path]:
-    """Every README of the checkout, the root's first."""
-    yield ROOT / "README.md"
+    """Every page of the checkout, the root's first."""
+    yield from sorted(ROOT.glob("*.md"), reverse=True)
     for folder in ("envs", "agents", "wrappers", "leaderboard", "tests", "lse_gym/cli"):
-        yield from sorted((ROOT / folder).rglob("README.md"))
+        yield from sorted((ROOT / folder).rglob("*.md"))
 
 
 def filled(text: str) -> str:
