@@ -1,5 +1,6 @@
 """The READMEs cannot rot: what they show runs, what they link to exists, and what exists is in them."""
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -125,6 +126,19 @@ def test_arguments_that_an_env_adds_are_told_before_those_of_all():
     names = [row[0] for row in argument_rows(Mine.__doc__)]
     assert names == ["depth", "max_edits", *(name for name in CoreOptions.__annotations__ if name != "max_edits")]
     assert Mine.__doc__.rstrip().endswith("None.")
+
+
+def test_what_evolve_is_said_to_tell_it_tells(tmp_path):
+    command = [sys.executable, "-m", "lse_gym", "evolve", "--out", "run"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=True)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "trajectory.jsonl").read_text().splitlines()]
+    told = re.findall(r"(\d\.\d\d)  round (\d+)", TEXTS["README.md"])
+    assert [(f"{row['performance']:.2f}", str(i)) for i, row in enumerate(rows[: len(told)])] == told
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    scores = (summary["test_score_seed"], summary["test_score_best"])
+    assert re.search(r"sealed test score, n = 60 +{:.3f} +{:.3f}\n".format(*scores), TEXTS["README.md"])
+    low, high = summary["test_ci95"]
+    assert f"{low:.3f} to {high:.3f}\n" in TEXTS["README.md"]
 
 
 def test_the_front_door_is_short():
