@@ -26,7 +26,9 @@ from lse_gym.envs.registration import ENVS
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in pages()}
 PYTHON = {
-    name: re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL) for name, text in TEXTS.items() if "README" in name
+    name: re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    for name, text in TEXTS.items()
+    if "README" in name
 }
 LINKS = [(name, link) for name, text in TEXTS.items() for link in re.findall(r"\]\((?!https?://)([^)]+)\)", text)]
 FILES = "config.json trajectory.jsonl responses.jsonl edits.jsonl tree.json tree.svg tree.html curve.svg summary.json"
