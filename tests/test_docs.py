@@ -6,11 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
-from ast import literal_eval
 from contextlib import closing
-from importlib import import_module
 from importlib.util import find_spec
-from inspect import signature
 
 import pytest
 
@@ -22,7 +19,6 @@ from lse_gym.docs.__main__ import main
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.options import RESET_OPTIONS, CoreOptions, argument_rows
-from lse_gym.envs.registration import ENVS
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in pages()}
 PYTHON = {
@@ -91,24 +87,6 @@ def test_a_check_tells_the_page_and_a_write_mends_it(tmp_path, monkeypatch, caps
     assert [main([flag]) for flag in ("--check", "--write", "--check")] == [1, 0, 0]
     assert capsys.readouterr().out == "out of date: README.md\nwritten: README.md\n"
     assert "\n| what | measured |" in (tmp_path / "README.md").read_text(encoding="utf-8")
-
-
-def _env_class(name):
-    module, cls, *_ = ENVS[name]
-    return getattr(import_module(module), cls)
-
-
-@pytest.mark.parametrize("name", ENVS)
-def test_documentation_of_an_env_lists_all_its_arguments_with_their_defaults(name):
-    own, core = (signature(cls.__init__).parameters for cls in (_env_class(name), ContextEnv))
-    expected = {key: one.default for key, one in own.items() if key not in ("self", "options")}
-    expected |= {key: core[key].default for key in CoreOptions.__annotations__}
-    told = {row[0]: row[2] for row in argument_rows(_env_class(name).__doc__)}
-    assert [*told] == [*expected]
-    assert {key: literal_eval(default) for key, default in told.items() if default} == {
-        key: default for key, default in expected.items() if told[key]
-    }
-    assert all(expected[key] is None for key, default in told.items() if not default)  # it has to be given
 
 
 def test_arguments_that_an_env_adds_are_told_before_those_of_all():

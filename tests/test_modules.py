@@ -12,19 +12,7 @@ import pytest
 
 from lse_gym.envs.errors import MissingExtraError
 from lse_gym.envs.extras import missing
-
-PARTS = "cli docs envs agents wrappers leaderboard".split()  # each a folder, whether there is a link to it or not
-
-
-def modules(part):
-    """The modules of a part of the package, by name, with their files."""
-    root = Path(str(import_module(f"lse_gym.{part}").__file__)).parent
-    for path in sorted(root.rglob("*.py")):
-        inside = path.relative_to(root).with_suffix("").parts
-        yield ".".join(["lse_gym", part, *(name for name in inside if name != "__init__")]), path
-
-
-MODULES = {name: path for part in PARTS for name, path in modules(part)}
+from tests.layers import MODULES
 
 
 @pytest.mark.filterwarnings("ignore")  # what other packages warn of when they are imported
