@@ -7,7 +7,7 @@ DATA = ["leaderboard.results*", "leaderboard.board*"]  # recorded results and th
 
 setup(
     package_dir={"lse_gym": "lse_gym"} | {f"lse_gym.{tree}": tree for tree in TREES},
-    packages=["lse_gym", "lse_gym.cli"]
+    packages=["lse_gym", "lse_gym.cli", "lse_gym.docs"]
     + [
         f"lse_gym.{name}"
         for tree in TREES

@@ -27,7 +27,7 @@ class Args(EditorArgs):
 
 
 class ACEAgent(EditorAgent):
-    """Two calls an edit: the reflector judges the bullets, the curator adds new ones.
+    """ACE: a reflector marks bullets as helpful or harmful, a curator adds new ones; nothing is rewritten.
 
     The first line of the context, the task, is kept. Every other line is a bullet ``- …``; lines that the curator's
     answer leaves out stay all the same, which is what keeps the playbook from collapsing. Marks are kept in ``memory``,

@@ -24,7 +24,7 @@ class Args(EditorArgs):
 
 
 class EvoPromptAgent(EditorAgent):
-    """Parents are drawn from the best contexts so far; the editor crosses and mutates them.
+    """EvoPrompt: parents are drawn from the best contexts so far; the editor crosses and mutates them.
 
     * ``ga``: two parents, each with a probability in proportion to its score.
     * ``de``: the context that is edited, two others that differ from each other, and the best one.

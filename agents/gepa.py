@@ -29,7 +29,7 @@ class Args(EditorArgs):
 
 
 class GEPAAgent(EditorAgent):
-    """GEPA's own loop: Pareto selection over held-out questions, minibatch acceptance, full held-out evaluation.
+    """GEPA's own loop: Pareto selection over held-out questions, minibatch acceptance; our editor prompt, an exact cap.
 
     Candidates are proposed by the editor from the same report that every agent sees. Feedback questions are the
     package's training set, held-out questions its validation set. One timestep is one proposal; the cap on calls is

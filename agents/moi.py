@@ -35,7 +35,7 @@ class Args(SearchArgs):
 
 
 class MOIAgent(SearchAgent):
-    """Tries rotations of the context's lines, estimates their utilities and the position bias, and sorts.
+    """MOI: tries rotations of the context's lines, estimates their worth apart from their place, and sorts.
 
     Any context is taken as a list of lines; only where they are alike, as in ``LSE/PassageOrder-v1``, is it of use.
 

@@ -19,7 +19,7 @@ class Args(EditorArgs):
 
 
 class OPROAgent(EditorAgent):
-    """The editor sees the best contexts so far with their held-out scores, worst first, and edits the best one.
+    """OPRO: the editor sees the best contexts so far with their held-out scores, worst first, and edits the best.
 
     Args:
         env: an env of the namespace ``LSE``.

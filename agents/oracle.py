@@ -7,7 +7,7 @@ from lse_gym.envs.evaluation import core_env
 
 
 class OracleAgent(SearchAgent):
-    """Returns the domain's oracle context; only embedded domains have one."""
+    """Returns the domain's oracle context, its full conventions: the ceiling; only embedded domains have one."""
 
     name = "oracle"
 

@@ -17,7 +17,7 @@ class Args(EditorArgs):
 
 
 class TextGradAgent(EditorAgent):
-    """Two calls an edit: criticism of the context in view of the report, then a rewrite that follows it.
+    """Textual gradients: a critic reads context and report, then a rewrite follows it; what is no better is reverted.
 
     The next edit starts from the best context so far, so a rewrite that does not raise the held-out score is reverted,
     as LSE's released code does with its TextGrad baseline.

@@ -29,7 +29,7 @@ class Args(EditorArgs):
 
 
 class TextGradPackageAgent(EditorAgent):
-    """The package's loss, backward pass and optimizer; the optimizer's step is written on our editor prompt.
+    """TextGrad's own loss, backward pass and optimizer, made reproducible; the step is written on our editor prompt.
 
     A loss is what the report says about one problem. The criticisms that the backward pass collects go to the editor as
     notes, beside the whole report that every agent sees. An answer without an edit leaves the context as it was, where

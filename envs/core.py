@@ -14,7 +14,7 @@ from lse_gym.envs.domain import Domain, Family
 from lse_gym.envs.metered import Task
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import TaskModel
-from lse_gym.envs.options import check_ranges, check_reset
+from lse_gym.envs.options import check_ranges, check_reset, with_shared_arguments
 from lse_gym.envs.report import FeedbackMode, Report
 from lse_gym.envs.session import Session
 from lse_gym.envs.spaces import FreeText
@@ -93,6 +93,11 @@ class ContextEnv(gym.Env[Observation, str]):
     ## Version History
     v0: first version.
     """
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if cls.__doc__ and ContextEnv.__doc__:
+            cls.__doc__ = with_shared_arguments(cls.__doc__, ContextEnv.__doc__)
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 - as Gymnasium declares it
 

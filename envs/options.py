@@ -28,6 +28,25 @@ class CoreOptions(TypedDict, total=False):
     render_mode: str | None
 
 
+def argument_rows(doc: str | None) -> list[list[str]]:
+    """The cells of the table under *Arguments* in the documentation of an env: name, type, default, unit, effect."""
+    section = (doc or "").partition("## Arguments")[2].strip().split("\n\n")[0]
+    lines = [line.strip() for line in section.splitlines()]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def with_shared_arguments(doc: str, base: str) -> str:
+    """An env's documentation with every shared argument in its table: those that it doesn't tell are as in ``base``."""
+    own = argument_rows(doc)
+    told = {row[0] for row in own}
+    rows = [row for row in argument_rows(base) if row[0] in CoreOptions.__annotations__ and row[0] not in told]
+    head, mark, rest = doc.partition("## Arguments")
+    table, gap, tail = rest.lstrip("\n").partition("\n\n")
+    indent = table[: len(table) - len(table.lstrip())]
+    lines = "".join(f"\n{indent}| {' | '.join(row)} |" for row in rows)
+    return f"{head}{mark}\n{table}{lines}{gap}{tail}" if own else doc
+
+
 def check_names(options: Mapping[str, object], *own: str) -> None:
     """Raise :class:`UnknownNameError` for an argument that is neither shared nor one of an env's ``own``."""
     for name in options:

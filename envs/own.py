@@ -16,7 +16,7 @@ class FamilyEnv(ContextEnv):
 
     ## Description
     ``family`` names a class of yours, a :class:`lse_gym.envs.domain.Family`; everything else is as in
-    :class:`lse_gym.envs.core.ContextEnv`. ``envs/README.md``, "Add a family", has one in thirty lines.
+    :class:`lse_gym.envs.core.ContextEnv`. ``envs/EXTENDING.md``, "A family", has one in thirty lines.
 
     ## Action Space
     ``FreeText(max_chars)``: the new context, whole.
@@ -40,8 +40,7 @@ class FamilyEnv(ContextEnv):
     | family_args | dict or None | None | | what its constructor takes, by name |
     | domain | str, sequence or None | None | | a name, several, a group, or None for the family's first group |
 
-    and those of :class:`lse_gym.envs.core.ContextEnv`: max_edits, start, feedback, task_model, samples, temperature,
-    max_tokens, budget, feedback_size, max_chars, record, render_mode. ``reset(options=...)``: context, domain, batch.
+    ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
     ## Cost
     Calls per reset and per step: ``(feedback_size + held-out questions) * samples``, times the turns of an attempt.

@@ -1,7 +1,6 @@
 """The ids of the namespace ``LSE``, one row each."""
 
 from importlib import import_module
-from inspect import signature
 
 import gymnasium as gym
 
@@ -58,15 +57,3 @@ def describe(name: str) -> tuple[str, str]:
     """The first line of an env's documentation, and its domains."""
     module, env, _, domains = ENVS[name]
     return (getattr(import_module(module), env).__doc__ or "").splitlines()[0], domains
-
-
-def readme_table() -> str:
-    """The ids as the README shows them: what is edited, the domains, what goes in and out, what is needed."""
-    rows = ["| id | | domains | observation, action | needs |", "|---|---|---|---|---|"]
-    for name, (module, env, _, domains) in ENVS.items():
-        arguments = signature(getattr(import_module(module), env)).parameters
-        needs = "`data_dir=`" if "data_dir" in arguments else "nothing, offline"
-        rows.append(
-            f"| `{name}` | {describe(name)[0]} | {domains} | report and context, new context as text | {needs} |"
-        )
-    return "\n".join(rows) + "\n"

@@ -8,14 +8,15 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any
 
 from lse_gym.leaderboard.statistics import mean
 from lse_gym.leaderboard.submission import best_context
 from lse_gym.leaderboard.text import pieces, squeeze
 from lse_gym.leaderboard.track import Track
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 ORACLE = "oracle"  # the agent that says what it is
 # Of what an oracle knows, as a mean over the runs. The scripted writer words its rules as the oracle does: of 43 honest
@@ -33,7 +34,7 @@ SELECT common.entry, both,
 FROM common JOIN entries ON entries.id = common.entry WHERE entries.team <> ?"""
 
 
-def copied(document: Mapping[str, Any], track: Track, db: Database) -> str:
+def copied(document: Mapping[str, Any], track: Track, db: "Database") -> str:
     """Whose contexts a document has, or "". ``db`` holds the earlier entries."""
     return _of_oracle(document, track) or _of_others(document, track, db)
 
@@ -57,7 +58,7 @@ def _of_oracle(document: Mapping[str, Any], track: Track) -> str:
     return "its contexts are those of the oracle" if mean(shares) > MAX_OF_ORACLE else ""
 
 
-def _of_others(document: Mapping[str, Any], track: Track, db: Database) -> str:
+def _of_others(document: Mapping[str, Any], track: Track, db: "Database") -> str:
     family = track.core("reader").family
     shares, sources = [], Counter()
     for run in document["runs"]:
@@ -72,7 +73,7 @@ def _of_others(document: Mapping[str, Any], track: Track, db: Database) -> str:
     return f"its contexts are those of entry {sources.most_common(1)[0][0]}, of another team"
 
 
-def _closest(db: Database, team: str, domain: str, own: set[int], start: set[int]) -> tuple[float, int]:
+def _closest(db: "Database", team: str, domain: str, own: set[int], start: set[int]) -> tuple[float, int]:
     """The largest share of lines that a run of another team has in common, and its entry."""
     rows = db.execute(_IN_COMMON, [domain, json.dumps([*own]), json.dumps([*start]), team])
     best = (0.0, 0)

@@ -56,3 +56,6 @@ def pieces_of_contexts(db: Database) -> None:
     db.conn.execute("CREATE INDEX audit_entry ON audit (entry, action)")
     for entry, document in db.execute("SELECT id, document FROM entries").fetchall():
         db.table("pieces").insert_all(index_rows(entry, json.loads(zlib.decompress(document))))
+
+
+KNOWN = {migration.name for migration in migrations.pending(Database(memory=True))}

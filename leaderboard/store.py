@@ -10,19 +10,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any, Self
 
 from lse_gym.agents.files import move_new
 from lse_gym.envs.errors import BoardError
-from lse_gym.leaderboard.migrations import migrations
 from lse_gym.leaderboard.track import canonical
+
+if TYPE_CHECKING:  # the command line starts without it
+    from sqlite_utils import Database
 
 WAIT_S = 120.0  # for other processes that write
 LEVELS = ("self-reported", "replayed", "reproduced", "rejected", "flagged", "withdrawn")
 MARKS = ("flagged", "admitted", "withdrawn")  # what a board or its owner says of an entry; the last one holds
-_KNOWN = {migration.name for migration in migrations.pending(Database(memory=True))}
 # An entry with what its last verification found, unless it is marked.
 _LATEST = """
 SELECT id, sha256, track, team, agent, submitted, facts, verified, details,
@@ -203,6 +202,8 @@ class Store:
 
     def _make(self) -> None:
         """Make the file beside its place and move it there, so that a file without tables was never ours."""
+        from lse_gym.leaderboard.migrations import migrations
+
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         temporary.unlink(missing_ok=True)
         try:
@@ -220,9 +221,11 @@ class Store:
                 Path(f"{temporary}{end}").unlink(missing_ok=True)
 
     def _prepare(self) -> None:
+        from lse_gym.leaderboard.migrations import KNOWN, migrations
+
         if not {"entries", "audit"} <= {*self.db.table_names()}:
             raise BoardError(f"{str(self.path)!r} holds no board: it was emptied, or is another file. Restore it.")
-        if {migration.name for migration in migrations.applied(self.db)} - _KNOWN:
+        if {migration.name for migration in migrations.applied(self.db)} - KNOWN:
             raise BoardError(f"{str(self.path)!r} was written by a later version of lse-gym. Update the package.")
         if migrations.pending(self.db):
             with self.writing():
@@ -257,7 +260,9 @@ class Store:
                 time.sleep(0.01)
 
 
-def _connect(path: Path) -> Database:
+def _connect(path: Path) -> "Database":
+    from sqlite_utils import Database
+
     return Database(sqlite3.connect(path, timeout=WAIT_S, isolation_level=None))
 
 

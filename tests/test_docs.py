@@ -1,43 +1,37 @@
 """The READMEs cannot rot: what they show runs, what they link to exists, and what exists is in them."""
 
+import json
 import re
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from contextlib import closing
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-from lse_gym import wrappers
-from lse_gym.__main__ import app
-from lse_gym.agents import AGENTS
-from lse_gym.agents.bench.report import report
-from lse_gym.agents.bench.result import read_results
+import lse_gym
+from lse_gym import docs
 from lse_gym.agents.lse import Args
+from lse_gym.docs import BLOCK, BLOCKS, ROOT, filled, pages
+from lse_gym.docs.__main__ import main
 from lse_gym.envs.budget import Usage
-from lse_gym.envs.models import MODEL_NAMES
-from lse_gym.envs.options import RESET_OPTIONS
-from lse_gym.envs.registration import ENVS, readme_table
+from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.options import RESET_OPTIONS, CoreOptions, argument_rows
 
-ROOT = Path(__file__).parents[1]
-FOLDERS = "envs agents wrappers leaderboard tests lse_gym/cli".split()
-PAGES = [ROOT / "README.md", *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("README.md"))]
-TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
-PYTHON = {name: re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL) for name, text in TEXTS.items()}
-RESULTS = TEXTS["leaderboard/results/README.md"]
-REPORTS = re.findall(r"<!-- lse-gym report (.*?) -->\n(.*?)<!-- end -->", RESULTS, flags=re.DOTALL)
+TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in pages()}
+PYTHON = {
+    name: re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    for name, text in TEXTS.items()
+    if "README" in name
+}
 LINKS = [(name, link) for name, text in TEXTS.items() for link in re.findall(r"\]\((?!https?://)([^)]+)\)", text)]
 FILES = "config.json trajectory.jsonl responses.jsonl edits.jsonl tree.json tree.svg tree.html curve.svg summary.json"
 LONGEST_FRONT_DOOR = 150  # lines
 DOCUMENTED = {
-    "README.md": [*ENVS],
     "envs/README.md": [*RESET_OPTIONS, *Usage._fields],
-    "envs/models/README.md": MODEL_NAMES,
-    "agents/README.md": [*AGENTS, *FILES.split()],
-    "wrappers/README.md": [name for name in wrappers.__all__ if name[0].isupper()],
-    "lse_gym/cli/README.md": [command.name for command in app.registered_commands],
+    "agents/README.md": FILES.split(),
 }
 
 
@@ -55,6 +49,7 @@ def test_python_of_the_readmes_runs(page, tmp_path):
         connection.commit()
     blocks = [block for block in PYTHON[page] if "sb3" not in block or find_spec("sb3_contrib")]
     code = "\n".join(blocks).replace("learn(20", "learn(2").replace("total_timesteps=16_000", "total_timesteps=1")
+    code = code.replace('"maskable-ppo"', '"dqn"')  # it stops when it is told, not after a whole batch
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert ("[(0,)]" in done.stdout) == (page == "envs/README.md")
@@ -76,23 +71,65 @@ def test_links_lead_somewhere(page, link):
     assert not anchor or anchor in anchors(target.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(("arguments", "tables"), REPORTS)
-def test_tables_are_those_of_the_recorded_results(arguments, tables):
-    files, _, reference = arguments.partition(" --reference ")
-    results = [result for file in files.split() for result in read_results(ROOT / file)]
-    assert tables == report(results, reference.strip('"') or None)
+@pytest.mark.parametrize("page", TEXTS)
+def test_what_is_generated_is_up_to_date(page):
+    """`python -m lse_gym.docs --write` brings it up to date."""
+    assert filled(TEXTS[page]) == TEXTS[page]
 
 
-def test_the_table_of_ids_is_that_of_the_registry():
-    assert f"<!-- envs -->\n{readme_table()}<!-- end envs -->" in TEXTS["README.md"]
+def test_every_block_is_somewhere():
+    assert {block[2] for text in TEXTS.values() for block in BLOCK.finditer(text)} == set(BLOCKS)
 
 
-def test_there_are_recorded_results():
-    assert REPORTS
+def test_a_check_tells_the_page_and_a_write_mends_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(docs, "ROOT", tmp_path)
+    (tmp_path / "README.md").write_text("one\n<!-- docs: recorded speed.json -->\nold\n<!-- end -->\n")
+    assert [main([flag]) for flag in ("--check", "--write", "--check")] == [1, 0, 0]
+    assert capsys.readouterr().out == "out of date: README.md\nwritten: README.md\n"
+    assert "\n| what | measured |" in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_arguments_that_an_env_adds_are_told_before_those_of_all():
+    class Mine(ContextEnv):
+        """Mine.
+
+        ## Arguments
+        | name | type | default | unit | effect |
+        |---|---|---|---|---|
+        | depth | int | 3 | | how deep |
+        | max_edits | int | 4 | | another default |
+
+        ## Cost
+        None.
+        """
+
+    names = [row[0] for row in argument_rows(Mine.__doc__)]
+    assert names == ["depth", "max_edits", *(name for name in CoreOptions.__annotations__ if name != "max_edits")]
+    assert Mine.__doc__.rstrip().endswith("None.")
+
+
+def test_what_evolve_is_said_to_tell_it_tells(tmp_path):
+    command = [sys.executable, "-m", "lse_gym", "evolve", "--out", "run"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=True)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "trajectory.jsonl").read_text().splitlines()]
+    told = re.findall(r"(\d\.\d\d)  round (\d+)", TEXTS["README.md"])
+    assert [(f"{row['performance']:.2f}", str(i)) for i, row in enumerate(rows[: len(told)])] == told
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    scores = (summary["test_score_seed"], summary["test_score_best"])
+    assert re.search(r"sealed test score, n = 60 +{:.3f} +{:.3f}\n".format(*scores), TEXTS["README.md"])
+    low, high = summary["test_ci95"]
+    assert f"{low:.3f} to {high:.3f}\n" in TEXTS["README.md"]
 
 
 def test_the_front_door_is_short():
     assert TEXTS["README.md"].count("\n") <= LONGEST_FRONT_DOOR
+
+
+def test_the_version_is_told_alike_everywhere():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert version == lse_gym.__version__
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_ci_runs_the_two_commands_as_they_are_written():

@@ -2,6 +2,9 @@
 
 import doctest
 import re
+import shutil
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -9,19 +12,7 @@ import pytest
 
 from lse_gym.envs.errors import MissingExtraError
 from lse_gym.envs.extras import missing
-
-PARTS = "cli envs agents wrappers leaderboard".split()  # each a folder, whether there is a link to it or not
-
-
-def modules(part):
-    """The modules of a part of the package, by name, with their files."""
-    root = Path(str(import_module(f"lse_gym.{part}").__file__)).parent
-    for path in sorted(root.rglob("*.py")):
-        inside = path.relative_to(root).with_suffix("").parts
-        yield ".".join(["lse_gym", part, *(name for name in inside if name != "__init__")]), path
-
-
-MODULES = {name: path for part in PARTS for name, path in modules(part)}
+from tests.layers import MODULES
 
 
 @pytest.mark.filterwarnings("ignore")  # what other packages warn of when they are imported
@@ -40,3 +31,18 @@ def test_it_imports_or_names_its_extra_and_its_examples_are_true(name):
 def test_there_are_modules_and_examples():
     assert len(MODULES) > 150
     assert doctest.testmod(import_module("lse_gym.envs.text")).attempted
+
+
+@pytest.mark.skipif(not missing("vllm"), reason="vllm is installed")
+def test_what_needs_an_extra_is_skipped_with_its_name_and_nothing_else_is(tmp_path):
+    shutil.copy(Path(__file__).parents[1] / "conftest.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = extra")
+    marked = "import pytest\n\n@pytest.mark.extra('vllm')\ndef test_it(): raise ValueError\n"
+    for name, source in {"head": "import vllm", "marked": marked, "typo": "import vlm"}.items():
+        (tmp_path / f"test_{name}.py").write_text(source)
+    command = [sys.executable, "-m", "pytest", "-rs", "--continue-on-collection-errors"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120).stdout
+    assert re.search(r"SKIPPED \[1\] .*test_head.py: pip install 'lse-gym\[vllm]'", told)
+    assert re.search(r"SKIPPED \[1\] .*conftest.py:\d+: pip install 'lse-gym\[vllm]'", told)
+    assert "No module named 'vlm'" in told
+    assert "2 skipped, 1 error" in told

@@ -19,7 +19,7 @@ DUMP_TEMPERATURE = 0.1  # of its softmax (DUMP, released code)
 
 
 class Curriculum(gym.Wrapper, RecordConstructorArgs):
-    """Draws the domain of each episode by how large the rewards in it are, in absolute value.
+    """Draws the domain of each episode by how large the rewards in it are, in absolute value (SEC, DUMP).
 
     * ``sec``: value ``Q <- alpha |r| + (1 - alpha) Q``, softmax of ``Q / temperature`` (SEC, arXiv 2505.14970).
     * ``dump``: upper confidence ``mean |r| + sqrt(2 ln(N + 1) / (n + 1))`` over the last 300 rewards of each domain,

@@ -16,7 +16,7 @@ Encoder = Callable[[Sequence[str]], np.ndarray]
 
 
 class TextFeatures(gym.ObservationWrapper, RecordConstructorArgs):
-    """The observation as one vector.
+    """The observation as one vector, by word hashing or any sentence embedder.
 
     ## Observation Space
     ``Box`` float32 of shape (7 + 2 ``size``,): feedback score, the four fractions of the budget that are left, the

@@ -111,7 +111,7 @@ class Menu:
 
 
 class EditMenu(gym.Wrapper, RecordConstructorArgs):
-    """Actions choose from a :class:`Menu`; observations are numbers about the state and the candidates.
+    """Actions choose from a :class:`Menu` (Discrete, with masks); observations are numbers about state and candidates.
 
     ## Action Space
     ``Discrete(1 + problems + lines)``: keep the context, take the edit proposed for a problem, or drop a line. An

@@ -49,7 +49,7 @@ def apply_operation(context: str, operation: int, item: int, to: int, text: str)
 
 
 class EditOperations(gym.Wrapper, RecordConstructorArgs):
-    """Actions are operations on the lines of the context, instead of the whole context.
+    """Actions are operations on the lines of the context: stop, add, remove, replace, move.
 
     ## Action Space
     ``Dict``: ``operation`` Discrete(5) (stop, add, remove, replace, move), ``item`` and ``to`` Discrete(``max_items``),

@@ -13,10 +13,10 @@ from lse_gym.envs.evaluation import core_env
 
 
 class RecordTrajectory(gym.Wrapper, RecordConstructorArgs):
-    """Appends a JSON line for every reset and step: domain, context, reward, scores, what was spent so far.
+    """Appends a JSON line for every reset and step; the file serves as ``start`` of an env.
 
-    Lines are written as they happen, whole, so that a kill costs none but the last. The file serves as ``start=`` of
-    an env.
+    A line holds domain, context, reward, scores and what was spent so far. Lines are written as they happen, whole, so
+    that a kill costs none but the last.
 
     Args:
         env: an env of the namespace ``LSE``, wrapped or not.

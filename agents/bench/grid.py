@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
-from lse_gym.agents.bench.result import Result, measure, read_results, write_results
+from lse_gym.agents.bench.result import Result, Source, measure, read_results, write_results
 from lse_gym.agents.files import read_object
 from lse_gym.agents.parallel import side_by_side
 from lse_gym.agents.run import evolve, has_run
@@ -46,7 +46,12 @@ OnResult = Callable[[Job, Result | None, Exception | None], None]
 
 
 def run_grid(
-    grid: Grid, out: str | os.PathLike[str], *, workers: int = 1, on_result: OnResult | None = None
+    grid: Grid,
+    out: str | os.PathLike[str],
+    *,
+    workers: int = 1,
+    on_result: OnResult | None = None,
+    source: Source | None = None,
 ) -> list[Result]:
     """Run what is missing, and write ``out/results.jsonl``; returns the results in the order of the grid.
 
@@ -58,6 +63,7 @@ def run_grid(
         out: the directory to write.
         workers: processes, >= 1.
         on_result: called with the job and its result, or the exception that ended it.
+        source: the command and commit that ``results.jsonl`` tells it comes from.
 
     Raises:
         ArgumentError: two contestants have one label, or an argument is wrong; told before anything runs.
@@ -83,7 +89,7 @@ def run_grid(
     for job, result, error in side_by_side(_run, jobs, workers):
         if result is not None:
             results[job.folder] = result
-            write_results(out / "results.jsonl", [results[j.folder] for j in jobs if j.folder in results])
+            write_results(out / "results.jsonl", [results[j.folder] for j in jobs if j.folder in results], source)
         if on_result:
             on_result(job, result, error)
     return [results[job.folder] for job in jobs if job.folder in results]

@@ -3,8 +3,12 @@
 import json
 import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -127,9 +131,34 @@ def _runs(words: Sequence[str]) -> Iterable[tuple[str, ...]]:
     return zip(*(words[i:] for i in range(OVERLAP_WORDS)), strict=False)
 
 
-def write_results(path: str | os.PathLike[str], results: Iterable[Result]) -> None:
-    """Write results as JSON lines, atomically."""
-    write_text(path, "".join(json.dumps(result._asdict(), ensure_ascii=False) + "\n" for result in results))
+class Source(NamedTuple):
+    """Where results come from: the command that made them, and the commit of this package that ran it."""
+
+    command: str
+    commit: str
+
+
+def this_source() -> Source:
+    """The command line of this process, and the commit of the package, or its version where it is no checkout."""
+    told = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        commit = subprocess.run(told, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        commit = f"lse-gym {metadata.version('lse-gym')}"
+    return Source(shlex.join(["lse-gym", *sys.argv[1:]]), commit)
+
+
+def write_results(path: str | os.PathLike[str], results: Iterable[Result], source: Source | None = None) -> None:
+    """Write results as JSON lines, atomically; where they come from, if it is told, is the first line."""
+    rows = [*([source] if source else []), *results]
+    write_text(path, "".join(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_source(path: str | os.PathLike[str]) -> Source | None:
+    """The command and commit that a file of results holds; None if it does not."""
+    with Path(path).open(encoding="utf-8") as file:
+        first = json.loads(file.readline() or "{}")
+    return Source(**first) if first.keys() == set(Source._fields) else None
 
 
 def read_results(path: str | os.PathLike[str]) -> list[Result]:
@@ -140,7 +169,8 @@ def read_results(path: str | os.PathLike[str]) -> list[Result]:
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").split("\n")
-        results = [Result(**json.loads(line)) for line in lines if line.strip()]
+        rows = [json.loads(line) for line in lines if line.strip()]
+        results = [Result(**row) for row in rows if set(row) != set(Source._fields)]
         if any(not r.test_scores_best or len(r.test_scores_best) != len(r.test_scores_seed) for r in results):
             raise ValueError("scores of seed and best context that are not of the same questions")
     except (OSError, ValueError, TypeError) as error:

@@ -15,7 +15,7 @@ class Args(EditorArgs):
 
 
 class LSEAgent(EditorAgent):
-    """Learning to Self-Evolve at test time.
+    """Learning to Self-Evolve at test time: an editor model rewrites a visited context that the tree selects.
 
     >>> import gymnasium as gym, lse_gym
     >>> env = gym.make("LSE/TextToSQL-v1", domain="clinic-0")

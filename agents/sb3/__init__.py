@@ -29,7 +29,7 @@ class Args(SearchArgs):
 
 
 class PolicyAgent(SearchAgent):
-    """Follows a trained policy: proposals by the editor, choice by the policy, in a chain.
+    """A trained policy of Stable-Baselines3: proposals by the editor, choice by the policy, in a chain.
 
     Args:
         env: an env of the namespace ``LSE``.

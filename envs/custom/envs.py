@@ -69,7 +69,7 @@ class CustomEnv(ContextEnv):
     ## Arguments
     | name | type | default | unit | effect |
     |---|---|---|---|---|
-    | questions | str, path, list or Dataset | None | | your questions; required |
+    | questions | str, path, list or Dataset | | | your questions; required |
     | scorer | str or function | "exact" | | how an answer is scored |
     | columns | dict or None | None | | name of a column by what it is for, e.g. ``{"question": "body"}`` |
     | database | str or None | None | path | SQLite file, for the scorer "sql" |
@@ -79,8 +79,7 @@ class CustomEnv(ContextEnv):
     | split_seed | int | 0 | | another seed splits the questions otherwise |
     | held_out_size | int | 50 | questions | size of the held-out split |
 
-    and those of :class:`lse_gym.envs.core.ContextEnv`: max_edits, start, feedback, task_model, samples, temperature,
-    max_tokens, budget, feedback_size, max_chars, record, render_mode. ``reset(options=...)``: context, domain, batch.
+    ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
     ## Cost
     ``(feedback_size + held_out_size) * samples`` task-model calls per reset and per step: 60 by default.

@@ -90,7 +90,7 @@ def make_scorer(scorer: str | Callable[..., float | bool]) -> Scorer | SQL:
     """The scorer that a name stands for, options and all, or one around a function.
 
     >>> make_scorer("numeric,tolerance=0.01")
-    Numeric(tolerance=0.01, relative=0.0)
+    Numeric(tolerance=0.01, relative=0.0, units=False)
 
     Args:
         scorer: ``NAME``, ``NAME,option=value,…``, ``package.module:function``, or a function.

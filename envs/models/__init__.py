@@ -11,14 +11,20 @@ from lse_gym.envs.models.response_cache import CachedModel, cache_path
 from lse_gym.envs.plugins import import_class, is_reference
 
 NANO = str(Path(__file__).parent / "nano" / "weights")
-# transformers that come with the package: the task model, it after more lessons in editing, that after LSE training,
-# the task model after lessons in multiple choice, and a smaller task model of another seed
+# transformers that come with the package
 SHIPPED = {
     "nano": NANO,
     "nano-editor": str(Path(NANO).with_name("editor")),
     "nano-lse": str(Path(NANO).with_name("lse")),
     "nano-qa": str(Path(NANO).with_name("qa")),
     "pico": str(Path(NANO).with_name("pico")),
+}
+ABOUT = {
+    "nano": "A transformer of 1.25 M parameters for text-to-SQL, task model and editor.",
+    "nano-editor": "`nano` after more lessons in editing: an *untrained* self-evolving policy.",
+    "nano-lse": "`nano-editor` after reinforcement learning by LSE: an editor.",
+    "nano-qa": "`nano` after lessons in multiple choice: a task model for question answering.",
+    "pico": "A smaller task model of another seed (width 96, 0.75 M parameters), for transfer.",
 }
 # name -> module, class and arguments; each module is imported on first use
 MODELS: dict[str, tuple[str, str, tuple[str, ...]]] = {

@@ -63,8 +63,7 @@ class PassageOrderEnv(ContextEnv):
     | actions | str | "text" | | "text", "priorities", "positions" or "operation" |
     | split_seed | int | 0 | | another seed draws other questions about the same subjects |
 
-    and those of :class:`lse_gym.envs.core.ContextEnv`: max_edits, start, feedback, task_model, samples, temperature,
-    max_tokens, budget, feedback_size, max_chars, record, render_mode. ``reset(options=...)``: context, domain, batch.
+    ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
     ``info`` has three more numbers where the position bias of the task model is known exactly, which is so of
     ``reader`` at temperature 0: ``optimum``, the held-out score of the best order; ``regret``, how much of it is

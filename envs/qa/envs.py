@@ -47,8 +47,7 @@ class QAEnv(ContextEnv):
     | domain | str, sequence or None | None | | ``<theme>-<seed>``, several, or a group: "train" (the default), "test" |
     | split_seed | int | 0 | | another seed draws other questions about the same worlds |
 
-    and those of :class:`lse_gym.envs.core.ContextEnv`: max_edits, start, feedback, task_model, samples, temperature,
-    max_tokens, budget, feedback_size, max_chars, record, render_mode. ``reset(options=...)``: context, domain, batch.
+    ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
     ## Cost
     60 task-model calls per reset and per step by default: 10 feedback and 50 held-out questions.
@@ -106,8 +105,7 @@ class MMLUReduxEnv(ContextEnv):
     | errors | str | "correct" | | annotated errors: "correct" them or else drop the question, "drop" all, or "keep" |
     | choice_seed | int or None | None | | draws another order of the choices, against memorised letters |
 
-    and those of :class:`lse_gym.envs.core.ContextEnv`: max_edits, start, feedback, task_model, samples, temperature,
-    max_tokens, budget, feedback_size, max_chars, record, render_mode. ``reset(options=...)``: context, domain, batch.
+    ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
     ## Cost
     ``feedback_size`` + held-out questions: 35 task-model calls per reset and per step of a subject of 100 questions.

@@ -46,8 +46,7 @@ class TextToSQLEnv(ContextEnv):
     | split_seed | int | 0 | | another seed draws other questions over the same databases |
     | scoring | str | "set" | | "set": BIRD's official accuracy; "strict": multisets, ordered where the gold orders |
 
-    and those of :class:`lse_gym.envs.core.ContextEnv`: max_edits, start, feedback, task_model, samples, temperature,
-    max_tokens, budget, feedback_size, max_chars, record, render_mode. ``reset(options=...)``: context, domain, batch.
+    ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
     ## Cost
     60 task-model calls per reset and per step by default: 10 feedback and 50 held-out questions.
@@ -104,8 +103,7 @@ class BIRDEnv(ContextEnv):
     | held_out_size | int | 50 | questions | size of the held-out split |
     | exclude | str or None | None | path | list of questions to leave out, such as those with broken golds |
 
-    and those of :class:`lse_gym.envs.core.ContextEnv`: max_edits, start, feedback, task_model, samples, temperature,
-    max_tokens, budget, feedback_size, max_chars, record, render_mode. ``reset(options=...)``: context, domain, batch.
+    ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
     ## Cost
     ``feedback_size + held_out_size`` task-model calls per reset and per step: 60 by default.

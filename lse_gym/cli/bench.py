@@ -14,7 +14,7 @@ from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
 from lse_gym.agents.bench.grid import Grid, Job, default_domains, run_grid
 from lse_gym.agents.bench.report import report
-from lse_gym.agents.bench.result import Result, read_results
+from lse_gym.agents.bench.result import Result, read_results, this_source
 from lse_gym.agents.bench.statistics import estimate
 from lse_gym.agents.files import write_text
 from lse_gym.agents.settings import Settings
@@ -135,7 +135,7 @@ def bench_command(
             live.update(board.render())
 
         try:
-            results = run_grid(grid, out, workers=workers, on_result=tell)
+            results = run_grid(grid, out, workers=workers, on_result=tell, source=this_source())
         except KeyboardInterrupt:
             err_console.print("Interrupted. Every finished round is kept; the same command goes on.", highlight=False)
             raise typer.Exit(130) from None

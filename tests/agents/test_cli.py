@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from lse_gym.agents.bench.result import read_source
 from tests.qa.layouts import write_redux
 from tests.sql.layouts import GEOQUERY
 
@@ -196,6 +197,9 @@ def test_a_comparison_and_its_report(tmp_path):
     assert re.search(r"\| no-op \| 3 \| .* \| 0\.000 \(0\.000 to 0\.000\) \| -0\.\d+", done.stdout)
     again = run("bench", *options, cwd=tmp_path)
     assert again.stdout == done.stdout
+    source = read_source(tmp_path / "bench" / "results.jsonl")
+    assert source.command == "lse-gym bench --quick --agent no-op --agent 'best: oracle' --workers 1"
+    assert source.commit
     done = run("report", "bench/results.jsonl", "--reference", "no-op", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "gain less that of no-op" in (tmp_path / "report" / "report.md").read_text()

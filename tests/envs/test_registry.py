@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
+from ast import literal_eval
 from hashlib import blake2b
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
-from lse_gym.envs.options import CoreOptions
+from lse_gym.envs.options import CoreOptions, argument_rows
 from tests.envs.specs import SPECS, plain, rollout
 
 SECTIONS = [
@@ -132,24 +133,16 @@ def test_docstring_sections_are_complete_and_in_order(env_class):
 
 
 @per_class
-def test_every_argument_is_documented(env_class):
-    section = env_class.__doc__.split("## Arguments")[1].split("## Cost")[0]
-    rows = [row.split("|")[1].strip() for row in section.splitlines() if row.strip().startswith("|")][2:]
-    assert rows == own_arguments(env_class)
-    if env_class is not ContextEnv:
-        shared = re.search(r"and those of [^:]*:class:`[^`]*`: ([^.]*)\.", section)
-        assert shared, "no list of shared arguments"
-        listed = re.findall(r"\w+", shared[1])
-        assert sorted(listed) == sorted(CoreOptions.__annotations__)
-
-
-@per_class
-def test_documented_defaults_are_the_real_ones(env_class):
-    section = env_class.__doc__.split("## Arguments")[1].split("## Cost")[0]
-    cells = [[c.strip() for c in row.split("|")] for row in section.splitlines() if row.strip().startswith("|")][2:]
-    for _, name, _, default, *_ in cells:
-        real = inspect.signature(env_class).parameters[name].default
-        assert default in ("", "None") if real in (None, inspect.Parameter.empty) else default.strip('"') == str(real)
+def test_every_argument_is_documented_with_its_default(env_class):
+    """Those of its own, then those that all share; what has no default in the table has to be given."""
+    real = {**inspect.signature(env_class).parameters}
+    real = {name: real[name].default for name in own_arguments(env_class)}
+    core = inspect.signature(ContextEnv).parameters
+    real |= {name: core[name].default for name in CoreOptions.__annotations__ if name not in real}
+    told = {name: default for name, _, default, *_ in argument_rows(env_class.__doc__)}
+    assert [*told] == [*real]
+    for name, default in told.items():
+        assert literal_eval(default) == real[name] if default else real[name] in (None, inspect.Parameter.empty)
 
 
 def test_shared_arguments_are_those_of_the_core():

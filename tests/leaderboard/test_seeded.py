@@ -1,4 +1,4 @@
-"""The board in this repository: whole, verified, without its salt, and what the README tells of it."""
+"""The board in this repository: whole, verified, without its salt. Its table is in the README of the results."""
 
 import shutil
 from pathlib import Path
@@ -22,20 +22,6 @@ def seeded(tmp_path):
         yield board
 
 
-def markdown(board):
-    """Agents by offline tracks: rank, score and interval."""
-    ranking = {track: rows for track, rows in rank(board).items() if rows}
-    lines = ["| agent | " + " | ".join(f"`{track}`" for track in ranking) + " |", "|---" * (len(ranking) + 1) + "|"]
-    for agent in AGENTS:
-        cells = [next((_cell(row) for row in rows if row.agent == agent), "") for rows in ranking.values()]
-        lines.append(f"| `{agent}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _cell(row):
-    return f"{row.group}: {row.score:.3f} ({row.ci95[0]:.3f} to {row.ci95[1]:.3f})"
-
-
 def test_every_agent_is_on_every_offline_track_and_was_verified(seeded):
     seeded.store.check_log()
     for track, rows in rank(seeded).items():
@@ -55,10 +41,6 @@ def test_its_salt_is_not_here(seeded):
     assert not (SEEDED / "salt").exists()
     with pytest.raises(BoardError, match="has no salt"):
         seeded.secret(next(iter(seeded.tracks.values())))
-
-
-def test_readme_tells_what_the_board_says(seeded):
-    assert markdown(seeded) in (SEEDED.with_name("results") / "README.md").read_text(encoding="utf-8")
 
 
 def test_its_pages_build(seeded, tmp_path):

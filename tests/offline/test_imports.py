@@ -6,16 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import lse_gym
+from tests.layers import MODULES
 
-ROOT = Path(lse_gym.__file__).parent
 OFFLINE = "lse_gym.envs.offline"
-MODULES = {
-    ".".join(("lse_gym", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
-    for folder in (ROOT, *(ROOT / name for name in ("envs", "agents", "wrappers", "leaderboard", "cli")))
-    for path in (folder.glob("*.py") if folder == ROOT else folder.resolve().rglob("*.py"))
-    for path in [folder / path.relative_to(folder.resolve()) if folder != ROOT else path]
-}
 
 
 def named(path: Path) -> Iterator[str]:

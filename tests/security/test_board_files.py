@@ -155,7 +155,7 @@ def test_a_store_is_whole_or_not_there(tmp_path, monkeypatch):
         db.execute("CREATE TABLE half (x)")
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("lse_gym.leaderboard.store.migrations.apply", fail)
+    monkeypatch.setattr("lse_gym.leaderboard.migrations.migrations.apply", fail)
     with pytest.raises(BoardError, match="full"):
         Store(Path(tmp_path / "board.sqlite"))
     assert [*tmp_path.iterdir()] == []

@@ -1,0 +1,52 @@
+"""Tables of what was measured, made from recorded files that hold the command and the commit they come from."""
+
+import json
+from pathlib import Path
+
+from lse_gym.agents import AGENTS
+from lse_gym.agents.bench.report import markdown, report
+from lse_gym.agents.bench.result import Source, read_results, read_source
+from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.ranking import rank
+
+RESULTS = Path(__file__).parents[2] / "leaderboard" / "results"
+
+
+def results(file: str, flag: str = "", reference: str | None = None) -> str:
+    """The tables of a comparison: ``results FILE``, or ``results FILE --reference CONTESTANT``."""
+    if flag not in ("", "--reference"):
+        raise ValueError(f"{flag!r} is no option of a block `results`; write --reference CONTESTANT.")
+    path = RESULTS / file
+    return f"{report(read_results(path), reference)}\n{_source(read_source(path))}"
+
+
+def recorded(file: str) -> str:
+    """A small table, kept as JSON: ``columns``, ``rows``, and ``command`` and ``commit`` of all or as columns."""
+    kept = json.loads((RESULTS / file).read_text(encoding="utf-8"))
+    table = markdown(kept["columns"], kept["rows"])
+    if set(Source._fields) <= set(kept["columns"]):
+        return table
+    return f"{table}\n{_source(Source(kept['command'], kept['commit']))}"
+
+
+def board(folder: str) -> str:
+    """The agents of a board by its tracks: rank, score and interval."""
+    with Board(RESULTS.parent / folder) as opened:
+        return board_table(opened)
+
+
+def board_table(opened: Board) -> str:
+    """The same, of a board that is open."""
+    ranking = {track: rows for track, rows in sorted(rank(opened).items()) if rows}
+    table = []
+    for agent in AGENTS:
+        found = [next((row for row in rows if row.agent == agent), None) for rows in ranking.values()]
+        cells = [f"{r.group}: {r.score:.3f} ({r.ci95[0]:.3f} to {r.ci95[1]:.3f})" if r else "" for r in found]
+        table.append([f"`{agent}`", *cells])
+    return markdown(["agent", *(f"`{track}`" for track in ranking)], table)
+
+
+def _source(source: Source | None) -> str:
+    if source is None:
+        raise ValueError("the file does not hold the command and the commit that it comes from")
+    return f"```bash\n# at commit {source.commit}\n{source.command}\n```\n"
