@@ -1,6 +1,7 @@
 """What can only be seen of all questions together: golds under the scorer, contradictions, and the splits."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 from lse_gym.envs.custom.domain import CustomDomain
@@ -44,19 +45,55 @@ def check_contradictions(domain: CustomDomain, entries: Sequence[Entry], faults:
             faults.add("contradictions", entry.where, f"{shown(question.text)}: {answers}")
 
 
-def make_splits(name: str, entries: Sequence[Entry], seed: int, held_out_size: int, faults: Faults) -> Splits | None:
-    """The splits that the data name, or drawn ones where they name none; None with the fault recorded."""
-    questions = [entry.item.question for entry in entries]
+def make_splits(
+    name: str, entries: Sequence[Entry], seed: int, held_out_size: int, test_size: int | None, faults: Faults
+) -> tuple[Splits | None, list[str]]:
+    """The splits that the data name, or drawn ones where they name none; None with the fault recorded; and notes."""
+    questions, notes = [entry.item.question for entry in entries], []
     if any(entry.split for entry in entries):
-        return _given_splits(name, entries, faults)
-    distinct = len({normalised(question.text) for question in questions})
-    if distinct < 3:
-        faults.add("too few questions", f"domain {name!r}", f"{distinct} different questions")
-        return None
-    return split_questions(questions, seed, held_out_size)
+        entries = [*entries]
+        if {entry.split for entry in entries} == {"feedback", "test"}:
+            entries = _with_held_out(entries, seed, held_out_size)
+            drawn = sum(entry.split == "held_out" for entry in entries)
+            notes.append(f"{name}: no validation split; {drawn} held-out questions are drawn from train")
+        splits = _given_splits(name, entries, faults)
+    else:
+        distinct = len({normalised(question.text) for question in questions})
+        if distinct < 3:
+            faults.add("too few questions", f"domain {name!r}", f"{distinct} different questions")
+            return None, notes
+        splits = split_questions(questions, seed, held_out_size)
+    if test_size is not None and len(splits["test"]) > test_size:
+        notes.append(f"{name}: {test_size:,} of {len(splits['test']):,} test questions are used (test_size)")
+        splits["test"] = _some(splits["test"], seed, test_size)
+    return splits, notes
 
 
-def _given_splits(name: str, entries: Sequence[Entry], faults: Faults) -> Splits | None:
+def _with_held_out(entries: Sequence[Entry], seed: int, held_out_size: int) -> list[Entry]:
+    train = [entry.item.question for entry in entries if entry.split == "feedback"]
+    wanted = max(1, min(held_out_size, len(train) // 4))
+    drawn = {normalised(question.text) for question in _some(train, seed, wanted)}
+    taken = 0
+    made = []
+    for entry in entries:
+        if entry.split == "feedback" and normalised(entry.item.question.text) in drawn and taken < len(train) - 1:
+            taken += 1
+            entry = entry._replace(split="held_out")
+        made.append(entry)
+    return made
+
+
+def _some(questions: Sequence[Question], seed: int, count: int) -> tuple[Question, ...]:
+    """``count`` of the questions, drawn by a digest of their texts, in the order in which they stand."""
+
+    def place(question: Question) -> bytes:
+        return blake2b(f"{seed}\0{normalised(question.text)}\0{question.id}".encode("utf-8", "replace")).digest()
+
+    chosen = {question.id for question in sorted(questions, key=place)[:count]}
+    return tuple(question for question in questions if question.id in chosen)
+
+
+def _given_splits(name: str, entries: Sequence[Entry], faults: Faults) -> Splits:
     splits: dict[str, list[Question]] = {split: [] for split in SPLITS}
     seen: dict[str, Entry] = {}
     for entry in entries:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.custom.family import CustomFamily
+from lse_gym.envs.custom.family import TEST_SIZE, CustomFamily
 from lse_gym.envs.options import CoreOptions, check_names
 from lse_gym.envs.vector import ContextVectorEnv
 
@@ -71,13 +71,15 @@ class CustomEnv(ContextEnv):
     |---|---|---|---|---|
     | questions | str, path, list or Dataset | | | your questions; required |
     | scorer | str or function | "exact" | | how an answer is scored |
-    | columns | dict or None | None | | name of a column by what it is for, e.g. ``{"question": "body"}`` |
+    | columns | dict, list or None | None | | column by role, ``{"question": "body"}``; or names, without a header |
+    | header | bool | True | | whether the first line of a .csv or .tsv file names the columns |
     | database | str or None | None | path | SQLite file, for the scorer "sql" |
     | description | str | "" | | the task in a few sentences, at the head of every prompt |
     | limit | int or None | None | questions | use that many of each domain |
     | domain | str, sequence or None | None | | a domain, several, or None for all |
     | split_seed | int | 0 | | another seed splits the questions otherwise |
     | held_out_size | int | 50 | questions | size of the held-out split |
+    | test_size | int or None | 1000 | questions | so many of a larger test split are used; None for all |
 
     ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
@@ -92,26 +94,30 @@ class CustomEnv(ContextEnv):
         self,
         questions: Any = None,
         scorer: str | Callable[..., float | bool] = "exact",
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str] | Sequence[str] | None = None,
+        header: bool = True,
         database: str | os.PathLike[str] | None = None,
         description: str = "",
         limit: int | None = None,
         domain: str | Sequence[str] | None = None,
         split_seed: int = 0,
         held_out_size: int = 50,
+        test_size: int | None = TEST_SIZE,
         **options: Unpack[CoreOptions],
     ):
-        own = "questions scorer columns database description limit domain split_seed held_out_size"
+        own = "questions scorer columns header database description limit domain split_seed held_out_size test_size"
         check_names(options, *own.split())
         family = CustomFamily(
             questions,
             scorer,
             columns=columns,
+            header=header,
             database=database,
             description=description,
             limit=limit,
             split_seed=split_seed,
             held_out_size=held_out_size,
+            test_size=test_size,
         )
         super().__init__(family, domain=domain, **options)
 

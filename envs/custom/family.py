@@ -9,8 +9,8 @@ from typing import Any
 from lse_gym.envs.custom.checks import check_contradictions, check_golds, check_sql, make_splits
 from lse_gym.envs.custom.domain import CustomDomain
 from lse_gym.envs.custom.faults import Faults
-from lse_gym.envs.custom.files import read_rows, source_name
-from lse_gym.envs.custom.items import Entry, find_columns, read_items
+from lse_gym.envs.custom.files import Reading, read_rows, source_name
+from lse_gym.envs.custom.items import Entry, describe_columns, final_part, find_columns, read_items
 from lse_gym.envs.custom.make_scorer import make_scorer
 from lse_gym.envs.custom.scorers import SQL
 from lse_gym.envs.domain import Domain, Family
@@ -19,6 +19,9 @@ from lse_gym.envs.sql.bird import normalised, schema_text
 from lse_gym.envs.sql.bird_family import LIMITS
 from lse_gym.envs.sql.domain import SQLDomain
 from lse_gym.envs.sql.layout import database_fault
+
+
+TEST_SIZE = 1000  # questions: the sealed test is paid for twice a run
 
 
 class CustomFamily(Family):
@@ -36,22 +39,34 @@ class CustomFamily(Family):
         questions: Any,
         scorer: str | Callable[..., float | bool] = "exact",
         *,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str] | Sequence[str] | None = None,
+        header: bool = True,
         database: str | os.PathLike[str] | None = None,
         description: str = "",
         limit: int | None = None,
         split_seed: int = 0,
         held_out_size: int = 50,
+        test_size: int | None = TEST_SIZE,
     ):
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 3):
             raise ArgumentError(f"limit={limit!r} is not an int >= 3. Pass how many questions to use, e.g. limit=300.")
+        if test_size is not None and (isinstance(test_size, bool) or not isinstance(test_size, int) or test_size < 1):
+            raise ArgumentError(f"test_size={test_size!r} is not an int >= 1. Pass e.g. test_size=300, or None for all.")
+        named = [*columns] if isinstance(columns, Sequence) else None
+        if isinstance(columns, str) or (named is not None and header):
+            raise ArgumentError(f"columns={columns!r} is no dict of roles. A list of names goes with header=False.")
+        self.told: list[str] = []
+        """what was made of the data: which column is what, what is left out"""
+        self.test_size = test_size
         self.scorer, self.description, self.limit = make_scorer(scorer), description, limit
         self.split_seed, self.held_out_size = split_seed, held_out_size
         source, name = source_name(questions)
         self._faults = Faults(source)
         self._database = self._find_database(database)
         domains: dict[str, list[Entry]] = {}
-        for entry in self._read(questions, columns):
+        roles = {} if columns is None or named is not None else {**columns}
+        reading = Reading(str(roles.pop("rows", "")), None if header else named or [])
+        for entry in self._read(questions, roles, reading):
             domains.setdefault(entry.domain or name, []).append(entry)
         made = {one: self._make(one, self._limited(entries)) for one, entries in sorted(domains.items())}
         self._faults.check()
@@ -63,15 +78,22 @@ class CustomFamily(Family):
         self.check(name)
         return self._domains[name]
 
-    def _read(self, questions: Any, columns: Mapping[str, str] | None) -> list[Entry]:
+    def note(self, name: str) -> str:
+        """Which column became what, and what was left out."""
+        self.check(name)
+        return ". ".join(self.told)
+
+    def _read(self, questions: Any, columns: Mapping[str, str], reading: Reading) -> list[Entry]:
         """Every question that can be read; raises where there is none, or a column is missing."""
         faults = self._faults
-        rows = [] if questions is None else read_rows(questions, faults)
+        rows = [] if questions is None else read_rows(questions, faults, reading)
         if not (rows or faults.found):
             faults.add("unreadable file", "", "there are no questions in it")
         found = find_columns(rows, self.scorer, columns, faults) if rows else {}
         if not {"question", "answer"} <= found.keys():
             faults.check()
+        notes = [describe_columns(rows, found, self.scorer), final_part(rows, found, self.scorer)[0]] if rows else []
+        self.told += filter(None, notes)
         return read_items(rows, found, self.scorer, faults)
 
     def _find_database(self, database: str | os.PathLike[str] | None) -> Path | None:
@@ -101,7 +123,10 @@ class CustomFamily(Family):
     def _make(self, name: str, entries: Sequence[Entry]) -> Domain | None:
         """The domain; None where something is wrong, with every fault recorded."""
         items = {entry.item.question.id: entry.item for entry in entries}
-        splits = make_splits(name, entries, self.split_seed, self.held_out_size, self._faults)
+        splits, notes = make_splits(
+            name, entries, self.split_seed, self.held_out_size, self.test_size, self._faults
+        )
+        self.told += notes
         if not isinstance(self.scorer, SQL):
             domain = CustomDomain(name, items, splits or {}, self.scorer, self.description)
             check_golds(domain, entries, self._faults)

@@ -1,6 +1,7 @@
 """Rows out of a file, a Hugging Face dataset or a list; whatever is wrong with them is recorded, not raised."""
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lse_gym.envs.custom.faults import Faults, shown
+from lse_gym.envs.custom.forms import TABLE_OF_CHOICES, list_of, unfold
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.extras import require
 
@@ -24,13 +26,29 @@ class Row(NamedTuple):
     split: str = ""
 
 
-def read_rows(questions: Any, faults: Faults) -> list[Row]:
+class Reading(NamedTuple):
+    """How a file is to be read: the path of the list of rows in a .json file, and the names of columns without a header.
+
+    ``names`` is None where the first line of a table is its header, and empty where there is no header and no names.
+    """
+
+    rows: str = ""
+    names: Sequence[str] | None = None
+
+
+def read_rows(questions: Any, faults: Faults, reading: Reading = Reading()) -> list[Row]:  # noqa: B008 - immutable
     """The rows of ``questions``: a path, ``hf:ID[@REVISION][:NAME][:SPLIT]``, a list of dicts, a ``Dataset``."""
+    return [
+        row._replace(record=record) for row in _read_rows(questions, faults, reading) for record in unfold(row.record)
+    ]
+
+
+def _read_rows(questions: Any, faults: Faults, reading: Reading) -> Iterable[Row]:
     if hasattr(questions, "column_names"):  # a Dataset or DatasetDict of Hugging Face, without importing the package
         return list(_dataset_rows(questions, faults))
     if isinstance(questions, (str, os.PathLike)):
         name = os.fspath(questions)
-        return list(_read_hub(name, faults) if name.startswith(HUB) else _read_file(name, faults))
+        return list(_read_hub(name, faults) if name.startswith(HUB) else _read_file(name, faults, reading))
     if not isinstance(questions, Sequence):
         faults.add("unreadable file", "", f"a {type(questions).__name__} is neither a path nor a list of dicts")
         return []
@@ -46,7 +64,7 @@ def source_name(questions: Any) -> tuple[str, str]:
     return text, Path(last).name or "questions"
 
 
-def _read_file(name: str, faults: Faults) -> Iterable[Row]:
+def _read_file(name: str, faults: Faults, reading: Reading) -> Iterable[Row]:
     path = Path(os.path.expanduser(name))
     suffix = path.suffix.lower()
     if path.is_dir():
@@ -69,8 +87,19 @@ def _read_file(name: str, faults: Faults) -> Iterable[Row]:
         faults.add("unreadable file", name, "is empty")
         return []
     if suffix in (".csv", ".tsv"):
-        return _read_csv(data, "\t" if suffix == ".tsv" else ",", faults)
-    return _read_json(data, faults) if suffix == ".json" else _read_jsonl(data, name, faults)
+        return _read_csv(data, "\t" if suffix == ".tsv" else ",", faults, reading.names)
+    if suffix == ".json" and not _is_lines(data):
+        return _read_json(data, faults, reading.rows)
+    return _read_jsonl(data, name, faults)
+
+
+def _is_lines(data: bytes) -> bool:
+    """Whether a .json file holds JSON lines: an object on its first line, and more after it."""
+    first, _, rest = data.lstrip().partition(b"\n")
+    try:
+        return first.startswith(b"{") and bool(rest.strip()) and isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _text(data: bytes, faults: Faults, first_line: int = 1) -> str | None:
@@ -108,14 +137,19 @@ def _read_jsonl(data: bytes, name: str, faults: Faults) -> Iterable[Row]:
             yield from _objects([(f"line {number}", record)], faults)
 
 
-def _read_json(data: bytes, faults: Faults) -> Iterable[Row]:
+def _read_json(data: bytes, faults: Faults, path: str) -> Iterable[Row]:
     text = _text(data, faults)
     records = None if text is None else _parse(text, "", faults)
-    if isinstance(records, list):
-        yield from _objects(((f"item {i}", record) for i, record in enumerate(records)), faults)
-    elif records is not None:
-        keys = f" with the keys {', '.join(map(repr, [*records][:5]))}" if isinstance(records, dict) else ""
-        faults.add("malformed lines", "", f"the file holds a {type(records).__name__}{keys}, expected a list")
+    if records is None:
+        return
+    name, found = list_of(records, path)
+    if found is not None:
+        head = f"{name}[" if name else "item "
+        yield from _objects(((f"{head}{i}]" if name else f"{head}{i}", record) for i, record in enumerate(found)), faults)
+        return
+    keys = f" with the keys {', '.join(map(repr, [*records][:5]))}" if isinstance(records, dict) else ""
+    told = f"has no list {path!r}" if path else "expected a list; name the one inside: columns={'rows': 'data.items'}"
+    faults.add("malformed lines", "", f"the file holds a {type(records).__name__}{keys}, {told}")
 
 
 def _objects(records: Iterable[tuple[str, Any]], faults: Faults) -> Iterable[Row]:
@@ -126,32 +160,57 @@ def _objects(records: Iterable[tuple[str, Any]], faults: Faults) -> Iterable[Row
             faults.add("malformed lines", where, f"is {shown(record)}, expected an object {{…}}")
 
 
-def _read_csv(data: bytes, delimiter: str, faults: Faults) -> Iterable[Row]:
+def _read_csv(data: bytes, delimiter: str, faults: Faults, names: Sequence[str] | None) -> Iterable[Row]:
     text = _text(data, faults)
     if text is None:
         return
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    # Only CR, LF and CRLF end a row; a tab-separated file has no quotes that reach beyond a cell
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     line = 1
     try:
-        header = [cell.strip() for cell in next(reader)] or [""]
-        other = next((sign for sign in ",;\t|" if sign != delimiter and sign in header[0]), None)
-        if len(header) == 1 and other:
-            faults.add("malformed rows", "line 1", f"one column {shown(header[0])}: separated by {other!r}, it seems")
+        cells = _cells(next(reader), delimiter)
+        other = next((sign for sign in ",;\t|" if sign != delimiter and sign in cells[0]), None)
+        if len(cells) == 1 and other:
+            faults.add("malformed rows", "line 1", f"one column {shown(cells[0])}: separated by {other!r}, it seems")
             return
+        header = [cell.strip() for cell in cells] if names is None else [*names] or _names(cells)
         known: set[str] = {""}
         for index, name in enumerate(header):
             if name in known:
                 faults.add("malformed rows", "line 1", f"column {index + 1} of the header is {name!r}, empty or twice")
             known.add(name)
-        line = reader.line_num + 1
-        for cells in reader:
-            if len(cells) == len(header):
-                yield Row(f"line {line}", dict(zip(header, cells, strict=True)))
-            elif cells:
+        while True:
+            if len(cells) != len(header):
                 faults.add("malformed rows", f"line {line}", f"{len(cells)} cells, the header has {len(header)}")
+            elif names is not None or line > 1:
+                yield Row(f"line {line}", dict(zip(header, cells, strict=True)))
             line = reader.line_num + 1
+            while not (raw := next(reader)):
+                line = reader.line_num + 1
+            cells = _cells(raw, delimiter)
+    except StopIteration:
+        return
     except csv.Error as error:
         faults.add("malformed rows", f"line {line}", str(error))
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    """Names of columns that have none: those of MMLU where it looks like it, else "1", "2", …"""
+    return [*TABLE_OF_CHOICES] if len(cells) == len(TABLE_OF_CHOICES) else [str(n + 1) for n in range(len(cells))]
+
+
+def _cells(cells: list[str], delimiter: str) -> list[str]:
+    """The cells of a row; in a tab-separated file some programs put a whole cell in quotes and double those inside."""
+    if delimiter != "\t":
+        return cells or [""]
+    return [_unquoted(cell) if cell.startswith('"') else cell for cell in cells] or [""]
+
+
+def _unquoted(cell: str) -> str:
+    inner = cell[1:-1]
+    whole = len(cell) > 1 and cell.endswith('"') and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if whole else cell
 
 
 def _read_hub(name: str, faults: Faults) -> Iterable[Row]:
