@@ -87,7 +87,7 @@ def _some(questions: Sequence[Question], seed: int, count: int) -> tuple[Questio
     """``count`` of the questions, drawn by a digest of their texts, in the order in which they stand."""
 
     def place(question: Question) -> bytes:
-        return blake2b(f"{seed}\0{normalised(question.text)}\0{question.id}".encode("utf-8", "replace")).digest()
+        return blake2b(f"{seed}\0{normalised(question.text)}".encode()).digest()
 
     chosen = {question.id for question in sorted(questions, key=place)[:count]}
     return tuple(question for question in questions if question.id in chosen)

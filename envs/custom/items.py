@@ -223,6 +223,8 @@ def _golds(
     several = isinstance(value, (list, tuple)) and not isinstance(scorer, JSONEquality)
     golds = []
     for one in value if several else [value]:
+        if isinstance(one, Mapping) and "text" in one and not isinstance(scorer, JSONEquality):
+            one = one["text"]  # SQuAD's own files: a list of such objects
         if one is None or one != one or str(one).strip() == "":
             continue
         if isinstance(one, (list, tuple, Mapping)) and not isinstance(scorer, JSONEquality):

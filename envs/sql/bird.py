@@ -31,6 +31,7 @@ from lse_gym.envs.errors import ArgumentError, DataError
 from lse_gym.envs.sql import layout
 from lse_gym.envs.sql.layout import Problems, relative, shown
 
+NO_WORD = re.compile("[^a-z0-9]+")
 HELD_OUT_CAP = 4  # a small database gives at most one question in four to the held-out split
 # What is never closed goes on to the end: to look for its end from every beginning would take quadratic time.
 DDL_TOKEN = re.compile(
@@ -232,6 +233,8 @@ def _tidy(statement: str) -> str:
 def normalised(text: str) -> str:
     """``text`` without case, whitespace, punctuation and symbols; itself where nothing else is in it."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    if folded.isascii():  # the same, ten times as fast
+        return NO_WORD.sub("", folded) or text
     return "".join(char for char in folded if unicodedata.category(char)[0] not in "PZCS") or text
 
 

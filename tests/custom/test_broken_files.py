@@ -44,7 +44,8 @@ BROKEN = {
     "list in jsonl": ("a.jsonl", json.dumps(FINE).encode(), "exact", ["one JSON list", "suffix .json"]),
     "pretty-printed": ("a.jsonl", json.dumps(FINE[0], indent=1).encode(), "exact", ["several lines", "jq -c"]),
     "no object": ("a.jsonl", lines(["a", "b"]), "exact", ["line 10", "['a', 'b']", "expected an object"]),
-    "object in json": ("a.json", json.dumps({"data": FINE}).encode(), "exact", ["a dict", "'data'", "expected a list"]),
+    "object in json": ("a.json", json.dumps({"data": FINE, "more": FINE}).encode(), "exact",
+                       ["a dict", "'data'", "expected a list", "columns={'rows': 'data.items'}"]),
     "nested too deep": ("a.jsonl", lines(b"[" * 100_000), "exact", ["line 10", "RecursionError"]),
     "too many cells": ("a.csv", cells("question,answer", "a,b", "Yes, or no?,c", "d,e"), "exact",
                        ["line 3", "3 cells, the header has 2", "double quotes"]),
@@ -164,5 +165,6 @@ def test_a_chosen_column_must_be_there():
 def test_a_quote_inside_a_field_is_csv(tmp_path):
     path = tmp_path / "a.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["question", "answer"], *([f'Who said "{n}",\nand why?', n] for n in range(5))])
-    assert "line 4" in refusal(path, "json", columns={"answer": "question"})
+        rows = ([f'Who said "{n}",\nand why?', f'"{n}",\nno JSON'] for n in range(5))
+        csv.writer(file).writerows([["question", "answer"], *rows])
+    assert "line 5" in refusal(path, "json")
