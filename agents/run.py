@@ -78,8 +78,8 @@ class RunDirectory:
             self._journal.flush()
         elif self._earlier[node["id"]] != row:
             raise RunDirectoryError(
-                f"round {node['id']} of {str(self.path)!r} comes out otherwise now: code or model have changed since. "
-                "Start a new run with another --out."
+                f"round {node['id']} of {str(self.path)!r} comes out otherwise now: code, model or questions "
+                "have changed since. Start a new run with another --out."
             )
 
     def _claim(self) -> None:
@@ -93,10 +93,12 @@ class RunDirectory:
             return
         there = _read_config(config)
         longer = self.resume and self.config.get("rounds", 0) > there.get("rounds", 0)
+        fewer = self.resume and _differ_in_exclusions(there, self.config)  # each round is checked against the journal
+        free = {"lse_gym", *(["rounds"] if longer else []), *(["data_sha256", "env_args"] if fewer else [])}
         different = [
             f"{key}: {there.get(key)!r} there, {self.config.get(key)!r} now"
             for key in self.config | there
-            if there.get(key) != self.config.get(key) and key != "lse_gym" and not (longer and key == "rounds")
+            if there.get(key) != self.config.get(key) and key not in free
         ]
         if different:
             raise RunDirectoryError(
@@ -107,7 +109,7 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"{str(self.path)!r} holds this run already. Pass --resume to continue it, or another --out."
             )
-        if longer:
+        if longer or fewer:
             Path(self.file("summary.json")).unlink(missing_ok=True)  # it is not finished any more
             write_text(config, json.dumps(self.config, indent=1) + "\n")
 
@@ -118,6 +120,12 @@ class RunDirectory:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise RunDirectoryError(f"another process is writing to {str(self.path)!r}. Wait for it.") from None
+
+
+def _differ_in_exclusions(there: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether two runs are the same but for the questions that are left out."""
+    one, other = (config.get("env_args") or {} for config in (there, now))
+    return one.get("exclude") != other.get("exclude") and {**one, "exclude": None} == {**other, "exclude": None}
 
 
 def _read_config(path: Path) -> dict[str, Any]:

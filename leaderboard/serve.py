@@ -1,4 +1,4 @@
-"""A small server for the pages, for local viewing: regular files below one folder, to this machine, and nothing else."""
+"""A small server for the pages, for local viewing: regular files of one folder, to this machine alone."""
 
 import os
 import stat
@@ -38,7 +38,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> BinaryIO | None:
         """Send the status and the headers; returns the file to send after them, if any."""
-        host, port = self.headers.get("Host", ""), self.server.server_address[1]
+        host, port = self.headers.get("Host", ""), self.connection.getsockname()[1]
         if host not in (f"127.0.0.1:{port}", f"localhost:{port}"):  # else any web page could read this one (rebinding)
             return self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
         asked = unquote(urlsplit(self.path).path, errors="replace")

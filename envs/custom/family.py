@@ -20,7 +20,6 @@ from lse_gym.envs.sql.bird_family import LIMITS
 from lse_gym.envs.sql.domain import SQLDomain
 from lse_gym.envs.sql.layout import database_fault
 
-
 TEST_SIZE = 1000  # questions: the sealed test is paid for twice a run
 
 
@@ -51,7 +50,9 @@ class CustomFamily(Family):
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 3):
             raise ArgumentError(f"limit={limit!r} is not an int >= 3. Pass how many questions to use, e.g. limit=300.")
         if test_size is not None and (isinstance(test_size, bool) or not isinstance(test_size, int) or test_size < 1):
-            raise ArgumentError(f"test_size={test_size!r} is not an int >= 1. Pass e.g. test_size=300, or None for all.")
+            raise ArgumentError(
+                f"test_size={test_size!r} is not an int >= 1. Pass e.g. test_size=300, or None for all."
+            )
         named = [*columns] if isinstance(columns, Sequence) else None
         if isinstance(columns, str) or (named is not None and header):
             raise ArgumentError(f"columns={columns!r} is no dict of roles. A list of names goes with header=False.")
@@ -64,7 +65,7 @@ class CustomFamily(Family):
         self._faults = Faults(source)
         self._database = self._find_database(database)
         domains: dict[str, list[Entry]] = {}
-        roles = {} if columns is None or named is not None else {**columns}
+        roles = {**columns} if isinstance(columns, Mapping) else {}
         reading = Reading(str(roles.pop("rows", "")), None if header else named or [])
         for entry in self._read(questions, roles, reading):
             domains.setdefault(entry.domain or name, []).append(entry)
@@ -123,9 +124,7 @@ class CustomFamily(Family):
     def _make(self, name: str, entries: Sequence[Entry]) -> Domain | None:
         """The domain; None where something is wrong, with every fault recorded."""
         items = {entry.item.question.id: entry.item for entry in entries}
-        splits, notes = make_splits(
-            name, entries, self.split_seed, self.held_out_size, self.test_size, self._faults
-        )
+        splits, notes = make_splits(name, entries, self.split_seed, self.held_out_size, self.test_size, self._faults)
         self.told += notes
         if not isinstance(self.scorer, SQL):
             domain = CustomDomain(name, items, splits or {}, self.scorer, self.description)

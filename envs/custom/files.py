@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """How a file is to be read: the path of the list of rows in a .json file, and the names of columns without a header.
+    """How a file is to be read: the path of the list of rows in a .json file, and the names of a table's columns.
 
     ``names`` is None where the first line of a table is its header, and empty where there is no header and no names.
     """
@@ -145,7 +145,9 @@ def _read_json(data: bytes, faults: Faults, path: str) -> Iterable[Row]:
     name, found = list_of(records, path)
     if found is not None:
         head = f"{name}[" if name else "item "
-        yield from _objects(((f"{head}{i}]" if name else f"{head}{i}", record) for i, record in enumerate(found)), faults)
+        yield from _objects(
+            ((f"{head}{i}]" if name else f"{head}{i}", record) for i, record in enumerate(found)), faults
+        )
         return
     keys = f" with the keys {', '.join(map(repr, [*records][:5]))}" if isinstance(records, dict) else ""
     told = f"has no list {path!r}" if path else "expected a list; name the one inside: columns={'rows': 'data.items'}"

@@ -17,7 +17,7 @@ class Choices(NamedTuple):
 
 
 def list_of(value: Any, path: str = "") -> tuple[str, Sequence[Any] | None]:
-    """The list of rows in a JSON value, with its name: the value itself, what ``path`` names, or the only one inside."""
+    """The list of rows in a JSON value, with its name: the value, what ``path`` names, or the only one inside."""
     if path:
         found = look_up(value, path)
         return path, found if isinstance(found, list) else None
@@ -50,7 +50,7 @@ def look_up(record: Any, path: str) -> Any:
 
 
 def unfold(record: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """The records that one stands for: SQuAD keeps its questions inside of paragraphs, promptfoo its values in `vars`."""
+    """The records that one stands for: SQuAD keeps questions inside of paragraphs, promptfoo values in `vars`."""
     if isinstance(record.get("paragraphs"), list):
         for paragraph in record["paragraphs"]:
             for asked in paragraph.get("qas", ()) if isinstance(paragraph, Mapping) else ():
@@ -85,7 +85,7 @@ def chat_text(messages: Sequence[Mapping[str, Any]]) -> str:
 
 
 def text_of(value: Any) -> str:
-    """Evidence as text, however it is nested: HotpotQA's paragraphs, lists of passages, objects with `title` and `text`.
+    """Evidence as text, however it is nested: paragraphs of HotpotQA, lists of passages, objects of texts.
 
     >>> text_of([["Oslo", ["Oslo is a city.", " It is old."]], ["Rome", ["Rome is older."]]])
     'Oslo: Oslo is a city. It is old.\\nRome: Rome is older.'

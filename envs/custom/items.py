@@ -45,7 +45,9 @@ REQUIRED = ("question", "answer")
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffd]")
 SPLIT_NAMES: Mapping[str, Split] = {
     **dict.fromkeys(("train", "training", "feedback"), "feedback"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "development", "held_out", "held-out", "heldout"), "held_out"),
+    **dict.fromkeys(
+        ("validation", "valid", "val", "dev", "development", "held_out", "held-out", "heldout"), "held_out"
+    ),
     **dict.fromkeys(("test", "testing"), "test"),
 }
 
@@ -62,9 +64,10 @@ class Entry(NamedTuple):
 def find_columns(
     rows: Sequence[Row], scorer: Scorer | SQL, chosen: Mapping[str, str] | None, faults: Faults
 ) -> dict[str, str]:
-    """Role -> name of the column, or a dotted path; ``chosen`` ones come first, what is missing or ambiguous is recorded.
+    """Role -> name of the column, or a dotted path; ``chosen`` ones come first.
 
-    Several columns of choices are one name with commas. A column that was chosen for one role has no other.
+    What is missing or ambiguous is recorded. Several columns of choices are one name with commas. A column that was
+    chosen for one role has no other.
 
     Raises:
         UnknownNameError: a role that does not exist.
@@ -158,7 +161,9 @@ def read_items(rows: Sequence[Row], columns: Mapping[str, str], scorer: Scorer |
     return entries
 
 
-def final_part(rows: Sequence[Row], columns: Mapping[str, str], scorer: Scorer | SQL) -> tuple[str, Callable[[str], str]]:
+def final_part(
+    rows: Sequence[Row], columns: Mapping[str, str], scorer: Scorer | SQL
+) -> tuple[str, Callable[[str], str]]:
     """Where answers are worked out first, as those of GSM8K and MATH: a note, and what takes the final part of one."""
     golds = [_cell(row, columns, "answer") for row in rows] if isinstance(scorer, (Exact, F1)) else []
     if golds and all(isinstance(gold, str) and "####" in gold for gold in golds):
@@ -172,7 +177,9 @@ def _name(row: Row, columns: Mapping[str, str], role: str, faults: Faults) -> st
     """An id or the name of a domain as text; "" where there is none."""
     value = _cell(row, columns, role)
     if isinstance(value, (Mapping, list, tuple)):
-        faults.add("values of a wrong type", row.where, f"{columns[role]} is {shown(value)}, expected a text or a number")
+        faults.add(
+            "values of a wrong type", row.where, f"{columns[role]} is {shown(value)}, expected a text or a number"
+        )
         return ""
     return "" if value is None or value != value else str(value).strip()
 
@@ -251,7 +258,9 @@ def _choices(row: Row, columns: Mapping[str, str], faults: Faults) -> Choices | 
     if len(several) > 1 and columns["choices"] not in row.record:
         labels = [label for _, label in choice_columns(several)]
         labels = labels if len(labels) == len(several) else [*several]
-        texts = ["" if (one := look_up(row.record, name)) is None or one != one else str(one).strip() for name in several]
+        texts = [
+            "" if (one := look_up(row.record, name)) is None or one != one else str(one).strip() for name in several
+        ]
         while texts and not texts[-1]:
             texts.pop()
         choices = Choices(tuple(texts), tuple(labels[: len(texts)]))
@@ -275,7 +284,7 @@ def _choices(row: Row, columns: Mapping[str, str], faults: Faults) -> Choices | 
     if fault:
         faults.add("wrong choices", row.where, fault)
         return None
-    return choices if all([_sound(text, row.where, "a choice", faults) for text in texts]) else None
+    return choices if all(_sound(text, row.where, "a choice", faults) for text in texts) else None
 
 
 def _letter(gold: str, is_index: bool, choices: Choices, where: str, faults: Faults) -> str:

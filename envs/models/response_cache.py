@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ def cache_path() -> Path | None:
 
 
 @contextmanager
-def open_cache(path: Path) -> "Iterator[Database]":
+def open_cache(path: Path) -> "Generator[Database]":
     """The cache as a database of sqlite-utils; made where it is missing.
 
     Raises:

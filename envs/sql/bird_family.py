@@ -36,12 +36,14 @@ class BIRDFamily(Family):
         self._loaded: dict[str, SQLDomain] = {}
 
     def load(self, name: str) -> SQLDomain:
-        """Split the questions of one database, or take the domain from memory."""
+        """Split the questions of one database and run its golds, or take the domain from memory."""
         self.check(name)
         if name not in self._loaded:
             database = self.databases[name]
             splits = split_questions(database.questions, self.split_seed, self.held_out_size)
-            self._loaded[name] = SQLDomain(
+            domain = SQLDomain(
                 name, database.path, schema_text(database.path), splits, scoring=self.scoring, limits=LIMITS
             )
+            domain.check_golds()
+            self._loaded[name] = domain
         return self._loaded[name]

@@ -18,6 +18,7 @@ Scoring = Literal["set", "strict"]
 SCORINGS: tuple[Scoring, ...] = ("set", "strict")
 GOLD_LIMITS = Limits(timeout_s=300.0, max_steps=10**12)  # golds are ours: only a hang is to be stopped
 MAX_SCORED = 100_000  # outcomes kept, a few hundred bytes each
+MAX_FAILED = 20  # golds that an error spells out
 WRONG_RESULT = "The statement runs, but its result is not the right one."
 
 
@@ -100,17 +101,28 @@ class SQLDomain(Domain):
         digest.update(json.dumps([self.splits[split] for split in SPLITS], ensure_ascii=True).encode())
         return digest.hexdigest()
 
+    def check_golds(self) -> None:
+        """Run every gold statement, before anything is paid for.
+
+        Raises:
+            DataError: some fail; all of them are told.
+        """
+        self._run_gold([question for split in SPLITS for question in self.splits[split]])
+
     def _run_gold(self, questions: Sequence[Question]) -> None:
         new = list({q.id: q for q in questions if q.id not in self._gold}.values())
         if not new:
             return
-        for question, result in zip(new, digest_many(self.database, [q.gold for q in new], GOLD_LIMITS), strict=True):
-            if result.error:
-                raise DataError(
-                    f"the gold SQL of question {question.id!r} in {self.name!r} fails: {result.error}. "
-                    "List the question in an exclude file."
-                )
-            self._gold[question.id] = result
+        results = digest_many(self.database, [q.gold for q in new], GOLD_LIMITS)
+        failed = [f"{q.id!r}: {result.error}" for q, result in zip(new, results, strict=True) if result.error]
+        if failed:
+            more = f"; and {len(failed) - MAX_FAILED} more" if len(failed) > MAX_FAILED else ""
+            raise DataError(
+                f"{len(failed)} gold statement{'s' * (len(failed) > 1)} of {self.name!r} failed: "
+                f"{'; '.join(failed[:MAX_FAILED])}"
+                f"{more}. List the questions in an exclude file, one id a line, and pass it as exclude=."
+            )
+        self._gold |= {q.id: result for q, result in zip(new, results, strict=True)}
 
     def _outcome(self, question: Question, sql: str, result: Digest) -> Outcome:
         if result.error:

@@ -17,6 +17,7 @@ from lse_gym.agents.live import Live
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli.common import (
+    CUSTOM,
     DEFAULT,
     DataDir,
     Domain,
@@ -131,12 +132,14 @@ def evolve_command(
 
 def _on_a_domain(settings: Settings) -> Settings:
     """With a domain where none is named: that of the default env, else the first that there is."""
-    if settings.domain or settings.env == DEFAULT.env:
+    if settings.env == DEFAULT.env or (settings.domain and settings.env != CUSTOM):
         return replace(settings, domain=settings.domain or DEFAULT.domain)
-    domains = core_env(settings.config().make_env()).domains
-    if len(domains) > 1:
-        err_console.print(f"{len(domains)} domains; taking the first, {domains[0]!r}. Choose with --domain.")
-    return replace(settings, domain=domains[0])
+    core = core_env(settings.config().make_env())
+    if len(core.domains) > 1:
+        err_console.print(f"{len(core.domains)} domains; taking the first, {core.domains[0]!r}. Choose with --domain.")
+    if settings.env == CUSTOM:
+        err_console.print(core.family.note(core.domains[0]), markup=False, highlight=False, soft_wrap=True)
+    return replace(settings, domain=core.domains[0])
 
 
 def _with_editor(settings: Settings) -> Settings:

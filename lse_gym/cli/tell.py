@@ -7,9 +7,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from lse_gym.agents.settings import Config, Settings
-from lse_gym.cli.common import DEFAULT, DataDir, EnvSet, Questions, Scorer, app, env_settings, out_console
+from lse_gym.cli.common import CUSTOM, DEFAULT, DataDir, EnvSet, Questions, Scorer, app, env_settings, out_console
 from lse_gym.envs.doctor import checks
-from lse_gym.envs.domain import SPLITS
+from lse_gym.envs.domain import SPLITS, Domain
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.models.response_cache import cache_path, contents, prune
 from lse_gym.envs.registration import ENVS, describe
@@ -46,6 +46,19 @@ def _tell_domains(config: Config) -> None:
         sizes = family.sizes(name)
         table.add_row(escape(name), *(str(sizes[split]) for split in SPLITS), escape(family.note(name)))
     out_console.print(table)
+    if config.env == CUSTOM:
+        _tell_prompts(family.load(family.select(None)[0]))
+
+
+def _tell_prompts(domain: Domain) -> None:
+    """Show how a prompt begins, and three questions with their right answers; none of the sealed test."""
+
+    def tell(text: str) -> None:
+        out_console.print(escape(text), highlight=False, soft_wrap=True)
+
+    tell(f"\n{domain.system(domain.seed_context)}")
+    for question in [*domain.splits["feedback"], *domain.splits["held_out"]][:3]:
+        tell(f"\n{domain.user(question)}\n→ {question.gold}")
 
 
 @app.command("cache")

@@ -1,6 +1,7 @@
 """The forms that people's files have: read as what they mean, or refused with the place, never as something else."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,8 +49,8 @@ LABELLED = {
     "from one": choice(option1="red", option2="green", answer="2"),
     "medical": choice(opa="red", opb="green", opc="blue", opd="grey", correct_option="B"),
     "endings": choice(ending0="red", ending1="green", ending2="blue", label="1"),
-    "stem": [{"question": {"stem": f"Which is {n}?", "choices": [{"label": "X", "text": "red"}, {"label": "Y", "text": "green"}]},
-              "answerKey": "Y"} for n in range(6)],
+    "stem": [{"question": {"stem": f"Which is {n}?", "choices": [{"label": "X", "text": "red"},
+              {"label": "Y", "text": "green"}]}, "answerKey": "Y"} for n in range(6)],
     "scores": [{"input": f"Which is {n}?", "target_scores": {"red": 0, "green": 1}} for n in range(6)],
     "scores beside a target": [{"input": f"Which is {n}?", "target": "green", "target_scores": {"red": 0, "green": 1}}
                                for n in range(6)],
@@ -88,7 +89,9 @@ def test_columns_of_choices_are_named_in_one():
     roles = {"choices": "wrong,right", "answer": "correct"}
     assert read(records, "multiple_choice", columns=roles)[1][0].gold == "B"
     assert read(records, "multiple_choice", columns=roles | {"choices": ["wrong", "right"]})[1][0].gold == "B"
-    assert "'choices' is to be 'wrong,no'" in refusal(records, "multiple_choice", columns=roles | {"choices": "wrong,no"})
+    assert "'choices' is to be 'wrong,no'" in refusal(
+        records, "multiple_choice", columns=roles | {"choices": "wrong,no"}
+    )
 
 
 def test_a_row_ends_where_a_line_ends(tmp_path):
@@ -98,7 +101,14 @@ def test_a_row_ends_where_a_line_ends(tmp_path):
 
 
 def test_a_quote_in_a_tab_separated_file_is_a_quote(tmp_path):
-    lines = ['question\tanswer', '"Stop, she said\tno', 'they shouted bravo"\tyes', '"He said ""hi"""\tyes', 'a\t"b" and "c"', "d\te"]
+    lines = [
+        "question\tanswer",
+        '"Stop, she said\tno',
+        'they shouted bravo"\tyes',
+        '"He said ""hi"""\tyes',
+        'a\t"b" and "c"',
+        "d\te",
+    ]
     questions = read(written(tmp_path / "a.tsv", "\n".join(lines)))[1]
     assert [q.text for q in questions] == ['"Stop, she said', 'they shouted bravo"', 'He said "hi"', "a", "d"]
     assert questions[3].gold == '"b" and "c"'
@@ -147,7 +157,8 @@ def test_chats():
 
 def test_passages_are_evidence_as_text():
     squad = [{"title": "T", "paragraphs": [{"context": f"Ada has {n} hats.", "qas": [
-        {"id": f"q{n}{k}", "question": f"How many {k} {n}?", "answers": [{"text": str(n), "answer_start": 8}]} for k in "ab"
+        {"id": f"q{n}{k}", "question": f"How many {k} {n}?", "answers": [{"text": str(n), "answer_start": 8}]}
+        for k in "ab"
     ]}]} for n in range(4)]  # fmt: skip
     for records in (squad, [{**one, "question": "x"} for one in squad]):
         domain, questions, _ = read([{**one} for one in records])
@@ -219,12 +230,15 @@ import json, resource, sys, time
 from lse_gym.envs.custom.family import CustomFamily
 start = time.process_time()
 family = CustomFamily(sys.argv[1], "numeric")
-print(json.dumps([time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, len(family.load("a").splits["test"])]))
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([time.process_time() - start, memory, len(family.load("a").splits["test"])]))
 """
 
 
 def test_thirty_thousand_rows_take_no_time(tmp_path):
-    path = write_questions(tmp_path / "a.jsonl", [{"question": f"What is {n} + {n}?", "answer": 2 * n} for n in range(30_000)])
+    path = write_questions(
+        tmp_path / "a.jsonl", [{"question": f"What is {n} + {n}?", "answer": 2 * n} for n in range(30_000)]
+    )
     done = subprocess.run([sys.executable, "-c", LARGE, str(path)], capture_output=True, text=True, timeout=120)
     seconds, memory, tested = json.loads(done.stdout)
     assert seconds < 6.0, "3 s on a quiet machine"
@@ -236,3 +250,29 @@ def test_thirty_thousand_rows_take_no_time(tmp_path):
 def test_the_shared_cases_come_out_right():
     done = subprocess.run([sys.executable, str(CASES / "check.py")], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_command_shows_what_became_of_the_file(tmp_path):
+    path = write_questions(
+        tmp_path / "my.jsonl",
+        [{"Question": f"[b]What[/b] is {n}?", "Answer": n, "ID": n, "Body": "x"} for n in range(9)],
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "lse_gym",
+        "envs",
+        "LSE/Custom-v0",
+        "--questions",
+        str(path),
+        "--scorer",
+        "numeric",
+    ]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, "COLUMNS": "160"})
+    assert shown.returncode == 0, shown.stderr
+    assert "question ← Question, answer ← Answer, id ← ID; unused: Body" in shown.stdout
+    assert shown.stdout.count("Question: [b]What[/b] is ") == shown.stdout.count("→ ") == 3
+    assert "Put the answer between <answer>" in shown.stdout
+    run = [*command[:3], "evolve", *command[5:], "--rounds", "0", "--out", str(tmp_path / "run")]
+    told = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    assert "question ← Question, answer ← Answer, id ← ID; unused: Body" in told.stderr, told.stderr

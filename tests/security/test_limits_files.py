@@ -1,4 +1,4 @@
-"""Files that a program left behind and something has damaged since: an error that names the file, never a wrong number."""
+"""Files that something has damaged: an error that names the file, never a wrong number."""
 
 import os
 import sqlite3
@@ -137,7 +137,7 @@ def test_files_of_a_run_are_objects(tmp_path):
     path.write_text('{"a": 1}\n\n{"a": 2}\n')
     assert read_objects(path) == [{"a": 1}, {"a": 2}]
     path.write_text('{"a": 1}\nnull\n')
-    with pytest.raises(RunDirectoryError, match="rows.jsonl', line 2"):
+    with pytest.raises(RunDirectoryError, match=r"rows\.jsonl', line 2"):
         read_objects(path)
     for absent in (tmp_path / "absent", tmp_path):
         with pytest.raises(RunDirectoryError, match=os.path.basename(absent)):

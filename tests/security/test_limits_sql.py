@@ -78,7 +78,8 @@ PARENT = """
 import resource, sys
 from lse_gym.envs.sql.executor import digest_many
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-numbers = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 99000) SELECT x, hex(zeroblob(150)) FROM c"
+numbers = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 99000)"
+numbers += " SELECT x, hex(zeroblob(150)) FROM c"
 results = digest_many(sys.argv[1], [f"{numbers} -- {n}" for n in range(8)])
 assert [result.count for result in results] == [99_000] * 8, results
 assert len({result.as_list for result in results}) == 1

@@ -28,8 +28,10 @@ MAX_RATIO, FLOOR_S = 6.0, 0.03  # four times the text may take six times the tim
 ITEM = Item(Question("1", "Which?", "B"), ("B",), ("red", "green"))
 PIECES = [
     "<answer>", "</answer>", "<answer></answer>", "</answer><answer>", "<think>", "</think>", "<add>", "<remove>",
-    "<prompt>", "```", "```\n", "```sql\n", "``` ", "A ", "answer: A ", "answer A", "the answer is ", "A\n", "(A", "\\boxed{",
-    "\\frac{1}{", "{", "[", "(", "/*", "--", "'", '"', '\\"', "`", "#### ", "1,234,", "1,", "1", "-", "- ", "1/", "1 1/", ".", " ",
+    "<prompt>", "```", "```\n", "```sql\n", "``` ", "A ", "answer: A ", "answer A", "the answer is ", "A\n", "(A",
+    "\\boxed{",
+    "\\frac{1}{", "{", "[", "(", "/*", "--", "'", '"', '\\"', "`", "#### ", "1,234,", "1,", "1", "-", "- ", "1/",
+    "1 1/", ".", " ",
     "\n", "\t", "\0", "a", "the ", "[1] ", "[1]!!!", "\ud800", "\u2028", "=", "\u00bd", "$",
 ]  # fmt: skip
 ENDS = ["x", "</answer>1\n```"]

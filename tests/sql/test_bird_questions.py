@@ -1,5 +1,6 @@
 """What becomes of a directory's questions: exclusion, schema text and splits."""
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -8,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.domain import SPLITS, Question
-from lse_gym.envs.errors import ArgumentError, DataError
+from lse_gym.envs.errors import ArgumentError, DataError, RunDirectoryError
 from lse_gym.envs.sql.bird import load_directory, schema_text, split_questions
+from lse_gym.envs.sql.bird_family import BIRDFamily
 from tests.sql.layouts import (
     GEOQUERY,
     SCHEMA,
@@ -209,3 +213,38 @@ def test_too_few_questions():
     questions = [*distinct(2), Question("2", "Question  1?", "")]
     with pytest.raises(ArgumentError, match=r"3 questions with 2 distinct texts .* at least 3"):
         split_questions(questions, 0, 1)
+
+
+def test_all_broken_golds_are_told_before_anything_is_asked(tmp_path):
+    folder = write_bird(tmp_path, ["alps"], 12)
+    path = folder / "dev.json"
+    records = json.loads(path.read_text())
+    for n in (2, 7):
+        records[n]["SQL"] = "SELECT x FROM nowhere"
+    path.write_text(json.dumps(records))
+    family = BIRDFamily(folder)
+    with pytest.raises(DataError, match=r"2 gold statements of 'alps' failed: .*no such table.*no such table.*exclude"):
+        family.load("alps")
+    (tmp_path / "out.txt").write_text("\n".join(str(records[n].get("question_id", n)) for n in (2, 7)))
+    assert BIRDFamily(folder, exclude=tmp_path / "out.txt").load("alps").verify() == []
+
+
+def test_an_exclusion_that_changes_no_answer_does_not_forbid_to_resume(tmp_path):
+    folder = write_bird(tmp_path / "dev", ["alps", "coast"], 12)
+    databases = BIRDFamily(folder).databases
+    config = {"env": "LSE/BIRD-v0", "agent": "no-op", "domain": "alps", "rounds": 1}
+
+    def run(*excluded):
+        exclude = {}
+        if excluded:
+            path = tmp_path / f"out-{len(excluded)}.txt"
+            path.write_text("\n".join(excluded))
+            exclude = {"exclude": str(path)}
+        made = Settings(**config, data_dir=str(folder), **exclude).config()
+        return evolve(made, tmp_path / "run", resume=bool(excluded))
+
+    first = run()
+    other = databases["coast"].questions[0].id
+    assert run(other)["test_scores_best"] == first["test_scores_best"]
+    with pytest.raises(RunDirectoryError, match="questions have changed"):
+        run(*(question.id for question in databases["alps"].questions[:6]))
