@@ -1,7 +1,6 @@
 """What can only be seen of all questions together: golds under the scorer, contradictions, and the splits."""
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 from lse_gym.envs.custom.domain import CustomDomain
@@ -9,7 +8,7 @@ from lse_gym.envs.custom.faults import Faults, shown
 from lse_gym.envs.custom.items import Entry
 from lse_gym.envs.custom.make_scorer import Function
 from lse_gym.envs.domain import SPLITS, Question, Split
-from lse_gym.envs.sql.bird import normalised, split_questions
+from lse_gym.envs.splits import draw, normalised, split_questions
 from lse_gym.envs.sql.domain import GOLD_LIMITS
 from lse_gym.envs.sql.executor import digest_many
 
@@ -65,14 +64,14 @@ def make_splits(
         splits = split_questions(questions, seed, held_out_size)
     if test_size is not None and len(splits["test"]) > test_size:
         notes.append(f"{name}: {test_size:,} of {len(splits['test']):,} test questions are used (test_size)")
-        splits["test"] = _some(splits["test"], seed, test_size)
+        splits["test"] = draw(splits["test"], seed, test_size)
     return splits, notes
 
 
 def _with_held_out(entries: Sequence[Entry], seed: int, held_out_size: int) -> list[Entry]:
     train = [entry.item.question for entry in entries if entry.split == "feedback"]
     wanted = max(1, min(held_out_size, len(train) // 4))
-    drawn = {normalised(question.text) for question in _some(train, seed, wanted)}
+    drawn = {normalised(question.text) for question in draw(train, seed, wanted)}
     taken = 0
     made = []
     for entry in entries:
@@ -81,16 +80,6 @@ def _with_held_out(entries: Sequence[Entry], seed: int, held_out_size: int) -> l
             entry = entry._replace(split="held_out")
         made.append(entry)
     return made
-
-
-def _some(questions: Sequence[Question], seed: int, count: int) -> tuple[Question, ...]:
-    """``count`` of the questions, drawn by a digest of their texts, in the order in which they stand."""
-
-    def place(question: Question) -> bytes:
-        return blake2b(f"{seed}\0{normalised(question.text)}".encode()).digest()
-
-    chosen = {question.id for question in sorted(questions, key=place)[:count]}
-    return tuple(question for question in questions if question.id in chosen)
 
 
 def _given_splits(name: str, entries: Sequence[Entry], faults: Faults) -> Splits:

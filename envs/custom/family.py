@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from lse_gym.envs.custom.make_scorer import make_scorer
 from lse_gym.envs.custom.scorers import SQL
 from lse_gym.envs.domain import Domain, Family
 from lse_gym.envs.errors import ArgumentError
-from lse_gym.envs.sql.bird import normalised, schema_text
+from lse_gym.envs.splits import draw
+from lse_gym.envs.sql.bird import schema_text
 from lse_gym.envs.sql.bird_family import LIMITS
 from lse_gym.envs.sql.domain import SQLDomain
 from lse_gym.envs.sql.layout import database_fault
@@ -115,10 +115,8 @@ class CustomFamily(Family):
         if self.limit is None or len(entries) <= self.limit:
             return [*entries]
 
-        def place(entry: Entry) -> bytes:
-            return blake2b(f"{self.split_seed}\0{normalised(entry.item.question.text)}".encode()).digest()
-
-        chosen = {entry.item.question.id for entry in sorted(entries, key=place)[: self.limit]}
+        drawn = draw([entry.item.question for entry in entries], self.split_seed, self.limit)
+        chosen = {question.id for question in drawn}
         return [entry for entry in entries if entry.item.question.id in chosen]
 
     def _make(self, name: str, entries: Sequence[Entry]) -> Domain | None:

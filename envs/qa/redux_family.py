@@ -14,7 +14,7 @@ from lse_gym.envs.extras import require
 from lse_gym.envs.qa.domain import QADomain
 from lse_gym.envs.qa.prompt import Item
 from lse_gym.envs.qa.redux import ERRORS, KNOWN_TYPES, OK, Annotations, Errors, faults, group, reorder, settle
-from lse_gym.envs.sql.bird import split_questions
+from lse_gym.envs.splits import split_questions
 
 HUB = "hf:"
 REDUX = f"{HUB}edinburgh-dawg/mmlu-redux-2.0"  # 57 subjects, CC BY 4.0

@@ -3,7 +3,8 @@
 import os
 
 from lse_gym.envs.domain import Family
-from lse_gym.envs.sql.bird import load_directory, schema_text, split_questions
+from lse_gym.envs.splits import split_questions
+from lse_gym.envs.sql.bird import load_directory, schema_text
 from lse_gym.envs.sql.domain import Scoring, SQLDomain
 from lse_gym.envs.sql.executor import Limits
 

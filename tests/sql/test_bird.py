@@ -6,7 +6,8 @@ import time
 import pytest
 
 from lse_gym.envs.domain import SPLITS, Question
-from lse_gym.envs.sql.bird import load_directory, schema_text, split_questions
+from lse_gym.envs.splits import split_questions
+from lse_gym.envs.sql.bird import load_directory, schema_text
 from tests.sql.layouts import (
     GEOQUERY,
     bird_records,

@@ -13,7 +13,8 @@ from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Settings
 from lse_gym.envs.domain import SPLITS, Question
 from lse_gym.envs.errors import ArgumentError, DataError, RunDirectoryError
-from lse_gym.envs.sql.bird import load_directory, schema_text, split_questions
+from lse_gym.envs.splits import split_questions
+from lse_gym.envs.sql.bird import load_directory, schema_text
 from lse_gym.envs.sql.bird_family import BIRDFamily
 from tests.sql.layouts import (
     GEOQUERY,
