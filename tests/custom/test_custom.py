@@ -285,7 +285,7 @@ def test_a_scorer_of_the_working_directory(tmp_path):
     arguments = ["--questions", "my.jsonl", "--scorer", "mine:close", "--rounds", 1, "--out", "run"]
     assert run("evolve", *arguments, cwd=tmp_path).returncode == 0
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert config["env_args"] == {"questions": "my.jsonl", "scorer": "mine:close"}
+    assert config["env_args"] == {"questions": "my.jsonl", "scorer": "mine:close", "domain": "my"}
 
 
 def test_a_context_file_that_is_too_long_is_refused(tmp_path):
