@@ -7,7 +7,8 @@ from contextlib import closing
 import pytest
 
 from lse_gym.agents.files import read_object, read_objects
-from lse_gym.agents.run import Config, evolve
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import DataError, RunDirectoryError
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request, Response
@@ -107,7 +108,7 @@ def test_answers_that_are_no_text_are_not_kept_for_others(tmp_path):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    config = Config(agent="no-op", domain="library-3", rounds=2)
+    config = Settings(agent="no-op", domain="library-3", rounds=2).config()
     folder = tmp_path_factory.mktemp("runs") / "run"
     evolve(config, folder)
     return config, folder
