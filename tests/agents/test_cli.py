@@ -54,7 +54,7 @@ def test_evolve_by_default(tmp_path):
 def test_evolve_edits_with_what_lse_trained_where_it_was_trained_and_can_run(tmp_path, options, editor):
     done = run("evolve", "--rounds", 0, "--out", "run", *options, cwd=tmp_path, env={"LSE_GYM_EDITOR": ""})
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "run/config.json").read_text())["editor"] == editor
+    assert json.loads((tmp_path / "run/config.json").read_text())["agent_args"].get("editor", "writer") == editor
     assert ("trained by LSE" in done.stderr) == (editor == "nano-lse")
 
 
@@ -184,7 +184,7 @@ def test_real_questions(tmp_path):
 def test_an_agents_own_argument_is_set(tmp_path):
     done = run("evolve", "--agent", "opro", "--rounds", 1, "--set", "shown=2", "--out", "r", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "r" / "config.json").read_text())["agent_args"] == {"shown": 2}
+    assert json.loads((tmp_path / "r" / "config.json").read_text())["agent_args"] == {"shown": 2, "editor": "writer"}
     done = run("evolve", "--agent", "opro", "--set", "showm=2", cwd=tmp_path)
     assert done.returncode == 2
     assert "Did you mean 'shown'?" in done.stderr

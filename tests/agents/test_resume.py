@@ -29,6 +29,11 @@ def evolve(out: Path, *more: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
+def go_on(out: Path) -> subprocess.Popen[bytes]:
+    """Resume the run, or start it where it was killed before there was one."""
+    return evolve(out, *["--resume"] * (out / "config.json").exists())
+
+
 def finish(process: subprocess.Popen[bytes]) -> str:
     output = process.communicate(timeout=120)[0].decode()
     assert process.returncode == 0, output
@@ -64,7 +69,7 @@ def kill_and_resume(uninterrupted: tuple[Path, float], out: Path, moments: int, 
         process.send_signal(signal.SIGKILL)
         process.communicate()
         cut += (run / "trajectory.jsonl").exists() and not (run / "summary.json").exists()
-        finish(evolve(run, "--resume"))
+        finish(go_on(run))
         assert contents(run) == expected
     assert cut, "no kill came in the middle of a run"
 
@@ -82,11 +87,11 @@ def test_a_run_killed_again_and_again_still_ends_the_same(uninterrupted, tmp_pat
     whole, seconds = uninterrupted
     rng = random.Random(2)
     for _ in range(4):
-        process = evolve(tmp_path / "run", "--resume")
+        process = go_on(tmp_path / "run")
         time.sleep(seconds * rng.uniform(0.2, 0.8))
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    finish(evolve(tmp_path / "run", "--resume"))
+    finish(go_on(tmp_path / "run"))
     assert contents(tmp_path / "run") == contents(whole)
 
 
