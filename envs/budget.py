@@ -72,7 +72,7 @@ class Budget:
         return self._fits(self._reserved.plus(cost))
 
     def _fits(self, more: Usage) -> bool:
-        return all(map(le, self.spent.plus(more), self.caps))
+        return all(map(le, map(add, self.spent, more), self.caps))
 
     def charge(self, cost: Usage) -> None:
         """Pay ``cost`` in full.
@@ -80,8 +80,10 @@ class Budget:
         Raises:
             BudgetExhausted: it cannot be paid; nothing was charged.
         """
-        self.reserve(cost)
-        self.settle(cost, cost)
+        with self._lock:
+            if not self.affords(cost):
+                raise BudgetExhausted(self._missing(cost))
+            self.spent = self.spent.plus(cost)
 
     def reserve(self, cost: Usage, instead_of: Usage = NOTHING) -> None:
         """Set ``cost`` aside until :meth:`settle`, and give an earlier reservation back, both or neither.

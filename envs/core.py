@@ -1,6 +1,7 @@
 """The core env: one step is one context edit, its reward the improvement on held-out questions."""
 
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ class ContextEnv(gym.Env[Observation, str]):
         else:
             context, problem = before.context, f"a {type(action).__name__} is not a str: the context was kept"
         lacking = "" if self.budget.affords(EDIT) else "the budget of edits is used up"
-        if not lacking and not np.isnan(before.held_out_score):
+        if not lacking and not isnan(before.held_out_score):
             after = before._replace(context=context, batch=self._next_batch, edits=before.edits + 1)
             found, usage, lacking = yield from self._visit(after)
             self._state = before if usage is None else found

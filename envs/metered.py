@@ -1,11 +1,12 @@
 """A model behind a memory and a budget, and the driver that turns many tasks into one batch.
 
-Work that needs a model is written as a generator which yields a list of requests and is sent their responses.
+Work that needs a model is written as a generator which yields a list of requests and is sent their responses, in order.
 :func:`drive` runs any number of such tasks side by side and merges what they ask for into one batch, which is all that
 the vector env is made of.
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TypeVar
 
 from lse_gym.envs.budget import NOTHING, Budget, Usage
@@ -13,7 +14,8 @@ from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.models.base import Request, Response, TaskModel
 
 T = TypeVar("T")
-Task = Generator[list[Request], Mapping[Request, Response] | None, T]
+Responses = Sequence[Response | None]  # None: the model failed at this one, and the error follows
+Task = Generator[list[Request], Responses | None, T]
 
 MAX_REMEMBERED = 200_000  # responses kept by one session: about 200 MB of text at 1 kB each
 
@@ -26,14 +28,14 @@ def drive(tasks: Iterable[Task[T]], model: TaskModel) -> list[T]:
     """
     waiting = dict(enumerate(tasks))
     results: dict[int, T] = {}
-    answers: Mapping[Request, Response] | None = None  # a generator's first send must be None
+    answers: Mapping[int, Responses] = {}  # a generator's first send must be None
     failure: Exception | None = None
     try:
         while waiting:
-            wanted: list[Request] = []
+            wanted: dict[int, list[Request]] = {}
             for index, task in list(waiting.items()):
                 try:
-                    wanted += task.send(answers)
+                    wanted[index] = task.send(answers.get(index))
                 except StopIteration as stop:
                     results[index] = stop.value
                     del waiting[index]
@@ -43,22 +45,31 @@ def drive(tasks: Iterable[Task[T]], model: TaskModel) -> list[T]:
             if failure is not None:
                 raise failure
             try:
-                answers = _complete(model, wanted if len(waiting) == 1 else list(dict.fromkeys(wanted)))
+                answers = _answers(model, wanted)
             except ProviderError as error:  # what was answered all the same is handed out before this is raised
                 if not error.answered:
                     raise
-                failure, answers = error, dict(error.answered)
+                failure = error
+                answers = {index: list(map(error.answered.get, asked)) for index, asked in wanted.items()}
     finally:
         for task in waiting.values():
             task.close()
     return [results[index] for index in sorted(results)]
 
 
-def _complete(model: TaskModel, requests: list[Request]) -> dict[Request, Response]:
+def _answers(model: TaskModel, wanted: Mapping[int, list[Request]]) -> dict[int, Responses]:
+    if len(wanted) == 1:  # nothing to merge, and nothing to tell apart
+        return {index: _complete(model, asked) for index, asked in wanted.items()}
+    batch = list(dict.fromkeys(chain.from_iterable(wanted.values())))
+    found = dict(zip(batch, _complete(model, batch), strict=True))
+    return {index: [found[request] for request in asked] for index, asked in wanted.items()}
+
+
+def _complete(model: TaskModel, requests: list[Request]) -> list[Response]:
     responses = model.complete(requests) if requests else []
     if len(responses) != len(requests):
         raise ProviderError(f"{model.name!r} gave {len(responses)} responses to {len(requests)} requests.")
-    return dict(zip(requests, responses, strict=True))
+    return responses
 
 
 class MeteredModel:
@@ -97,11 +108,10 @@ class MeteredModel:
         if not fresh:
             return [memory[request] for request in requests], usage
         try:
-            answers = (yield fresh) or {}
+            got = (yield fresh) or ()
         except GeneratorExit:  # the model failed: nothing was answered, nothing is owed
             self.budget.settle(reserved.plus(hold), usage)
             raise
-        got = list(map(answers.get, fresh))
         answered = [response for response in got if response is not None]
         whole = len(answered) == len(fresh)
         usage = self._cost(answered)
@@ -152,15 +162,17 @@ class MeteredModel:
     def _cost(self, responses: Sequence[Response]) -> Usage:
         if not responses:
             return NOTHING
-        columns = list(zip(*responses, strict=True))
-        prompt, completion, cached = sum(columns[1]), sum(columns[2]), sum(columns[3])
+        prompts = [response.prompt_tokens for response in responses]
+        completions = [response.completion_tokens for response in responses]
+        cached = [response.cached_tokens for response in responses]
+        prompt, completion = sum(prompts), sum(completions)
         return Usage(
             calls=len(responses),
             tokens=prompt + completion,
-            usd=0.0 if self._free else sum(map(self.model.price, *columns[1:4])),
+            usd=0.0 if self._free else sum(map(self.model.price, prompts, completions, cached)),
             prompt_tokens=prompt,
             completion_tokens=completion,
-            cached_tokens=cached,
+            cached_tokens=sum(cached),
         )
 
 

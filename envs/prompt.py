@@ -21,4 +21,4 @@ def user_message(question: Question) -> str:
 
 def count_right(attempts: Sequence[Attempt]) -> str:
     """How a batch went, where an answer is right or wrong."""
-    return f"{len(attempts)} problems, {sum(attempt.outcome.score == 1.0 for attempt in attempts)} right."
+    return f"{len(attempts)} problems, {[attempt.outcome.score for attempt in attempts].count(1.0)} right."

@@ -71,7 +71,7 @@ class Report(NamedTuple):
 
     def text(self, max_chars: int | None = None) -> "ReportText":
         """The report as editors and observations show it, with the data behind it."""
-        parts = [self.head, *(self.entry(index) for index in range(len(self.problems)))]
+        parts = [self.head, *map(self.entry, range(len(self.problems)))]
         return ReportText(f"\n{RULER}\n".join(parts)[:max_chars], self)
 
     def entry(self, index: int) -> str:
@@ -80,18 +80,22 @@ class Report(NamedTuple):
 
     def lines(self, index: int) -> list[str]:
         """What is told of one problem, the verdict first."""
-        one = self.problems[index]
-        lines = [f"Problem {index + 1}: {VERDICTS.get(one.score, f'score {one.score:.3g}')}"]
-        lines += [f"Evidence: {one.evidence}"] * bool(one.evidence)
-        lines.append(f"Question: {one.question}")
+        question, answer, gold, score, evidence, response, error, explanation, transcript = self.problems[index]
+        lines = [f"Problem {index + 1}: {VERDICTS.get(score) or f'score {score:.3g}'}"]
+        if evidence:
+            lines.append(f"Evidence: {evidence}")
+        lines.append(f"Question: {question}")
         if self.mode != "score":
-            lines += [f"{turn.role}: {turn.content}" for turn in one.transcript]
-            lines.append(f"Model's {self.answer}: {one.answer}")
-            lines += [f"Model's response: {one.response}"] * bool(one.response)
-            lines += [f"Error: {one.error}"] * bool(one.error)
+            lines += [f"{turn.role}: {turn.content}" for turn in transcript]
+            lines.append(f"Model's {self.answer}: {answer}")
+            if response:
+                lines.append(f"Model's response: {response}")
+            if error:
+                lines.append(f"Error: {error}")
         if self.mode == "gold":
-            lines.append(f"Correct {self.answer}: {one.gold}")
-            lines += [f"Explanation: {one.explanation}"] * bool(one.explanation)
+            lines.append(f"Correct {self.answer}: {gold}")
+            if explanation:
+                lines.append(f"Explanation: {explanation}")
         return lines
 
     @classmethod

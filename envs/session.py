@@ -1,6 +1,7 @@
 """The session: how good is this context on these questions? Everything else is a thin layer around it."""
 
 from collections.abc import Generator, Iterable, Sequence
+from itertools import cycle, repeat
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -17,23 +18,26 @@ T = TypeVar("T")
 class Evaluation(NamedTuple):
     """Scores of one context on some questions.
 
-    ``scores`` is float64 of shape (questions,), the mean over samples; ``attempts`` are those of the first sample of
-    each question; ``usage`` is what was paid now.
+    ``scores`` is float64 of shape (questions,), the mean over samples; ``responses``, ``outcomes`` and ``transcripts``
+    are those of the first sample of each question; ``usage`` is what was paid now.
     """
 
     scores: np.ndarray
-    attempts: list[Attempt]
+    questions: Sequence[Question]
+    responses: list[str]
+    outcomes: list[Outcome]
+    transcripts: list[tuple[Turn, ...]]
     usage: Usage
 
     @property
-    def outcomes(self) -> list[Outcome]:
-        """How each attempt was scored."""
-        return [attempt.outcome for attempt in self.attempts]
+    def attempts(self) -> list[Attempt]:
+        """The first sample of each question."""
+        return self.attempts_from(0)
 
-    @property
-    def responses(self) -> list[str]:
-        """What was scored of each attempt."""
-        return [attempt.response for attempt in self.attempts]
+    def attempts_from(self, first: int) -> list[Attempt]:
+        """The attempts of the questions from number ``first`` on, >= 0."""
+        parts = self.questions, self.responses, self.outcomes, self.transcripts
+        return list(map(Attempt, *(part[first:] for part in parts)))
 
 
 class Session:
@@ -109,10 +113,10 @@ class Session:
         """
         samples = range(self.samples)
         if domain.max_turns == 1 and type(domain).attempt is Domain.attempt:  # nobody needs a generator a question
-            system, user, tail = domain.system(context), domain.user, (self.max_tokens, self.temperature, self.seed)
-            requests = [Request(system, user(question), *tail, sample) for question in questions for sample in samples]
-            answers, usage = yield from self.metered.ask(requests)
-            texts, transcripts = [answer.text for answer in answers], [()] * len(answers)
+            users = [domain.user(question) for question in questions for _ in samples]
+            answers, usage = yield from self.metered.ask(self._requests(domain.system(context), users))
+            texts = [answer.text for answer in answers]
+            transcripts: list[tuple[Turn, ...]] = [()] * len(answers)
         else:
             asked = [self._ask(domain, context, question, sample) for question in questions for sample in samples]
             usage = yield from self._converse(asked, domain)
@@ -120,15 +124,20 @@ class Session:
         if self.samples == 1:
             outcomes = domain.score(questions, texts)
             scores = np.array([outcome.score for outcome in outcomes], dtype=np.float64)
-            return Evaluation(scores, list(map(Attempt, questions, texts, outcomes, transcripts)), usage)
+            return Evaluation(scores, questions, texts, outcomes, transcripts, usage)
         outcomes = domain.score([question for question in questions for _ in samples], texts)
         scores = np.array([o.score for o in outcomes], dtype=np.float64).reshape(len(questions), -1).mean(axis=1)
-        firsts = (part[:: self.samples] for part in (texts, outcomes, transcripts))
-        return Evaluation(scores, list(map(Attempt, questions, *firsts)), usage)
+        first = slice(None, None, self.samples)
+        return Evaluation(scores, questions, texts[first], outcomes[first], transcripts[first], usage)
 
     def report(self, domain: Domain, attempts: Sequence[Attempt], mode: FeedbackMode) -> Report:
         """What an editor is told of attempts."""
         return domain.report(attempts).in_mode(mode)
+
+    def _requests(self, system: str, users: Sequence[str]) -> list[Request]:
+        """One request a user message, the samples of a question side by side. Made in bulk: there are many."""
+        sampling = repeat(self.max_tokens), repeat(self.temperature), repeat(self.seed), cycle(range(self.samples))
+        return list(map(Request._make, zip(repeat(system), users, *sampling, repeat(()), strict=False)))
 
     def _ask(self, domain: Domain, context: str, question: Question, sample: int) -> "_Conversation":
         tail = self.max_tokens, self.temperature, self.seed, sample
@@ -163,7 +172,8 @@ class _Conversation:
 
     def __init__(self, turns: Generator[Prompt, str, str], tail: tuple, max_turns: int):
         self._turns, self._tail, self.left = turns, tail, max_turns
-        self.response, self.transcript = "", ()
+        self.response = ""
+        self.transcript: tuple[Turn, ...] = ()
         self.request: Request | None = None
         self._take(None)
 

@@ -1,10 +1,9 @@
 """Where an episode stands, how it is evaluated, and what ``info`` tells of it."""
 
+from math import isnan, nan
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from lse_gym.envs.budget import Usage
+from lse_gym.envs.budget import NOTHING, Usage
 from lse_gym.envs.domain import Domain
 from lse_gym.envs.errors import BudgetExhausted
 from lse_gym.envs.metered import Task
@@ -12,7 +11,8 @@ from lse_gym.envs.report import FeedbackMode, Report, ReportText
 from lse_gym.envs.session import Session
 
 MAX_FEEDBACK_CHARS = 1_000_000
-TOLD = ("calls", "tokens", "usd", "prompt_tokens", "completion_tokens", "cached_tokens")
+TOLD = Usage._fields[1:]  # edits are told apart
+TOLD_BY_AGENT = tuple(f"editor_{name}" for name in TOLD)
 NO_REPORT = Report("").text()
 
 Observation = dict[str, Any]
@@ -26,7 +26,7 @@ class State(NamedTuple):
     context: str
     batch: int
     edits: int = 0
-    held_out_score: float = np.nan  # nan: the budget did not pay for the start of the episode
+    held_out_score: float = nan  # nan: the budget did not pay for the start of the episode
     feedback: ReportText = NO_REPORT
     feedback_score: float = 0.0
 
@@ -45,13 +45,14 @@ def visit(session: Session, state: State, feedback_size: int, mode: FeedbackMode
     held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
     batch = [pool[(state.batch * size + i) % len(pool)] for i in range(size)]
     try:
-        scores, attempts, usage = yield from session.evaluate(domain, state.context, [*held_out, *batch])
+        evaluation = yield from session.evaluate(domain, state.context, [*held_out, *batch])
     except BudgetExhausted as error:
         return Visit(state, lacking=f"An evaluation takes {len(held_out) + size} questions: {error}")
-    n = len(held_out)
-    feedback = session.report(domain, attempts[n:], mode).text(MAX_FEEDBACK_CHARS)
-    score, feedback_score = float(scores[:n].mean()), float(scores[n:].mean())
-    return Visit(state._replace(held_out_score=score, feedback=feedback, feedback_score=feedback_score), usage)
+    n, scores = len(held_out), evaluation.scores
+    feedback = session.report(domain, evaluation.attempts_from(n), mode).text(MAX_FEEDBACK_CHARS)
+    score, feedback_score = float(scores[:n].sum()) / n, float(scores[n:].sum()) / size
+    state = state._replace(held_out_score=score, feedback=feedback, feedback_score=feedback_score)
+    return Visit(state, evaluation.usage)
 
 
 def tell(state: State, improvement: float, problem: str, paid: Usage | None, by_agent: Usage) -> Info:
@@ -68,11 +69,11 @@ def tell(state: State, improvement: float, problem: str, paid: Usage | None, by_
         "domain": state.domain.name,
         "batch": float(state.batch),
         "edits": float(state.edits),
-        "held_out_score": 0.0 if np.isnan(state.held_out_score) else state.held_out_score,
+        "held_out_score": 0.0 if isnan(state.held_out_score) else state.held_out_score,
         "improvement": improvement,
         "context_chars": float(len(state.context)),
         "evaluated": float(paid is not None),
         "problem": problem,
-        **{name: float(getattr(paid or Usage(), name)) for name in TOLD},
-        **{f"editor_{name}": float(getattr(by_agent, name)) for name in TOLD},
+        **dict(zip(TOLD, map(float, (paid or NOTHING)[1:]), strict=True)),
+        **dict(zip(TOLD_BY_AGENT, map(float, by_agent[1:]), strict=True)),
     }

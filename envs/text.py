@@ -7,8 +7,9 @@ UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff
 
 def clean(text: str, max_chars: int) -> tuple[str, str]:
     """``text`` as a context: printable, encodable as UTF-8, at most ``max_chars`` long; and what had to be mended."""
-    printable = UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
-    problems = ["unprintable characters were replaced"] if printable != text.replace("\r\n", "\n") else []
+    text = text.replace("\r\n", "\n")
+    printable = UNPRINTABLE.sub("\ufffd", text)
+    problems = ["unprintable characters were replaced"] if printable != text else []
     if len(printable) > max_chars:
         problems.append(f"{len(printable)} characters were cut to {max_chars}")
     return printable[:max_chars], "; ".join(problems)

@@ -11,10 +11,10 @@ from gymnasium.utils import RecordConstructorArgs
 from lse_gym.envs.core import Info, Observation
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.spaces import FreeText
-from lse_gym.envs.state import TOLD
+from lse_gym.envs.state import TOLD, TOLD_BY_AGENT
 
 OPERATIONS = ("stop", "add", "remove", "replace", "move")
-USED = (*TOLD, *(f"editor_{name}" for name in TOLD))
+USED = (*TOLD, *TOLD_BY_AGENT)
 STOP, ADD, REMOVE, REPLACE, MOVE = range(len(OPERATIONS))
 
 

@@ -69,13 +69,13 @@ class SQLDomain(Domain):
 
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
         """Execution accuracy. Each statement runs once per question, each gold once per domain."""
-        told = [(q.id, response) for q, response in zip(questions, responses, strict=True)]
-        new = {key: q for key, q in zip(told, questions, strict=True) if key not in self._told}
+        keys, told = list(zip([q.id for q in questions], responses, strict=True)), self._told
+        new = {key: q for key, q in zip(keys, questions, strict=True) if key not in told}
         if new:
-            self._told |= zip(new, self._execute([*new.values()], [response for _, response in new]), strict=True)
-        outcomes = [self._told[key] for key in told]
-        while len(self._told) > MAX_SCORED:
-            del self._told[next(iter(self._told))]
+            told |= zip(new, self._execute([*new.values()], [response for _, response in new]), strict=True)
+        outcomes = [told[key] for key in keys]
+        while len(told) > MAX_SCORED:
+            del told[next(iter(told))]
         return outcomes
 
     def _execute(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:

@@ -54,9 +54,8 @@ def _shown(question: Question) -> tuple[str, str, str]:
 
 def report(frozen: str, attempts: Sequence[Attempt]) -> Report:
     """The report on attempts: a head with the frozen part of the prompt, then one entry a problem."""
-    problems = tuple(
-        Problem(text, one_line(outcome.answer, MAX_SHOWN_CHARS), gold, outcome.score, evidence, "", _cut(outcome.error))
-        for question, _, outcome, _ in attempts
-        for text, gold, evidence in [_shown(question)]
-    )
-    return Report(f"The model's fixed prompt:\n{frozen}{count_right(attempts)}", problems, answer="SQL")
+    problems = []
+    for question, _, (score, answer, error), _ in attempts:
+        text, gold, evidence = _shown(question)
+        problems.append(Problem(text, one_line(answer, MAX_SHOWN_CHARS), gold, score, evidence, "", _cut(error)))
+    return Report(f"The model's fixed prompt:\n{frozen}{count_right(attempts)}", tuple(problems), answer="SQL")

@@ -22,7 +22,7 @@ def asking(log, *rounds):
         got = []
         for requests in rounds:
             answers = yield requests
-            got.append([answers[request].text for request in requests])
+            got.append([answer.text for answer in answers])
         return got
     except GeneratorExit:
         log.append("closed")
