@@ -8,6 +8,8 @@ the vector env is made of.
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+import numpy as np
+
 from lse_gym.envs.budget import NOTHING, Budget, Usage
 from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.models.base import Request, Response, TaskModel
@@ -15,6 +17,8 @@ from lse_gym.envs.models.base import Request, Response, TaskModel
 T = TypeVar("T")
 Task = Generator[list[Request], Mapping[Request, Response] | None, T]
 
+INTEGERS = (int, np.integer)
+MAX_TOKENS = 10**9  # of one prompt or response, far beyond any window
 MAX_REMEMBERED = 200_000  # responses kept by one session: about 200 MB of text at 1 kB each
 
 
@@ -58,7 +62,24 @@ def _complete(model: TaskModel, requests: list[Request]) -> dict[Request, Respon
     responses = model.complete(requests) if requests else []
     if len(responses) != len(requests):
         raise ProviderError(f"{model.name!r} gave {len(responses)} responses to {len(requests)} requests.")
-    return dict(zip(requests, responses, strict=True))
+    found = dict(zip(requests, responses, strict=True))
+    wrong = next((response for response in responses if not _sound(response)), None)
+    if wrong is not None:  # it costs its own question; the others are kept and paid for
+        sound = {request: response for request, response in found.items() if _sound(response)}
+        raise ProviderError(
+            f"{model.name!r} gave {str(wrong)[:200]!r}: expected a text and counts of tokens from 0 to {MAX_TOKENS:,}.",
+            sound,
+        )
+    return found
+
+
+def _sound(response: Response) -> bool:
+    """Whether a response is one that a ledger can be charged with: a negative count would pay it back."""
+    text, *counts = response[:4]
+    if not isinstance(text, str) or not all(isinstance(count, INTEGERS) for count in counts):
+        return False
+    prompt, completion, cached = counts
+    return 0 <= cached <= prompt <= MAX_TOKENS and 0 <= completion <= MAX_TOKENS
 
 
 class MeteredModel:
