@@ -6,15 +6,12 @@ Nothing here asks a model. What gets through is in no ranking yet; that is for :
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlite_utils import Database
-
 from lse_gym.envs.domain import Domain, Question
 from lse_gym.leaderboard.copies import copied, index_rows
 from lse_gym.leaderboard.leaks import find_leaks
-from lse_gym.leaderboard.migrations import migrations
 from lse_gym.leaderboard.statistics import mean
 from lse_gym.leaderboard.submission import text_digest
-from lse_gym.leaderboard.text import alike, name_problem, squeeze
+from lse_gym.leaderboard.text import alike, name_problem, pieces, squeeze
 from lse_gym.leaderboard.track import Track
 
 DUMPED = 45  # questions in one context
@@ -40,11 +37,13 @@ REWRITES: Mapping[str, Spelling] = {
     "in one line": lambda text: text.replace("\n", " "),
     "a line more": lambda text: f"{text}\nBe careful and thorough.",
 }
+WAYS = (*SPELLINGS.values(), *REWRITES.values())
 TEAM = "Team Alpha 1"
 TWINS = ("TEAM ALPHA 1", "Te\u0430m Alpha 1", "Team \u0391lpha 1", "Team Alpha l", "Tearn Alpha 1", "Team A1pha 1")
 NAMES = (
-    "Team\u200b Alpha 1", "\u202eTeam Alpha 1", "Team\u00a0Alpha 1", "Team  Alpha 1", "Team Alpha\u3164 1", "Te\u0301am",
-    "\uff34eam", "Team\x1b[2J", "Team\u2028Alpha", "Team\U000e0041", "T\u0332\u0333\u0334eam", "Team\ufe0f",
+    "Team\u200b Alpha 1", "\u202eTeam Alpha 1", "Team\u00a0Alpha 1", "Team  Alpha 1", "Team Alpha\u3164 1",
+    "Te\u0301am", "\uff34eam", "Team\x1b[2J", "Team\u2028Alpha", "Team\U000e0041",
+    "T\u0332\u0333\u0334eam", "Team\ufe0f",
 )  # fmt: skip
 
 
@@ -65,14 +64,14 @@ def attack_the_door(track: Track, secret: int, count: int) -> list[Attack]:
     """Every attack of this module on a track whose sealed questions are drawn by ``secret``, ``count`` a domain."""
     family = track.core("reader").family
     pairs = [(family.load(name), family.sealed(name, secret, count)) for name in track.domains]
-    oracles = {public.name: public.oracle_context for public, _ in pairs if public.oracle_context}
-    relabelled = [
-        not _is_copy(track, {name: how(text) for name, text in oracles.items()})
-        for how in ({**SPELLINGS, **REWRITES}.values() if len(oracles) == len(pairs) else ())
-    ]
+    oracles = {public.name: public.oracle_context or "" for public, _ in pairs}
+    if all(pieces(oracles[public.name]) - pieces(public.seed_context) for public, _ in pairs):
+        relabelled = [not _is_copy(track, {name: how(text) for name, text in oracles.items()}) for how in WAYS]
+    else:  # an order of what every run starts with is nobody's secret
+        relabelled = []
     return [
         Attack("dumps of test questions or answers, in any spelling", mean([_dumps(*pair) for pair in pairs]), 0.0),
-        Attack("the oracle's context as an agent's own", max(relabelled, default=0.0), 0.0),
+        Attack("the oracle's context as an agent's own", mean([*map(float, relabelled)]) if relabelled else 0.0, 0.0),
         Attack("contexts of another team as one's own", _copies(track, [public for public, _ in pairs]), 0.0),
         Attack("sealed questions that are public, test questions in other feedback", _overlap(track, pairs), 0.0),
         Attack("names that hide something or look like another team's", _names(), 0.0),
@@ -98,12 +97,15 @@ def _copies(track: Track, domains: Sequence[Domain]) -> float:
     """The share of rewritings in which contexts of another team rank."""
     rules = "\n".join(f"- What stands in column {chr(97 + n) * 3} is written as {n} units." for n in range(24))
     own = {domain.name: f"{domain.seed_context}\n{rules}" for domain in domains}
-    ways = {**SPELLINGS, **REWRITES}.values()
-    return mean([float(not _is_copy(track, {name: how(t) for name, t in own.items()}, earlier=own)) for how in ways])
+    return mean([float(not _is_copy(track, {name: how(t) for name, t in own.items()}, earlier=own)) for how in WAYS])
 
 
 def _is_copy(track: Track, contexts: Mapping[str, str], earlier: Mapping[str, str] | None = None) -> bool:
     """Whether a submission of these contexts, one a domain, is flagged beside an earlier entry of another team."""
+    from sqlite_utils import Database
+
+    from lse_gym.leaderboard.migrations import migrations
+
     db = Database(memory=True)
     migrations.apply(db)
     if earlier:

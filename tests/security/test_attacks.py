@@ -6,8 +6,6 @@ import os
 import pickle
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -42,7 +40,13 @@ def copy(run_folder, tmp_path) -> Path:
 def flat(config: dict) -> dict:
     """A ``config.json`` as earlier versions wrote it: all settings side by side."""
     rest = {name: value for name, value in config.items() if name not in ("env_args", "agent_args", "budget")}
-    return rest | {"domain": "clinic-0", "task_model": "reader", "split_seed": 0, "budget_calls": 1300.0, **config["agent_args"]}
+    return rest | {
+        "domain": "clinic-0",
+        "task_model": "reader",
+        "split_seed": 0,
+        "budget_calls": 1300.0,
+        **config["agent_args"],
+    }
 
 
 @pytest.fixture
@@ -102,15 +106,10 @@ def test_a_submission_that_is_no_regular_file_is_refused(tmp_path):
 
 def test_a_ledger_that_was_let_go_comes_back_as_it_was():
     budget = Budget({"calls": 100})
-    data, total = pickle.dumps(budget), 0.0
-    for _ in range(3):
-        before = budget.spent.calls
-        if budget.remaining.calls:
-            budget.charge(Usage(calls=60 if not total else budget.remaining.calls))
-        total += budget.spent.calls - before
-        del budget  # nobody holds it any more
-        budget = pickle.loads(data)  # noqa: S301 - our own
-    assert total == 100
+    data = pickle.dumps(budget)
+    budget.charge(Usage(calls=60))
+    del budget  # nobody holds it any more
+    assert pickle.loads(data).remaining.calls == 40  # noqa: S301 - our own
 
 
 def _left(data: bytes, answers) -> None:
@@ -198,23 +197,6 @@ def test_an_entry_of_no_board_is_told(board, command):
     reason = [] if command == "verify" else ["--reason", "x"]
     told = CliRunner().invoke(app, ["leaderboard", command, "9" * 30, "--board", str(board.path), *reason])
     assert isinstance(told.exception, BoardError)
-
-
-@pytest.mark.long
-def test_many_who_submit_at_once_make_one_board(document, tmp_path):
-    paths = []
-    for number in range(3):
-        document["team"]["name"], document["agent"]["version"] = f"team {number}", str(number)
-        paths.append(tmp_path / f"{number}.json")
-        paths[-1].write_bytes(sent(document))
-    command = [sys.executable, "-m", "lse_gym", "leaderboard", "submit", "--board", str(tmp_path / "board")]
-    running = [
-        subprocess.Popen([*command, str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for path in paths
-    ]
-    told = [process.communicate(timeout=120)[0] for process in running]
-    assert [process.returncode for process in running] == [0, 0, 0], told
-    assert sorted("flagged" in one for one in told) == [False, True, True]  # whoever came first has written it
 
 
 def test_old_configs_are_read_without_their_agent(evil):
