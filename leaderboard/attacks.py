@@ -35,6 +35,7 @@ REWRITES: Mapping[str, Spelling] = {
     "other order": lambda text: "\n".join(reversed(text.splitlines())),
     "numbered": lambda text: "\n".join(f"{i}. {line}" for i, line in enumerate(text.splitlines())),
     "in one line": lambda text: text.replace("\n", " "),
+    "all of it twice": lambda text: f"{text}\n{text}",
     "a line more": lambda text: f"{text}\nBe careful and thorough.",
 }
 WAYS = (*SPELLINGS.values(), *REWRITES.values())

@@ -6,8 +6,8 @@ lines makes no difference. Whoever changes every line slips through: that costs 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lse_gym.leaderboard.statistics import mean
 from lse_gym.leaderboard.submission import best_context
@@ -22,6 +22,13 @@ ORACLE = "oracle"  # the agent that says what it is
 # entries on three tracks the closest has 0.88, and 22 of 23 lines in a single run. If one has all, the owner admits it.
 MAX_OF_ORACLE = 0.96
 MAX_OF_OTHERS = 0.9  # of the letters of two contexts that are in lines of both, as a mean over the runs
+
+
+class Earlier(NamedTuple):
+    """On one domain: in which runs, each an entry and a number, a piece is, and how many letters a run has in all."""
+
+    places: dict[str, list[tuple[int, int]]]
+    letters: Counter[tuple[int, int]]
 
 
 def copied(document: Mapping[str, Any], track: Track, db: "Database") -> str:
@@ -52,11 +59,9 @@ def _of_others(document: Mapping[str, Any], track: Track, db: "Database") -> str
     family = track.core("reader").family
     shares, sources = [], Counter()
     starts = {run["domain"]: pieces(family.load(run["domain"]).seed_context) for run in document["runs"]}
-    others = {name: _others(db, document["team"]["name"], name, start) for name, start in starts.items()}
+    others = {name: _earlier(db, document["team"]["name"], name, start) for name, start in starts.items()}
     for run in document["runs"]:
-        own = squeeze(best_context(run, document))
-        for piece in sorted(starts[run["domain"]], key=len, reverse=True):
-            own = own.replace(piece, "|")
+        own = _without(squeeze(best_context(run, document)), starts[run["domain"]])
         if own.strip("|"):  # who found nothing better than the start has copied nothing
             share, entry = _closest(own, others[run["domain"]])
             shares.append(share)
@@ -66,27 +71,38 @@ def _of_others(document: Mapping[str, Any], track: Track, db: "Database") -> str
     return f"its contexts are those of entry {sources.most_common(1)[0][0]}, of another team"
 
 
-def _others(db: "Database", team: str, domain: str, start: set[str]) -> dict[int, list[set[str]]]:
-    """Of every entry of another team the pieces of each run on a domain that it did not start with."""
+def _earlier(db: "Database", team: str, domain: str, start: set[str]) -> Earlier:
+    """What entries of other teams have on a domain besides what every run starts with."""
     query = """SELECT p.entry, p.run, p.piece FROM pieces p JOIN entries e ON e.id = p.entry
-               WHERE p.domain = ? AND e.team <> ? ORDER BY p.entry, p.run"""
-    found: dict[tuple[int, int], set[str]] = {}
+               WHERE p.domain = ? AND e.team <> ?"""
+    found = Earlier({}, Counter())
     for entry, run, piece in db.execute(query, [domain, team]):
         if piece not in start:
-            found.setdefault((entry, run), set()).add(piece)
-    entries: dict[int, list[set[str]]] = {}
-    for (entry, _), kept in found.items():
-        entries.setdefault(entry, []).append(kept)
-    return entries
+            found.places.setdefault(piece, []).append((entry, run))
+            found.letters[entry, run] += len(piece)
+    return found
 
 
-def _closest(own: str, others: Mapping[int, list[set[str]]]) -> tuple[float, int]:
-    """The largest share of letters that a run of another entry has in common with a squeezed text, and the entry."""
-    there = {piece for runs in others.values() for kept in runs for piece in kept if piece in own}
-    best, length = (0.0, 0), len(own) - own.count("|")
-    for entry, runs in others.items():
-        for kept in runs:
-            both = min(length, sum(map(len, kept & there)))
-            share = both / (length + sum(map(len, kept - there)))
-            best = max(best, (share, -entry))  # of equals the earliest
+def _closest(own: str, earlier: Earlier) -> tuple[float, int]:
+    """The largest share of letters that a squeezed text has in common with a run of another entry, and the entry.
+
+    A run of which less than half is there counts as nothing.
+    """
+    found: dict[tuple[int, int], list[str]] = {}
+    for piece, places in earlier.places.items():
+        if piece in own:
+            for place in places:
+                found.setdefault(place, []).append(piece)
+    best = (0.0, 0)
+    for place, there in found.items():
+        both, whole = sum(map(len, there)), earlier.letters[place]
+        if 2 * both > whole:
+            rest = _without(own, there)  # what is there twice counts once
+            best = max(best, (both / (whole + len(rest) - rest.count("|")), -place[0]))  # of equals the earliest
     return best[0], -best[1]
+
+
+def _without(text: str, parts: Iterable[str]) -> str:
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "|")
+    return text
