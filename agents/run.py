@@ -7,6 +7,7 @@ paid for comes from the recorded files, and each round is checked against the jo
 import json
 import os
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -134,7 +135,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     if "env" not in data:
         return data
     known = {name: data[name] for name in FACTS if name in data}
-    return known | Config.from_json(data).settings()
+    return known | asdict(Config.from_json(data))  # not .settings(), which imports what the file names
 
 
 def has_run(folder: str | os.PathLike[str]) -> bool:

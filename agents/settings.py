@@ -1,12 +1,12 @@
 """What a run depends on: ``Config``, and ``Settings``, the same by the short names that people write."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any
 
 import gymnasium as gym
 
-from lse_gym.agents import agent_class
+from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import MAX_EDIT_TOKENS, EditorAgent, default_editor
 from lse_gym.agents.search import MAX_SEED, Order, SearchAgent
@@ -46,11 +46,15 @@ class Config:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Config":
-        """Read what ``config.json`` holds, of this version or of one that wrote all settings side by side."""
-        own = {name.name for name in fields(cls)}
+        """Read what ``config.json`` holds, of this version or of one that wrote all settings side by side.
+
+        Nothing that it names is imported: an agent that does not come with the package keeps whatever was set.
+        """
         if "task_model" not in data:
-            return cls(**{name: data[name] for name in own if name in data})
-        return Settings(**{f.name: data[f.name] for f in fields(Settings) if f.name in data}).config()
+            return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
+        settings = Settings(**{f.name: data[f.name] for f in fields(Settings) if f.name in data})
+        known = agent_class(settings.agent).Args.__dataclass_fields__ if settings.agent in AGENTS else OF_AGENT
+        return settings.as_config(known)
 
     @property
     def domain(self) -> str | None:
@@ -142,7 +146,10 @@ class Settings:
         Raises:
             UnknownNameError: an argument that the agent does not have.
         """
-        known = agent_class(self.agent).Args.__dataclass_fields__
+        return self.as_config(agent_class(self.agent).Args.__dataclass_fields__)
+
+    def as_config(self, known: Collection[str]) -> Config:
+        """The same for an agent that has ``known`` arguments."""
         return Config(
             env=self.env,
             env_args=({"domain": self.domain} if self.domain else {}) | self._changed(OF_ENV) | self.env_args,

@@ -6,7 +6,6 @@ from math import inf
 from operator import add, le, sub
 from typing import Any, NamedTuple, Self
 from uuid import uuid4
-from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -144,7 +143,7 @@ class Budget:
         return unpickle, (self._name, self.caps, self.spent.plus(self._reserved), self.by_task_model)
 
 
-PICKLED: WeakValueDictionary[str, Budget] = WeakValueDictionary()  # the ledgers of this process that have pickles
+PICKLED: dict[str, Budget] = {}  # the ledgers that have pickles, kept for good: one that was spent does not come back
 
 
 def unpickle(name: str, caps: Usage, spent: Usage, by_task_model: Usage) -> Budget:

@@ -7,7 +7,10 @@ the vector env is made of.
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from itertools import chain
+from operator import le
 from typing import TypeVar
+
+import numpy as np
 
 from lse_gym.envs.budget import NOTHING, Budget, Usage
 from lse_gym.envs.errors import ProviderError
@@ -17,6 +20,7 @@ T = TypeVar("T")
 Responses = Sequence[Response | None]  # None: the model failed at this one, and the error follows
 Task = Generator[list[Request], Responses | None, T]
 
+MAX_TOKENS = 10**9  # of one prompt or response, far beyond any window
 MAX_REMEMBERED = 200_000  # responses kept by one session: about 200 MB of text at 1 kB each
 
 
@@ -69,7 +73,29 @@ def _complete(model: TaskModel, requests: list[Request]) -> list[Response]:
     responses = model.complete(requests) if requests else []
     if len(responses) != len(requests):
         raise ProviderError(f"{model.name!r} gave {len(responses)} responses to {len(requests)} requests.")
+    if not _sound(responses):  # what is wrong costs its own question; the others are kept and paid for
+        good = {request: response for request, response in zip(requests, responses, strict=True) if _sound([response])}
+        wrong = next(response for request, response in zip(requests, responses, strict=True) if request not in good)
+        raise ProviderError(
+            f"{model.name!r} gave {str(wrong)[:200]!r}: expected a text and counts of tokens from 0 to {MAX_TOKENS:,}.",
+            good,
+        )
     return responses
+
+
+def _sound(responses: Sequence[Response]) -> bool:
+    """Whether responses are such that a ledger can be charged with them: a negative count would pay it back."""
+    if not responses:
+        return True
+    texts, prompt, completion, cached = list(zip(*responses, strict=True))[:4]
+    kinds = {*map(type, texts)}, {*map(type, chain(prompt, completion, cached))}  # few, whatever the batch
+    if not all(issubclass(kind, str) for kind in kinds[0]):
+        return False
+    if not all(issubclass(kind, int | np.integer) for kind in kinds[1]):
+        return False
+    most = max(max(prompt), max(completion), max(cached))
+    least = min(min(prompt), min(completion), min(cached))
+    return 0 <= least <= most <= MAX_TOKENS and all(map(le, cached, prompt))
 
 
 class MeteredModel:

@@ -1,14 +1,13 @@
 """Contexts that are not the submitter's: those of an oracle under another name, and those of an earlier entry.
 
-Contexts are compared by their lines and sentences, normalised (:func:`lse_gym.leaderboard.text.pieces`), without those
-that every run starts with. Whoever changes every line slips through: that costs what writing a context costs.
+The lines and sentences of an earlier context, normalised (:func:`lse_gym.leaderboard.text.pieces`) and without those
+that every run starts with, are searched in the letters of the new one: how that is spelled, ordered or broken into
+lines makes no difference. Whoever changes every line slips through: that costs what writing a context costs.
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lse_gym.leaderboard.statistics import mean
 from lse_gym.leaderboard.submission import best_context
@@ -22,16 +21,14 @@ ORACLE = "oracle"  # the agent that says what it is
 # Of what an oracle knows, as a mean over the runs. The scripted writer words its rules as the oracle does: of 43 honest
 # entries on three tracks the closest has 0.88, and 22 of 23 lines in a single run. If one has all, the owner admits it.
 MAX_OF_ORACLE = 0.96
-MAX_OF_OTHERS = 0.9  # of the lines of two contexts that are in both, as a mean over the runs
+MAX_OF_OTHERS = 0.9  # of the letters of two contexts that are in lines of both, as a mean over the runs
 
-_IN_COMMON = """
-WITH common AS (
-  SELECT entry, run, COUNT(*) AS both FROM pieces
-  WHERE domain = ? AND piece IN (SELECT value FROM json_each(?)) GROUP BY entry, run)
-SELECT common.entry, both,
-  (SELECT COUNT(*) FROM pieces p WHERE p.entry = common.entry AND p.run = common.run
-   AND p.piece NOT IN (SELECT value FROM json_each(?)))
-FROM common JOIN entries ON entries.id = common.entry WHERE entries.team <> ?"""
+
+class Earlier(NamedTuple):
+    """On one domain: in which runs, each an entry and a number, a piece is, and how many letters a run has in all."""
+
+    places: dict[str, list[tuple[int, int]]]
+    letters: Counter[tuple[int, int]]
 
 
 def copied(document: Mapping[str, Any], track: Track, db: "Database") -> str:
@@ -42,7 +39,7 @@ def copied(document: Mapping[str, Any], track: Track, db: "Database") -> str:
 def index_rows(entry: int, document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What is kept of an entry for comparisons to come."""
     for number, run in enumerate(document["runs"]):
-        for piece in _digests(best_context(run, document)):
+        for piece in pieces(best_context(run, document)):
             yield {"domain": run["domain"], "piece": piece, "entry": entry, "run": number}
 
 
@@ -61,11 +58,12 @@ def _of_oracle(document: Mapping[str, Any], track: Track) -> str:
 def _of_others(document: Mapping[str, Any], track: Track, db: "Database") -> str:
     family = track.core("reader").family
     shares, sources = [], Counter()
+    starts = {run["domain"]: pieces(family.load(run["domain"]).seed_context) for run in document["runs"]}
+    others = {name: _earlier(db, document["team"]["name"], name, start) for name, start in starts.items()}
     for run in document["runs"]:
-        start = _digests(family.load(run["domain"]).seed_context)
-        own = _digests(best_context(run, document)) - start
-        if own:  # who found nothing better than the start has copied nothing
-            share, entry = _closest(db, document["team"]["name"], run["domain"], own, start)
+        own = _without(squeeze(best_context(run, document)), starts[run["domain"]])
+        if own.strip("|"):  # who found nothing better than the start has copied nothing
+            share, entry = _closest(own, others[run["domain"]])
             shares.append(share)
             sources[entry] += 1
     if not shares or mean(shares) < MAX_OF_OTHERS:
@@ -73,15 +71,38 @@ def _of_others(document: Mapping[str, Any], track: Track, db: "Database") -> str
     return f"its contexts are those of entry {sources.most_common(1)[0][0]}, of another team"
 
 
-def _closest(db: "Database", team: str, domain: str, own: set[int], start: set[int]) -> tuple[float, int]:
-    """The largest share of lines that a run of another team has in common, and its entry."""
-    rows = db.execute(_IN_COMMON, [domain, json.dumps([*own]), json.dumps([*start]), team])
+def _earlier(db: "Database", team: str, domain: str, start: set[str]) -> Earlier:
+    """What entries of other teams have on a domain besides what every run starts with."""
+    query = """SELECT p.entry, p.run, p.piece FROM pieces p JOIN entries e ON e.id = p.entry
+               WHERE p.domain = ? AND e.team <> ?"""
+    found = Earlier({}, Counter())
+    for entry, run, piece in db.execute(query, [domain, team]):
+        if piece not in start:
+            found.places.setdefault(piece, []).append((entry, run))
+            found.letters[entry, run] += len(piece)
+    return found
+
+
+def _closest(own: str, earlier: Earlier) -> tuple[float, int]:
+    """The largest share of letters that a squeezed text has in common with a run of another entry, and the entry.
+
+    A run of which less than half is there counts as nothing.
+    """
+    found: dict[tuple[int, int], list[str]] = {}
+    for piece, places in earlier.places.items():
+        if piece in own:
+            for place in places:
+                found.setdefault(place, []).append(piece)
     best = (0.0, 0)
-    for entry, both, its in rows:
-        share = both / (len(own) + its - both)
-        best = max(best, (share, -entry))  # of equals the earliest
+    for place, there in found.items():
+        both, whole = sum(map(len, there)), earlier.letters[place]
+        if 2 * both > whole:
+            rest = _without(own, there)  # what is there twice counts once
+            best = max(best, (both / (whole + len(rest) - rest.count("|")), -place[0]))  # of equals the earliest
     return best[0], -best[1]
 
 
-def _digests(context: str) -> set[int]:
-    return {int.from_bytes(sha256(piece.encode()).digest()[:8], signed=True) for piece in pieces(context)}
+def _without(text: str, parts: Iterable[str]) -> str:
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "|")
+    return text

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import re
+import stat
 from functools import cache
 from importlib.resources import files
 from itertools import islice
@@ -18,6 +20,7 @@ MAX_DIGITS = 18  # of an integer: exact in SQLite
 MAX_NUMBER = 1e15
 MAX_REASONS = 20
 MAX_REASON_CHARS = 300
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # for who writes to a pipe
 _TOO_DEEP = f"it is nested too deep; at most {MAX_DEPTH} levels are read."
 # Control characters, lone surrogates, and what turns the direction of writing around: no honest text has them.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -49,17 +52,23 @@ def read_document(data: bytes) -> dict[str, Any]:
     return document
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a file that may hold a submission; no more are read than a submission may have.
+def read_file(path: Path, most: int = MAX_BYTES) -> bytes:
+    """The bytes of a file that a stranger may have sent: a regular one, of at most so many.
 
     Raises:
-        SubmissionError: the file cannot be read.
+        SubmissionError: the file cannot be read, is larger, or is a pipe, a device or a folder, which are not opened
+            for as long as it takes to find out.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAIT)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SubmissionError([f"{str(path)!r} is no regular file."])
+            data = file.read(most + 1)
     except OSError as error:
         raise SubmissionError([f"{str(path)!r} cannot be read: {error.strerror}."]) from None
+    if len(data) > most:
+        raise SubmissionError([f"{str(path)!r} has more than {most:,} bytes, and no more are read."])
+    return data
 
 
 def check_schema(document: object, part: str = "document") -> None:

@@ -46,7 +46,7 @@ def tables(db: Database) -> None:
 
 @migrations()
 def pieces_of_contexts(db: Database) -> None:
-    """What finds copies: digests of the lines of every entry's best contexts. And the log by entry."""
+    """Digests of lines, which :func:`text_of_pieces` replaces. And the log by entry."""
     db.conn.execute(
         """CREATE TABLE pieces (
              domain TEXT NOT NULL, piece INTEGER NOT NULL, entry INTEGER NOT NULL, run INTEGER NOT NULL,
@@ -54,6 +54,17 @@ def pieces_of_contexts(db: Database) -> None:
     )
     db.conn.execute("CREATE INDEX pieces_entry ON pieces (entry, run)")
     db.conn.execute("CREATE INDEX audit_entry ON audit (entry, action)")
+
+
+@migrations()
+def text_of_pieces(db: Database) -> None:
+    """What finds copies: the lines of every entry's best contexts, normalised."""
+    db.conn.execute("DROP TABLE pieces")
+    db.conn.execute(
+        """CREATE TABLE pieces (
+             domain TEXT NOT NULL, piece TEXT NOT NULL, entry INTEGER NOT NULL, run INTEGER NOT NULL,
+             PRIMARY KEY (domain, entry, run, piece)) WITHOUT ROWID"""
+    )
     for entry, document in db.execute("SELECT id, document FROM entries").fetchall():
         db.table("pieces").insert_all(index_rows(entry, json.loads(zlib.decompress(document))))
 

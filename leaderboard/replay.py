@@ -25,6 +25,16 @@ class Unit(NamedTuple):
     context: str
 
 
+class Failure(NamedTuple):
+    """What failed. ``error`` is for the owner's eyes: a server may repeat sealed questions, or its address, in it."""
+
+    place: str
+    error: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.error}"
+
+
 class Job(NamedTuple):
     """Units of one domain, split seed and model, for one process; ``backend`` is what serves the model."""
 
@@ -43,7 +53,7 @@ def replay(
     workers: int = 1,
     backends: Mapping[str, str] | None = None,
     on_done: Callable[[int, int], None] | None = None,
-) -> tuple[dict[Unit, dict[str, Any]], list[str]]:
+) -> tuple[dict[Unit, dict[str, Any]], list[Failure]]:
     """Score units, each from the store where it was scored before.
 
     Args:
@@ -71,13 +81,13 @@ def replay(
         for (_, _, model), group in together.items()
         for start in range(0, len(group), AT_ONCE)
     ]
-    failures: list[str] = []
+    failures: list[Failure] = []
     done = len(keys) - len(missing)
     for job, results, error in side_by_side(score_job, jobs, workers):
         if error is not None:
             if not isinstance(error, LSEGymError):
                 raise error
-            failures.append(f"{job.backend} on {job.units[0].domain}: {type(error).__name__}: {error}")
+            failures.append(Failure(f"{job.backend} on {job.units[0].domain}: {type(error).__name__}", str(error)))
         else:
             fresh = {keys[unit]: result for unit, result in zip(job.units, results, strict=True)}
             store.keep_scores(fresh)

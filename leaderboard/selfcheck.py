@@ -1,16 +1,17 @@
 """Attacks on a track by all that is known to have fooled benchmarks: none may score, or the track is broken.
 
-Two kinds: responses that go to the scorer past any model, and contexts that a cheater would submit, answered by the
-track's task model and taken through the same scan as a submission. What is attacked is a sealed draw.
+Three kinds: responses that go to the scorer past any model; contexts that a cheater would submit, answered by the
+track's task model and taken through the same scan as a submission; and what the board lets in and ranks
+(:mod:`lse_gym.leaderboard.attacks`). What is attacked is a sealed draw.
 """
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Domain, Question
 from lse_gym.envs.evaluation import wilson
+from lse_gym.leaderboard.attacks import Attack, attack_the_door
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.replay import shuffled
 from lse_gym.leaderboard.statistics import mean
@@ -46,28 +47,16 @@ INSTRUCTIONS = {
 }
 
 
-class Attack(NamedTuple):
-    """What an attack scored, in [0, 1], and what it may at most."""
-
-    name: str
-    score: float
-    allowed: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether the track withstands it."""
-        return self.score <= self.allowed
-
-
 def attack_track(track: Track) -> list[Attack]:
     """Run every attack on every domain of a track; scores are means over the domains."""
     core, size = track.core(), min(ITEMS, track.sealed_items)
     pairs = [(core.family.load(name), core.family.sealed(name, SECRET, size)) for name in track.domains]
     each = [[*_on_responses(public, sealed), *_on_contexts(core, public, sealed)] for public, sealed in pairs]
-    return [
+    scored = [
         Attack(found[0].name, mean([attack.score for attack in found]), mean([attack.allowed for attack in found]))
         for found in zip(*each, strict=True)
     ]
+    return scored + attack_the_door(track, SECRET, size)
 
 
 def _on_responses(public: Domain, sealed: Domain) -> Iterator[Attack]:

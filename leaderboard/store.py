@@ -34,6 +34,7 @@ FROM (SELECT e.id, e.sha256, e.track, e.team, e.agent, e.submitted, e.facts, v.a
       LEFT JOIN verifications v ON v.id = (SELECT MAX(id) FROM verifications WHERE entry = e.id)
       LEFT JOIN audit m ON m.id = (SELECT MAX(id) FROM audit WHERE entry = e.id
                                    AND action IN ('flagged', 'admitted', 'withdrawn'))) e"""
+TEXTS = ("sha256", "track", "team", "agent", "submitted", "level", "reason")
 # What lists and pages read of an entry's facts, and its types.
 _NUMBER = (int, float)
 FACTS: Mapping[str, type | tuple[type, ...]] = {
@@ -143,6 +144,9 @@ class Store:
             for row in rows:
                 row["facts"], row["details"] = json.loads(str(row["facts"])), json.loads(str(row["details"] or "{}"))
         for row in rows:
+            odd = [name for name in TEXTS if not isinstance(row[name], str)]
+            if odd or row["level"] not in LEVELS:
+                raise self.damaged(f"entry {row['id']} has no {', '.join(odd) or 'level'} as it should be")
             facts = row["facts"] if isinstance(row["facts"], dict) else {}
             wrong = [name for name, kind in FACTS.items() if not isinstance(facts.get(name), kind)]
             if wrong or not isinstance(row["details"], dict):
@@ -244,6 +248,8 @@ class Store:
             raise
         except sqlite3.OperationalError as error:
             raise BoardError(f"{str(self.path)!r} cannot be used: {error}.") from None
+        except OverflowError:
+            raise BoardError("a number of an entry is at most 2**63 - 1. `list` tells what there is.") from None
         except (sqlite3.DatabaseError, zlib.error, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self.damaged(error) from None
 

@@ -14,12 +14,13 @@ from lse_gym.agents import AGENTS
 from lse_gym.agents.run import FACTS
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.errors import SubmissionError
-from lse_gym.leaderboard.document import check_schema
+from lse_gym.leaderboard.document import check_schema, read_file
 from lse_gym.leaderboard.track import Track, base_name, canonical, find_track
 
 FORMAT, SCHEMA_VERSION = "lse-gym/submission", 1
 PACKAGES = "gymnasium numpy torch transformers vllm gepa textgrad stable-baselines3 sb3-contrib".split()
 SPENT = ("edits", "calls", "tokens", "usd")
+MAX_JOURNAL_BYTES = 100_000_000  # a journal names each context at every round; a submission has it once
 OF_A_RUN = ("domain", "seed", "split_seed", "data_sha256")  # settings in which the runs of one entry differ
 LEDGER = ("calls", "tokens", "usd", "editor_calls", "editor_tokens", "editor_usd")
 
@@ -86,8 +87,9 @@ def find_runs(path: Path) -> list[Run]:
 
 def _read_run(folder: Path) -> Run:
     try:
-        config, summary = (json.loads((folder / name).read_text("utf-8")) for name in ("config.json", "summary.json"))
-        rows = [json.loads(line) for line in (folder / "trajectory.jsonl").read_text("utf-8").splitlines()]
+        config, summary = (json.loads(read_file(folder / name)) for name in ("config.json", "summary.json"))
+        journal = read_file(folder / "trajectory.jsonl", MAX_JOURNAL_BYTES)
+        rows = [json.loads(line) for line in journal.splitlines()]
         run = Run(folder, _by_short_names(config), summary, rows)
         check_schema(_packed(run, {}), "run")
         check_schema(summary["editor"], "optional")
@@ -100,7 +102,7 @@ def _read_run(folder: Path) -> Run:
 
 def _by_short_names(config: Mapping[str, Any]) -> dict[str, Any]:
     """What a ``config.json`` holds, in the words of a submission."""
-    settings = asdict(Settings.of(Config.from_json(config)))
+    settings = asdict(Settings.of(Config.from_json(config)))  # imports nothing
     return {name: config[name] for name in FACTS if name in config} | settings
 
 

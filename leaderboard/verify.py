@@ -9,7 +9,7 @@ import numpy as np
 from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.leaks import find_leaks
-from lse_gym.leaderboard.replay import Questions, Unit, replay
+from lse_gym.leaderboard.replay import Failure, Questions, Unit, replay
 from lse_gym.leaderboard.reproduce import obstacle, reproduce
 from lse_gym.leaderboard.statistics import Scores, apart, interval, mean, summarize
 from lse_gym.leaderboard.submission import SCHEMA_VERSION
@@ -65,8 +65,8 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
     own = [unit for unit in wanted if unit.model == track.task_model]
     if any(unit not in found for unit in own):
         with board.store.writing():
-            board.store.log(entry, "postponed", "; ".join(failures)[:2000])
-        return Verdict("", "; ".join(failures), {})
+            board.store.log(entry, "postponed", "; ".join(failure.place for failure in failures)[:2000])
+        return Verdict("", "; ".join(map(str, failures)), {})  # on record is the place alone
     reasons = [*_mismatches(document, track, found)]
     details = _details(document, track, found, failures) | {"backends": dict(options.backends or {})}
     if reasons:
@@ -187,7 +187,7 @@ def _by_item(
 
 
 def _details(
-    document: Mapping[str, Any], track: Track, found: Mapping[Unit, dict[str, Any]], failures: Sequence[str]
+    document: Mapping[str, Any], track: Track, found: Mapping[Unit, dict[str, Any]], failures: Sequence[Failure]
 ) -> dict[str, Any]:
     def table(model: str, context: Callable[[Any, Any], str]) -> Scores | None:
         scores: dict[str, list[list[float]]] = {domain: [] for domain in track.domains}
@@ -222,5 +222,5 @@ def _details(
         "scores": best,
         "transfer": transfer,
         "shuffled": mean(shuffled),
-        "failures": [*failures],
+        "failures": [failure.place for failure in failures],
     }

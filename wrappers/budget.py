@@ -8,6 +8,7 @@ from gymnasium.utils import RecordConstructorArgs
 
 from lse_gym.envs.budget import Budget, Usage
 from lse_gym.envs.core import Info, Observation
+from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.evaluation import core_env
 
 
@@ -20,9 +21,17 @@ class EpisodeBudget(gym.Wrapper, RecordConstructorArgs):
     Args:
         env: an env of the namespace ``LSE``, not wrapped in anything that changes observations.
         caps: resource to cap, as the env's ``budget``: e.g. ``{"calls": 600}``.
+
+    Raises:
+        ArgumentError: the env has such a budget already; of two, one would lift the caps of the other.
     """
 
     def __init__(self, env: gym.Env, caps: dict[str, float]):
+        inner = env
+        while isinstance(inner, gym.Wrapper):
+            if isinstance(inner, EpisodeBudget):
+                raise ArgumentError("the env has an EpisodeBudget already. Pass all caps to one, each the tightest.")
+            inner = inner.env
         RecordConstructorArgs.__init__(self, caps=caps)
         gym.Wrapper.__init__(self, env)
         self._core = core_env(env)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,7 +111,7 @@ def _run(job: Job) -> Result:
 
 def _same(job: Job) -> bool:
     there = Config.from_json(read_object(job.folder / "config.json"))
-    return there.settings() == job.settings.config().settings()
+    return asdict(there) == job.settings.config().settings()  # what a file names is not imported
 
 
 def _folder_name(label: str) -> str:

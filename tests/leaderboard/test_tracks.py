@@ -14,6 +14,8 @@ from lse_gym.envs.errors import BoardError, MissingExtraError, UnknownNameError
 from lse_gym.envs.models import make_model
 from lse_gym.envs.sql.domain import SQLDomain
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
+from lse_gym.leaderboard.attacks import attack_the_door
+from lse_gym.leaderboard.leaks import Leaks
 from lse_gym.leaderboard.selfcheck import attack_track
 from lse_gym.leaderboard.track import TRACKS, all_tracks, base_name, check_suite, find_track, read_track
 
@@ -149,3 +151,27 @@ def test_selfcheck_tells_what_it_cannot_check_here(monkeypatch, tmp_path):
     assert "sql-reader-500-v2" in told.output
     assert "sql-nano-500-v2 is not checked." in told.output
     assert "pip install 'lse-gym[hf]'" in told.output
+
+
+DOORS = {
+    "dumps of test questions": ("attacks.find_leaks", lambda *_: Leaks(0, 0, 0)),
+    "the oracle's context": ("copies.MAX_OF_ORACLE", 1.0),
+    "contexts of another team": ("copies.MAX_OF_OTHERS", 1.1),
+    "names that hide": ("attacks.alike", str.__eq__),
+}
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_selfcheck_sees_a_door_that_is_open(monkeypatch, name):
+    place, replacement = DOORS[name]
+    monkeypatch.setattr(f"lse_gym.leaderboard.{place}", replacement)
+    open_ones = [attack.name for attack in attack_the_door(ALL["sql-clinic-reader-1300-v2"], 7, 20) if not attack.holds]
+    assert [one.startswith(name) for one in open_ones] == [True]
+
+
+def test_selfcheck_sees_sealed_questions_that_are_public(monkeypatch):
+    track = ALL["sql-clinic-reader-1300-v2"]
+    family = type(track.core("reader").family)
+    monkeypatch.setattr(family, "sealed", lambda self, name, secret, count: self.load(name))
+    open_ones = {attack.name: attack.score for attack in attack_the_door(track, 7, 20) if not attack.holds}
+    assert open_ones == {"sealed questions that are public, test questions in other feedback": 1.0}
