@@ -41,6 +41,10 @@ class ACEAgent(EditorAgent):
     name = "ace"
     Args = Args
 
+    def most_editor_calls(self) -> int:
+        """The reflector and the curator."""
+        return 2
+
     def edit(self, observation: Observation, step: int, deterministic: bool = False) -> str:
         """Reflect, prune what has done harm, and add what was learnt."""
         context = observation["context"]

@@ -36,3 +36,13 @@ class Console(rich_console.Console):
                 yield segment
             else:
                 yield segment._replace(text=plain(segment.text))
+
+
+def counted(count: float, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "edit"), counted(1200, "edit"), counted(2, "query")
+    ('1 edit', '1,200 edits', '2 queries')
+    """
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,.0f} {noun if count == 1 else plural}"

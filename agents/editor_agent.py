@@ -66,6 +66,10 @@ class EditorAgent(SearchAgent):
             self.args = replace(self.args, editor=default_editor())
         self.editor = MeteredModel(make_model(self.args.editor, record=self.args.record), budget)
 
+    def most_editor_calls(self) -> int:
+        """One call, which writes the new context."""
+        return 1
+
     def _new_tree(self) -> Tree:
         return Tree(self.args.selection, self.args.ucb_c)
 

@@ -2,10 +2,28 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.errors import RunDirectoryError
+
+
+def check_out(path: str | os.PathLike[str]) -> None:
+    """Check that a directory can be made and written at ``path``, before any work is done for it; leaves nothing there.
+
+    Raises:
+        RunDirectoryError: it is a file or below one, on a disk that is full or only for reading, or not the user's.
+    """
+    path = Path(path)
+    there = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
+    try:
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".lse-gym-") as file:
+            file.write(b"\n" * 4096)
+            file.flush()
+    except OSError as error:
+        why = f"{str(there)!r} is a file" if isinstance(error, NotADirectoryError) else error.strerror
+        raise RunDirectoryError(f"out={str(path)!r} cannot be written: {why}. Pass another --out.") from None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

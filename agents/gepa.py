@@ -43,6 +43,11 @@ class GEPAAgent(EditorAgent):
     name = "gepa"
     Args = Args
 
+    def most_answers(self, edits: int, held_out: int, batch: int) -> int:
+        """What the package is allowed, its last iteration beyond that, and the start."""
+        iteration = 2 * self.args.minibatch + held_out
+        return held_out + batch + _most_calls(edits, self.args.minibatch, held_out) + iteration
+
     def _search(self, env: gym.Env, total_timesteps: int, callback: Callback | None) -> Self:
         """Run GEPA for ``total_timesteps`` proposals, or until the budget is used up.
 
@@ -76,6 +81,11 @@ class GEPAAgent(EditorAgent):
     _steps = paid_edits = 0
 
 
+def _most_calls(steps: int, minibatch: int, held_out: int) -> int:
+    """The cap that ends a run of the package which proposes nothing."""
+    return (steps + 1) * 2 * (2 * minibatch + held_out)
+
+
 class Item(NamedTuple):
     """A question, named by its split so that no cache can mix the two sets."""
 
@@ -106,7 +116,7 @@ class _Run:
         self.agent, self.core, self.domain, self.steps, self.callback = agent, core, domain, steps, callback
         self.proposals, self.over = 0, steps == 0
         held_out = len(domain.splits["held_out"])
-        self.most_calls = (steps + 1) * 2 * (2 * agent.args.minibatch + held_out)  # ends a run that proposes nothing
+        self.most_calls = _most_calls(steps, agent.args.minibatch, held_out)
         self._nodes: dict[int, Node] = {}
 
     def log(self, message: str) -> None:

@@ -6,14 +6,15 @@ paid for comes from the recorded files, and each round is checked against the jo
 
 import json
 import os
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Self
 
 import lse_gym
 from lse_gym.agents.editor_agent import EditorAgent
-from lse_gym.agents.files import read_object, read_objects, write_text
+from lse_gym.agents.files import check_out, read_object, read_objects, write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
 from lse_gym.agents.settings import Config
@@ -30,6 +31,9 @@ except ImportError:  # Windows: two processes in one directory are not noticed t
     fcntl = None
 
 
+ROWS = ("trajectory.jsonl", "responses.jsonl", "edits.jsonl")  # what is added to as it happens
+
+
 class RunDirectory:
     """The files of a run. Use as a context manager; one process at a time.
 
@@ -43,29 +47,47 @@ class RunDirectory:
         self.path, self.config, self.resume = Path(path), config, resume
         self._open = ExitStack()
         self._earlier: list[bytes] = []  # rows of an earlier process, to be met again
+        self._made: list[Path] = []  # directories that this process has made, outermost first
+        self._new = False  # whether the run begins here
         self._journal: IO[bytes]
 
     def __enter__(self) -> Self:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self._make()
             self._lock()
             self._claim()
             self._journal = self._open.enter_context(Path(self.file("trajectory.jsonl")).open("a+b"))
-        except BaseException:
-            self._open.close()
-            raise
-        self._journal.seek(0)
-        self._earlier = [line for line in self._journal if line.endswith(b"\n")]
-        self._journal.truncate(sum(map(len, self._earlier)))  # a row cut short by a kill
-        try:
+            self._journal.seek(0)
+            self._earlier = [line for line in self._journal if line.endswith(b"\n")]
+            self._journal.truncate(sum(map(len, self._earlier)))  # a row cut short by a kill
             read_objects(self.file("trajectory.jsonl"))
         except BaseException:
-            self._open.close()
+            self._end(failed=True)
             raise
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        self._end(failed=kind is not None)
+
+    def _make(self) -> None:
+        missing = [one for one in (*reversed(self.path.parents), self.path) if not one.exists()]
+        for one in missing:
+            one.mkdir(exist_ok=True)
+            self._made.append(one)
+
+    def _end(self, failed: bool) -> None:
+        """Let go of the directory; a start that failed before anything was paid for or found leaves none behind."""
         self._open.close()
+        if not failed or self._has_rows():
+            return
+        with suppress(OSError):  # something else is there by now
+            for name in (".lock", "config.json", *ROWS) if self._new else ():
+                Path(self.file(name)).unlink(missing_ok=True)
+            for one in reversed(self._made):
+                one.rmdir()
+
+    def _has_rows(self) -> bool:
+        return any(path.exists() and path.stat().st_size for path in map(Path, map(self.file, ROWS)))
 
     def file(self, name: str) -> str:
         """The path of a file of the run."""
@@ -90,6 +112,7 @@ class RunDirectory:
                 raise RunDirectoryError(
                     f"{str(self.path)!r} is neither empty nor a run directory. Pass another --out; nothing was changed."
                 )
+            self._new = True
             write_text(config, json.dumps(self.config, indent=1) + "\n")
             return
         there = _read_config(config)
@@ -115,7 +138,7 @@ class RunDirectory:
             write_text(config, json.dumps(self.config, indent=1) + "\n")
 
     def _lock(self) -> None:
-        lock = self._open.enter_context(open(self.file(".lock"), "w"))  # noqa: SIM115 - held as long as the run
+        lock = self._open.enter_context(open(self.file(".lock"), "wb"))  # noqa: SIM115 - held as long as the run
         if fcntl is not None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,6 +161,15 @@ def _read_config(path: Path) -> dict[str, Any]:
     return known | asdict(Config.from_json(data))  # not .settings(), which imports what the file names
 
 
+def read_config(folder: str | os.PathLike[str]) -> Config:
+    """The configuration of the run in a folder.
+
+    Raises:
+        RunDirectoryError: there is none, or its file is damaged.
+    """
+    return Config.from_json(read_object(Path(folder) / "config.json"))
+
+
 def has_run(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder holds a run, finished or not."""
     return (Path(folder) / "config.json").exists()
@@ -149,6 +181,7 @@ def evolve(
     *,
     resume: bool = False,
     on_node: Callback | None = None,
+    on_start: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Run an agent and write the run directory; returns what ``summary.json`` holds.
 
@@ -157,14 +190,17 @@ def evolve(
         out: the run directory.
         resume: continue the run that is there; with more ``rounds`` than it has, a finished one is made longer.
         on_node: called with (agent, node, info) after every visited context.
+        on_start: called once all is checked, before the first evaluation.
 
     Raises:
-        RunDirectoryError: the directory belongs to another configuration, is in use, or has no run to resume.
+        RunDirectoryError: the directory cannot be written, belongs to another configuration, is in use, or has no run
+            to resume.
     """
     if config.rounds < 0:
         raise ArgumentError(f"rounds={config.rounds} is negative. Pass how many edits to make, e.g. 20.")
     if resume and not has_run(out):
         raise RunDirectoryError(f"{os.fspath(out)!r} holds no run to resume. Leave --resume out to start one there.")
+    check_out(out)
     config = config.on_one_domain()
     env = config.make_env()  # every argument is checked before anything is written
     config.make_agent(env)
@@ -178,10 +214,13 @@ def evolve(
             if on_node:
                 on_node(running, node, info)
 
+        if on_start:
+            on_start()
         try:
             agent.learn(config.rounds, callback)
         except KeyboardInterrupt:
-            _draw(run, agent, {})
+            if agent.tree.nodes:
+                _draw(run, agent, {})
             raise
         summary = _summary(config, agent)
         write_text(run.file("best_context.txt"), agent.best_context)

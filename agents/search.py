@@ -67,6 +67,21 @@ class SearchAgent(ABC):
             BudgetExhausted: the editor cannot be paid.
         """
 
+    def most_answers(self, edits: int, held_out: int, batch: int) -> int:
+        """The questions that the task model answers at most in a search.
+
+        Args:
+            edits: edits to make.
+            held_out: held-out questions.
+            batch: questions of a feedback batch.
+        """
+        again = batch if self.order == "paper" else 0  # a context that is edited once more is shown a new batch
+        return (edits + 1) * (held_out + batch) + edits * again
+
+    def most_editor_calls(self) -> int:
+        """The calls of an editor that one edit takes at most."""
+        return 0
+
     def predict(
         self, observation: Observation, state: Any = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[Any, Any]:

@@ -30,6 +30,10 @@ class TextGradAgent(EditorAgent):
     name = "textgrad"
     Args = Args
 
+    def most_editor_calls(self) -> int:
+        """The critic and the rewrite."""
+        return 2
+
     def notes(self, observation: Observation, step: int, deterministic: bool) -> str:
         """The criticism, from a call of its own."""
         prompt = (

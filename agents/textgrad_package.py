@@ -43,6 +43,10 @@ class TextGradPackageAgent(EditorAgent):
     name = "textgrad-package"
     Args = Args
 
+    def most_editor_calls(self) -> int:
+        """A critic for every loss and one for their sum, and the optimizer."""
+        return self.args.losses + 2
+
     def edit(self, observation: Observation, step: int, deterministic: bool = False) -> str:
         """Forward, backward, step."""
         textgrad = _import()

@@ -54,6 +54,10 @@ class PolicyAgent(SearchAgent):
         if self._model.observation_space != self._menu.observation_space:
             raise ArgumentError(f"policy={self.args.policy!r} was trained on another menu of edits.")
 
+    def most_editor_calls(self) -> int:
+        """A proposal for each problem of the menu."""
+        return self._menu.problems
+
     def edit(self, observation: Observation, step: int, deterministic: bool = False) -> str:
         """The edit that the policy finds most promising."""
         del step, deterministic

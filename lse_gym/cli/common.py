@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from lse_gym import __version__
 from lse_gym.agents.bench.contestant import read_value
 from lse_gym.agents.console import Console
+from lse_gym.agents.files import check_out
 from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models import MODEL_NAMES
@@ -37,15 +39,42 @@ def _without_cache(given: bool) -> bool:
     return given
 
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
 out_console, err_console = Console(), Console(stderr=True)
 DEFAULT = Settings()
+
+
+def _tell_version(given: bool) -> None:
+    if given:
+        out_console.print(f"lse-gym {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What every command has."""
+    del version
+
+
 NAMED = ", ".join(MODEL_NAMES)
 
 
 def group_or_names(domains: str) -> str | list[str]:
     """What ``--domains`` means: a group or a name as it is, several names where there are commas."""
     return [name.strip() for name in domains.split(",")] if "," in domains else domains
+
+
+def writable(path: Path | None) -> Path | None:
+    """Callback of ``--out``: what cannot be written is told before any work."""
+    if path is not None:
+        check_out(path)
+    return path
 
 
 CUSTOM = "LSE/Custom-v0"

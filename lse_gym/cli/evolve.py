@@ -12,10 +12,13 @@ from rich.table import Table
 
 from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
+from lse_gym.agents.console import counted
 from lse_gym.agents.editor_agent import EditorAgent, default_editor
 from lse_gym.agents.live import Live
-from lse_gym.agents.run import evolve
+from lse_gym.agents.plan import plan_run
+from lse_gym.agents.run import evolve, has_run, read_config
 from lse_gym.agents.settings import Config, Settings
+from lse_gym.cli.about import TRAINED_EDITOR, limits
 from lse_gym.cli.common import (
     CUSTOM,
     DEFAULT,
@@ -38,18 +41,20 @@ from lse_gym.cli.common import (
     env_settings,
     err_console,
     out_console,
+    writable,
 )
+from lse_gym.cli.messages import command_line
+from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, priced, show_facts, show_plan
 from lse_gym.envs.domain import SPLITS, Split
 from lse_gym.envs.errors import LSEGymError, ProviderError
 from lse_gym.envs.evaluation import core_env, evaluate_context
 from lse_gym.envs.extras import available
 from lse_gym.envs.models.tally import tell
 
-TRAINED_EDITOR = "nano-lse"  # on text-to-SQL, the default env
-
 
 @app.command("evolve")
 def evolve_command(
+    ctx: typer.Context,
     env: Env = DEFAULT.env,
     agent: Annotated[str, typer.Option(help=f"Agent: {', '.join(AGENTS)}.", rich_help_panel="Models")] = DEFAULT.agent,
     argument: Annotated[
@@ -101,33 +106,71 @@ def evolve_command(
     split_seed: SplitSeed = DEFAULT.split_seed,
     scoring: Scoring = DEFAULT.scoring,
     out: Annotated[
-        Path | None, typer.Option(help="Run directory; by default a new one under runs/.", rich_help_panel="Output")
+        Path | None,
+        typer.Option(
+            callback=writable, help="Run directory; by default a new one under runs/.", rich_help_panel="Output"
+        ),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Continue the run in --out, to the identical result.", rich_help_panel="Output"),
+        typer.Option(
+            "--resume",
+            help="Continue the run in --out, to the identical result; it needs no other option, but --rounds may grow.",
+            rich_help_panel="Output",
+        ),
     ] = False,
+    plan: PlanOnly = False,
+    confirm_usd: ConfirmUsd = CONFIRM_USD,
+    yes: Yes = False,
 ) -> None:
     """Evolve a context: edit it round after round, watch the held-out score, report the sealed test score."""
     given = dict(locals())
-    values: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
-    values |= env_settings(env, questions, scorer, env_set, data_dir, exclude)
-    values |= {"start": str(context)} if context else {}
-    known = {name: value for name, value in values.items() if name in Settings.__dataclass_fields__}
-    settings = Settings(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
-    config = _with_editor(_on_a_domain(settings)).config()
-    folder = out or _new_folder(config)
+    if out and resume and has_run(out) and not _options_given(ctx) - BESIDE_A_RUN:
+        config = read_config(out)
+        config = replace(config, rounds=rounds) if "rounds" in _options_given(ctx) else config
+    else:
+        values: dict[str, Any] = {
+            name: str(value) if isinstance(value, Path) else value for name, value in given.items()
+        }
+        values |= env_settings(env, questions, scorer, env_set, data_dir, exclude)
+        values |= {"start": str(context)} if context else {}
+        known = {name: value for name, value in values.items() if name in Settings.__dataclass_fields__}
+        settings = Settings(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
+        config = _with_editor(_on_a_domain(settings)).config()
+    if plan:
+        show_plan(config, out)
+        return
+    if priced(config):
+        confirm(plan_run(config), confirm_usd, yes)
+    _run(config, out or _new_folder(config), resume)
+
+
+# what may stand beside --resume, as the run in --out says the rest
+BESIDE_A_RUN = frozenset(("out", "resume", "rounds", "plan", "confirm_usd", "yes", "no_cache"))
+
+
+def _options_given(ctx: typer.Context) -> set[str]:
+    return {name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"}
+
+
+def _run(config: Config, folder: Path, resume: bool) -> None:
+    def start() -> None:
+        show_facts(config, folder)
+
     with Live(config.rounds, console=err_console) as live:
         try:
-            summary = evolve(config, folder, resume=resume, on_node=live.show)
+            summary = evolve(config, folder, resume=resume, on_node=live.show, on_start=start)
         except (KeyboardInterrupt, OSError, ProviderError) as error:
-            again = " ".join(
-                [*sys.argv[1:], *([] if out else ["--out", str(folder)]), *([] if resume else ["--resume"])]
-            )
+            if not has_run(folder) and not isinstance(error, KeyboardInterrupt):
+                raise  # nothing is kept: there is nothing to go on with
             reason = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{str(error).rstrip('.')}."
-            err_console.print(f"{reason} Every finished round is kept; go on with: lse-gym {again}", highlight=False)
+            again = command_line("evolve", "--out", str(folder), "--resume")
+            kept = f"Every finished round is kept; go on with: {again}" if has_run(folder) else "Nothing was kept."
+            err_console.print(f"{reason} {kept}", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
     _print_summary(summary, folder)
+    if config.rounds and not summary["best_round"]:
+        _tell_no_gain(config, summary)
 
 
 def _on_a_domain(settings: Settings) -> Settings:
@@ -148,7 +191,6 @@ def _with_editor(settings: Settings) -> Settings:
     trained = settings.env == DEFAULT.env and issubclass(agent_class(settings.agent), EditorAgent)
     if named or not trained or not available("torch", "transformers"):
         return settings
-    err_console.print(f"Editor: {TRAINED_EDITOR}, trained by LSE. --editor writer is a scripted one, and faster.")
     return replace(settings, editor=TRAINED_EDITOR)
 
 
@@ -156,6 +198,13 @@ def _new_folder(config: Config) -> Path:
     name = f"{config.env.split('/')[-1]}-{config.domain}-{config.agent}-{config.seed}"
     candidates = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in count(1))
     return next(path for path in candidates if not path.exists())
+
+
+def _tell_no_gain(config: Config, summary: dict[str, Any]) -> None:
+    edits = counted(summary["rounds"], "edit")
+    told = f"Nothing was gained: of {edits} none scored higher on the held-out questions than the start."
+    for line in (told, *limits(config)):
+        err_console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_summary(summary: dict[str, Any], folder: Path) -> None:
@@ -169,8 +218,9 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
     table.add_row("95 % interval", "", f"{low:.3f} to {high:.3f}")
     out_console.print(table)
     out_console.print(
-        f"{summary['rounds']} edits, {summary['calls']:,.0f} calls, {summary['tokens']:,.0f} tokens; outside of the "
-        f"budget, for the test, {summary['test_calls']:,.0f} of at most {summary['test_calls_cap']:,} calls. "
+        f"{counted(summary['rounds'], 'edit')}, {counted(summary['calls'], 'call')}, "
+        f"{counted(summary['tokens'], 'token')}; outside of the budget, for the test, {summary['test_calls']:,.0f} of "
+        f"at most {counted(summary['test_calls_cap'], 'call')}. "
         f"Best context: {folder / 'best_context.txt'}; picture of the tree: {folder / 'tree.html'}",
         soft_wrap=True,
         highlight=False,

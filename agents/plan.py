@@ -1,0 +1,211 @@
+"""What a run would ask, cost and take from what is kept, worked out without asking a model."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from lse_gym.agents import AGENTS
+from lse_gym.agents.editor_agent import EditorAgent
+from lse_gym.agents.search import SearchAgent
+from lse_gym.agents.settings import Config
+from lse_gym.envs.budget import NOTHING, RESOURCES, Budget, Usage
+from lse_gym.envs.core import MAX_FEEDBACK_CHARS, ContextEnv
+from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Prompt, Question, Split
+from lse_gym.envs.editing import editor_prompt
+from lse_gym.envs.errors import ProviderError
+from lse_gym.envs.evaluation import core_env, final_scores
+from lse_gym.envs.metered import MeteredModel
+from lse_gym.envs.models import make_model
+from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.stored import StoredModel, request_key
+
+COUNTED = {"tokens": 1e18}  # a cap on tokens, so that they are counted
+
+
+class Plan(NamedTuple):
+    """What a run costs at most.
+
+    Tokens and dollars take every context to be as long as it may get, with a token a character, and every answer too;
+    what an editor is shown besides is as long as a first report on wrong answers. ``search`` is what the caps of the
+    budget leave of ``task_model`` and ``editor`` together.
+    """
+
+    task_model: Usage
+    editor: Usage
+    search: Usage
+    test: Usage
+
+    @property
+    def whole(self) -> Usage:
+        """Search and sealed test."""
+        return self.search.plus(self.test)
+
+    def plus(self, other: "Plan") -> "Plan":
+        """Both runs."""
+        return Plan(*(one.plus(two) for one, two in zip(self, other, strict=True)))
+
+    def times(self, runs: int) -> "Plan":
+        """So many runs like this one."""
+        return Plan(*(_times(one, runs) for one in self))
+
+
+NO_PLAN = Plan(NOTHING, NOTHING, NOTHING, NOTHING)
+
+
+class Preview(NamedTuple):
+    """What a run is about: its questions, what the task model sees first, and what is known to be wrong."""
+
+    domain: str
+    sizes: Mapping[Split, int]
+    batch: int
+    prompt: Prompt
+    gold: str
+    problems: list[str]
+
+
+def plan_run(config: Config) -> Plan:
+    """Work out what a run costs at most; no model is asked.
+
+    Raises:
+        LSEGymError: the run could not start: wrong arguments, or data that cannot be used.
+    """
+    core, domain, agent = _parts(config)
+    editor = make_model(config.editor) if config.editor else None
+    held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
+    batch = min(core.feedback_size, len(pool))
+    asked = _requests(core, domain, [*held_out, *pool])
+    longest = max(asked, key=lambda request: core.model.count_tokens(request.user))
+    answers = agent.most_answers(config.rounds, len(held_out), batch)
+    task_model = _times(_bound(core, domain, [longest]), answers)
+    edits = NOTHING
+    if editor is not None and agent.most_editor_calls():
+        one = MeteredModel(editor, Budget(COUNTED)).upper_bound([_edit_request(core, domain, agent, batch)])
+        edits = _times(one, config.rounds * agent.most_editor_calls())
+    search = task_model.plus(edits)._replace(edits=config.rounds)
+    caps = Budget(config.budget).caps
+    capped = {name: min(getattr(search, name), getattr(caps, name)) for name in RESOURCES}
+    contexts = 2 if config.rounds else 1
+    test = _bound(core, domain, _requests(core, domain, domain.splits["test"]))
+    return Plan(task_model, edits, search._replace(**capped), _times(test, contexts))
+
+
+def preview(config: Config) -> Preview:
+    """What the questions of a run look like, and what is wrong with them."""
+    core, domain, _ = _parts(config)
+    question = domain.splits["held_out"][0]
+    prompt = next(domain.attempt(domain.seed_context, question))
+    note, broken = core.family.note(domain.name), domain.verify()
+    problems = [note] if note else []
+    if broken:
+        shown = ", ".join(broken[:10]) + ", …" * (len(broken) > 10)
+        problems.append(f"the gold answer does not score 1.0 in {len(broken)}: {shown}")
+    sizes = {split: len(domain.splits[split]) for split in SPLITS}
+    batch = min(core.feedback_size, sizes["feedback"])
+    return Preview(domain.name, sizes, batch, prompt, question.gold, problems)
+
+
+def kept_answers(config: Config, folder: str | os.PathLike[str] | None = None) -> int:
+    """How many answers a run would take from what is kept before it asks a model for the first time.
+
+    The search of an agent of this package is gone through on the answers that are kept, up to the first one that is
+    not; of others only the first evaluation is. No model is asked.
+
+    Args:
+        config: the run.
+        folder: a run directory, whose records count beside the response cache.
+    """
+    records = [os.path.join(folder, name) for name in ("responses.jsonl", "edits.jsonl")] if folder else [None, None]
+    env = config.make_env(record=records[0])
+    agent, core = config.make_agent(env, record=records[1]), core_env(env)
+    models = [Kept(core.model)]
+    core.session.metered.model = models[0]
+    known = config.agent in AGENTS and (isinstance(agent, EditorAgent) or not agent.most_editor_calls())
+    contexts = [core.family.load(core.domain_name).seed_context]
+    if isinstance(agent, EditorAgent):
+        models.append(Kept(agent.editor.model))
+        agent.editor.model = models[1]
+    with suppress(ProviderError):
+        if known:
+            contexts.append(agent.learn(config.rounds).best_context)
+        else:
+            env.reset(seed=config.seed)
+    for context in dict.fromkeys(contexts):
+        with suppress(ProviderError):
+            final_scores(core, [context])
+    return sum(len(model.given) for model in models)
+
+
+class Kept(TaskModel):
+    """Answers what is kept of a model's answers, and fails where it would have to be asked."""
+
+    def __init__(self, model: TaskModel):
+        self.model, self.name, self.revision = model, model.name, model.revision
+        self.position_weights = model.position_weights
+        self.given: set[Request] = set()
+
+    def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """The kept answers."""
+        keys = {request: request_key(self.name, self.revision, request) for request in requests}
+        known: dict[str, Response] = {}
+        model = self.model
+        while isinstance(model, StoredModel):
+            known = {**model.lookup([key for key in keys.values() if key not in known]), **known}
+            model = model.model
+        answered = {request: known[key] for request, key in keys.items() if key in known}
+        self.given |= answered.keys()
+        if len(answered) < len(keys):
+            raise ProviderError("not all of it is kept", answered)
+        return [answered[request] for request in requests]
+
+    def count_tokens(self, text: str) -> int:
+        """As the model counts."""
+        return self.model.count_tokens(text)
+
+    def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
+        """As the model is priced."""
+        return self.model.price(prompt_tokens, completion_tokens, cached_tokens)
+
+
+def costs(name: str) -> bool:
+    """Whether calls of a model have a price."""
+    return make_model(name).price(1_000_000, 1_000_000) > 0
+
+
+def _parts(config: Config) -> tuple[ContextEnv, Domain, SearchAgent]:
+    env = config.make_env()
+    core = core_env(env)
+    return core, core.family.load(core.domain_name), config.make_agent(env)
+
+
+def _longest_context(core: ContextEnv) -> str:
+    return "~^" * (core.max_chars // 2 + 1)  # which no tokenizer makes much shorter
+
+
+def _requests(core: ContextEnv, domain: Domain, questions: Sequence[Question]) -> list[Request]:
+    """The first request of each question, with the longest context."""
+    context, session = _longest_context(core), core.session
+    prompts = (next(domain.attempt(context, question)) for question in questions)
+    return [Request(one.system, one.user, session.max_tokens, session.temperature, session.seed) for one in prompts]
+
+
+def _bound(core: ContextEnv, domain: Domain, requests: Sequence[Request]) -> Usage:
+    """What they cost at most, with all samples and turns."""
+    count = MeteredModel(core.model, Budget(COUNTED))
+    usage = count.upper_bound(requests)
+    if domain.max_turns > 1:
+        usage = usage.plus(count.upper_bound(requests, domain.max_turns - 1, domain.max_reply_bytes))
+    return _times(usage, core.session.samples)
+
+
+def _edit_request(core: ContextEnv, domain: Domain, agent: SearchAgent, batch: int) -> Request:
+    wrong = "~^" * min(core.session.max_tokens, 2_000)
+    questions = sorted(domain.splits["feedback"], key=lambda one: -len(one.text) - len(one.evidence) - len(one.gold))
+    attempts = [Attempt(question, wrong, Outcome(0.0, wrong)) for question in questions[:batch]]
+    report = core.session.report(domain, attempts, core.feedback_mode).text(MAX_FEEDBACK_CHARS)
+    prompt = editor_prompt(_longest_context(core), report, core.max_chars)
+    return Request("", prompt, getattr(agent.args, "max_edit_tokens", 0))
+
+
+def _times(usage: Usage, count: int) -> Usage:
+    return Usage(*(amount * count for amount in usage))

@@ -1,0 +1,64 @@
+"""What a user should know of a run before it starts: who answers, who edits, and what neither of them can."""
+
+import os
+from collections.abc import Iterator
+
+from lse_gym.agents.console import counted
+from lse_gym.agents.settings import Config
+from lse_gym.envs.models import MODELS, SHIPPED
+from lse_gym.envs.models.openai import DEFAULT_URL
+from lse_gym.envs.redaction import public_url
+
+STAND_INS = ("reader", "writer")
+REAL = "openai:MODEL (a server), hf:ID (Transformers) or vllm:ID"
+WORLDLY = ("LSE/Custom-v0", "LSE/MMLURedux-v0", "LSE/Family-v0")  # whose questions ask for more than the prompt holds
+TRAINED_EDITOR = "nano-lse"
+
+
+def about_model(name: str) -> str:
+    """A model in a few words.
+
+    >>> about_model("reader")
+    'reader, a scripted stand-in for a language model'
+    """
+    prefix, colon, _ = name.partition(":")
+    if name in STAND_INS:
+        return f"{name}, a scripted stand-in for a language model"
+    if name == TRAINED_EDITOR:
+        return f"{name}, a small transformer trained by LSE"
+    if name in SHIPPED:
+        return f"{name}, a small transformer that comes with the package"
+    if prefix == "openai" and colon:
+        return f"{name} at {public_url(os.environ.get('OPENAI_BASE_URL') or DEFAULT_URL)}"
+    where = {"hf": "in this process", "vllm": "in this process", "replay": "recorded answers"}
+    return f"{name}, {where[prefix]}" if prefix in where and name not in MODELS else name
+
+
+def lines(config: Config, folder: object = None) -> Iterator[tuple[str, str]]:
+    """What runs, as pairs of a label and a text."""
+    yield "env", f"{config.env}, domain {config.domain}"
+    yield "task model", about_model(config.task_model)
+    if config.editor:
+        more = "; --editor writer is a scripted one, and faster" if config.editor == TRAINED_EDITOR else ""
+        yield "editor", about_model(config.editor) + more
+    yield "agent", f"{config.agent}, {counted(config.rounds, 'edit')}, seed {config.seed}"
+    caps = [f"{cap:,.10g} {'US dollars' if name == 'usd' else name}" for name, cap in config.budget.items()]
+    yield "budget", f"at most {', '.join(caps)}; the sealed test is beside it" if caps else "no caps"
+    if folder is not None:
+        yield "run", str(folder)
+
+
+def limits(config: Config) -> Iterator[str]:
+    """What the stand-ins of this run cannot do, a sentence each."""
+    if config.env not in WORLDLY:
+        return
+    if config.task_model == "reader":
+        yield (
+            "The task model reader is a stand-in that knows nothing of the world: it finds an answer only where the "
+            f"prompt spells it out. For questions of your own pass --task-model {REAL}."
+        )
+    if config.editor == "writer":
+        yield (
+            "The editor writer is a stand-in that copies from reports what it recognises, and knows nothing of the "
+            f"world. Pass --editor {REAL}."
+        )

@@ -1,0 +1,49 @@
+"""Errors are raised where arguments have names of Python; who types a command is told of options."""
+
+import re
+import shlex
+from typing import Any
+
+OTHERWISE = {"start": "--context"}  # arguments that an option of another name sets
+# a name, with "=" or without, that is no part of a word, a path, a value or what an option is given already
+ARGUMENT = re.compile(r"(?<![\w.,$/'\"-])(?<!--set )(?<!--env-set )(?P<name>[a-z]+(?:_[a-z]+)*)(?P<sign>=?)(?!\w*\()")
+CALL = re.compile(r"gym\.make\([\"']([^\"']+)[\"'](?:, )?([^)]*)\)")
+
+
+def in_options(message: str, command: Any) -> str:
+    """A message with the options of ``command`` in the place of the arguments that they set.
+
+    ``data_dir='x'`` becomes ``--data-dir 'x'``; a name of two words is recognised without the sign too. What no option
+    sets, but an argument of an env, becomes ``--env-set name=``.
+    """
+    message = CALL.sub(r"lse-gym evolve --env \1 \2", message)
+    options = {p.name: p.opts[0] for p in command.params if p.opts[0].startswith("--")}
+    there = set(options.values())
+    options |= {name: option for name, option in OTHERWISE.items() if option in there}
+    env_args = _env_arguments() if "--env-set" in there and "=" in message else frozenset()
+
+    def told(found: re.Match[str]) -> str:
+        name, sign = found["name"], found["sign"]
+        if name in options and (sign or "_" in name):
+            return options[name] + (" " if sign else "")
+        return f"--env-set {name}=" if sign and name in env_args else found[0]
+
+    return ARGUMENT.sub(told, message)
+
+
+def _env_arguments() -> frozenset[str]:
+    """The names of the arguments of all envs."""
+    from importlib import import_module
+    from inspect import signature
+
+    from lse_gym.envs.options import CoreOptions
+    from lse_gym.envs.registration import ENVS
+
+    classes = (getattr(import_module(module), name) for module, name, *_ in ENVS.values())
+    own = {name for one in classes for name in signature(one).parameters}
+    return frozenset({*own, *CoreOptions.__annotations__} - {"options"})
+
+
+def command_line(*words: str) -> str:
+    """A command line of this program that a shell takes as it stands."""
+    return shlex.join(["lse-gym", *words])

@@ -1,0 +1,127 @@
+"""``--plan``: what a command would do and cost, with nothing run; and the question before it costs much."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from lse_gym.agents.console import counted
+from lse_gym.agents.plan import Plan, Preview, costs, kept_answers, plan_run, preview
+from lse_gym.agents.settings import Config
+from lse_gym.cli import about
+from lse_gym.cli.common import err_console, out_console
+from lse_gym.envs.budget import Usage
+from lse_gym.envs.errors import ArgumentError
+
+CONFIRM_USD = 5.0
+MAX_SHOWN = 6000  # characters of a prompt
+
+PlanOnly = Annotated[
+    bool,
+    typer.Option(
+        "--plan",
+        help="Run nothing: tell the questions, calls, tokens and dollars at most, the first prompt, what is cached.",
+        rich_help_panel="Budget",
+    ),
+]
+ConfirmUsd = Annotated[
+    float,
+    typer.Option(min=0, help="Ask first where it may cost more than so many US dollars.", rich_help_panel="Budget"),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; go ahead.", rich_help_panel="Budget")]
+
+
+def show_plan(config: Config, folder: Path | None) -> None:
+    """Tell all of one run."""
+    plan, first = plan_run(config), preview(config)
+    _say("A plan: nothing was run.\n")
+    show_facts(config)
+    _show_questions(first)
+    show_costs({"search": plan.search, "  task model": plan.task_model, "  editor": plan.editor, "test": plan.test})
+    show_total(plan, config)
+    kept = kept_answers(config, folder if folder and (folder / "config.json").exists() else None)
+    _say(f"{counted(kept, 'answer')} of them would come from the cache, before the first that has to be asked for.")
+    show_first(first)
+
+
+def show_facts(config: Config, folder: Path | None = None) -> None:
+    """Tell what runs, and what the stand-ins in it cannot do."""
+    for label, text in about.lines(config, folder):
+        err_console.print(f"{label:<11} {text}", markup=False, highlight=False, soft_wrap=True)
+    for line in about.limits(config):
+        err_console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_questions(first: Preview) -> None:
+    sizes = ", ".join(f"{count:,} {split.replace('_', '-')}" for split, count in first.sizes.items())
+    once = first.sizes["held_out"] + first.batch
+    _say(f"questions: {sizes}; an evaluation asks {once:,}: all held-out, {first.batch} of feedback")
+
+
+def show_costs(rows: Mapping[str, Usage], first: str = "") -> None:
+    """A table of upper bounds."""
+    table = Table(first, *("calls at most", "tokens at most", "US$ at most"), box=None, padding=(0, 2, 0, 0))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for label, usage in rows.items():
+        table.add_row(label, f"{usage.calls:,.0f}", f"{usage.tokens:,.0f}", f"{usage.usd:,.2f}")
+    out_console.print(table)
+
+
+def show_total(plan: Plan, *configs: Config) -> None:
+    """The sum in one line, and what is not in it."""
+    whole = plan.whole
+    _say(
+        f"in all at most {whole.calls:,.0f} calls, {whole.tokens:,.0f} tokens, {whole.usd:,.2f} US dollars; "
+        "contexts and answers are seldom as long as they may get"
+    )
+    for name in unpriced(*configs):
+        _say(f"The prices of {name} are not known, so its calls count as free. Name a file of prices: LSE_GYM_PRICES.")
+
+
+def unpriced(*configs: Config) -> list[str]:
+    """The models behind servers that count as free."""
+    names = {name for config in configs for name in (config.task_model, config.editor) if name}
+    return sorted(name for name in names if name.startswith("openai:") and not costs(name))
+
+
+def show_first(first: Preview) -> None:
+    """The first prompt as it is sent, the answer that is right, and what is wrong with the data."""
+    for role, text in (("system", first.prompt.system), ("user", first.prompt.user)):
+        _say(f"\n--- first prompt, {role} ---")
+        _say(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}\n[… {len(text) - MAX_SHOWN:,} characters more]")
+    _say(f"\n--- gold ---\n{first.gold}\n")
+    for problem in first.problems:
+        _say(f"data: {problem}")
+    if not first.problems:
+        _say("data: every gold answer scores 1.0")
+
+
+def confirm(plan: Plan, limit: float, yes: bool) -> None:
+    """Ask before what may cost more than ``limit`` US dollars.
+
+    Raises:
+        ArgumentError: there is nobody to ask.
+        typer.Exit: the answer is no.
+    """
+    if yes or plan.whole.usd <= limit:
+        return
+    told = f"This may cost up to {plan.whole.usd:,.2f} US dollars, more than --confirm-usd {limit:,.10g}"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ArgumentError(f"{told}. Pass --yes to run it all the same, --budget-usd to cap it, or --plan to see why.")
+    err_console.print(f"{told}. --plan tells why, --budget-usd caps it.", highlight=False, soft_wrap=True)
+    if not typer.confirm("Run it?", err=True):
+        raise typer.Exit(1)
+
+
+def priced(*configs: Config) -> bool:
+    """Whether any model of these runs has a price."""
+    names = {name for config in configs for name in (config.task_model, config.editor) if name}
+    return any(costs(name) for name in sorted(names))
+
+
+def _say(text: str) -> None:
+    out_console.print(text, markup=False, highlight=False, soft_wrap=True)
