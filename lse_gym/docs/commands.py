@@ -7,8 +7,8 @@ from typing import Any
 
 import typer
 
-from lse_gym.__main__ import app
 from lse_gym.agents.bench.report import markdown
+from lse_gym.cli.main import app
 
 
 def commands() -> str:

@@ -7,7 +7,7 @@ import gymnasium as gym
 import pytest
 from typer.testing import CliRunner
 
-from lse_gym.__main__ import app
+from lse_gym.cli.main import app
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Outcome
 from lse_gym.envs.errors import BoardError, MissingExtraError, UnknownNameError

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lse_gym.__main__ import app
+from lse_gym.cli.main import app
 from lse_gym.envs.errors import BoardError, ProviderError
 from lse_gym.envs.offline.reader import Reader
 from lse_gym.leaderboard.export import to_dataset

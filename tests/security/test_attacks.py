@@ -13,9 +13,9 @@ import gymnasium as gym
 import pytest
 from typer.testing import CliRunner
 
-from lse_gym.__main__ import app
 from lse_gym.agents.run import RunDirectory
 from lse_gym.agents.settings import Config
+from lse_gym.cli.main import app
 from lse_gym.envs.budget import Budget, Usage
 from lse_gym.envs.errors import ArgumentError, BoardError, ProviderError, RunDirectoryError, SubmissionError
 from lse_gym.envs.evaluation import core_env

@@ -10,8 +10,8 @@ from dataclasses import fields
 import pytest
 from typer.testing import CliRunner
 
-from lse_gym.__main__ import app
 from lse_gym.agents.settings import Settings
+from lse_gym.cli.main import app
 from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard import checks
 from lse_gym.leaderboard.document import MAX_VALUES, schema

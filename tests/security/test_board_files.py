@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lse_gym.__main__ import app
 from lse_gym.agents.files import write_new
+from lse_gym.cli.main import app
 from lse_gym.envs.errors import BoardError
 from lse_gym.leaderboard.board import SALT_BYTES, Board
 from lse_gym.leaderboard.store import Store

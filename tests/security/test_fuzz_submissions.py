@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from lse_gym.__main__ import app
+from lse_gym.cli.main import app
 from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.export import export

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from lse_gym.__main__ import app
 from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.arguments import check, hints, is_free_text
 from lse_gym.agents.settings import Settings
+from lse_gym.cli.main import app
 from lse_gym.envs.errors import SubmissionError
 from lse_gym.envs.models import MODELS
 from lse_gym.leaderboard import reproduce as module
