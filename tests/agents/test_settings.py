@@ -1,0 +1,122 @@
+"""A run's configuration: its short names, files of earlier versions, and caps in dollars from end to end."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Config, Settings
+from lse_gym.envs.errors import RunDirectoryError, UnknownNameError
+
+PRICED = """
+from lse_gym.envs.models.base import Response, TaskModel, byte_bound
+
+
+class Priced(TaskModel):
+    name, revision = "priced", "1"
+
+    def complete(self, requests):
+        return [Response("<answer>SELECT 1</answer>", 100, 10) for _ in requests]
+
+    def count_tokens(self, text):
+        return 100
+
+    def price(self, prompt_tokens, completion_tokens, cached_tokens=0):
+        return prompt_tokens * 1e-5 + completion_tokens * 1e-4
+"""
+
+
+def as_it_was(config):
+    """``config.json`` as versions before 0.2 wrote it: every setting by its short name, side by side."""
+    data = asdict(Settings.of(Config.from_json(config)))
+    facts = ("lse_gym", "task_model_revision", "editor_revision", "data_sha256")
+    old = {name: value for name, value in data.items() if name not in ("budget_usd", "budget_edits")}
+    return {name: config[name] for name in facts if name in config} | old | {"lse_gym": "0.1.0"}
+
+
+def test_a_run_of_an_earlier_version_resumes_to_the_identical_result(tmp_path):
+    settings = {"rounds": 3, "feedback_size": 4, "budget_calls": 900.0, "selection": "best", "agent": "opro"}
+    whole = evolve(Config.of(**settings), tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    path.write_text(json.dumps(as_it_was(json.loads(path.read_text())), indent=1))
+    journal = (tmp_path / "run" / "trajectory.jsonl").read_bytes()
+    assert evolve(Config.of(**settings), tmp_path / "run", resume=True) == whole
+    assert (tmp_path / "run" / "trajectory.jsonl").read_bytes() == journal
+    with pytest.raises(RunDirectoryError, match="another configuration"):
+        evolve(Config.of(**settings | {"feedback_size": 5}), tmp_path / "run", resume=True)
+
+
+def test_only_what_was_chosen_is_passed_on():
+    config = Config.of(domain="lab-1", feedback="error", selection="ucb", budget_usd=2.0, env_args={"samples": 2})
+    assert config.env_args == {"domain": "lab-1", "feedback": "error", "samples": 2}
+    assert config.agent_args == {"selection": "ucb"}
+    assert config.budget == {"usd": 2.0}
+    assert config.settings()["agent_args"]["editor"] == "writer", "what a result depends on is named"
+
+
+def test_an_agent_is_told_what_it_knows_and_nothing_else():
+    assert Config.of(agent="random", selection="ucb", editor="writer").agent_args == {}
+    config = Config.of(agent="opro", agent_args={"shwn": 2})
+    env = config.make_env()
+    with pytest.raises(UnknownNameError, match="shwn"):
+        config.make_agent(env)
+
+
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "rounds": st.integers(0, 99),
+        "seed": st.integers(0, 99),
+        "split_seed": st.integers(0, 9),
+        "domain": st.sampled_from(["lab-0", None]),
+        "task_model": st.sampled_from(["reader", "nano"]),
+        "budget_calls": st.floats(1, 1e6),
+        "budget_edits": st.floats(1, 1e6),
+        "feedback_size": st.integers(1, 20),
+        "ucb_c": st.floats(0, 9),
+        "agent_args": st.sampled_from([{}, {"temperature": 0.5}]),
+        "env_args": st.sampled_from([{}, {"max_edits": 3}]),
+    },
+)
+
+
+@given(CHANGES)
+def test_short_names_and_json_come_back(changes):
+    config = Config.of(**changes)
+    assert Settings.of(config).config() == config
+    assert Config.from_json(json.loads(json.dumps(asdict(config)))) == config
+    flat = json.loads(json.dumps(asdict(replace(Settings.of(config), editor=None))))
+    assert Config.from_json(flat) == config, "settings side by side are read too"
+
+
+def test_dollars_are_capped_from_the_command_line(tmp_path):
+    (tmp_path / "my_model.py").write_text(PRICED)
+    command = [
+        sys.executable,
+        "-m",
+        "lse_gym",
+        "evolve",
+        "--task-model",
+        "my_model:Priced",
+        "--budget-usd",
+        "0.4",
+        "--yes",
+    ]
+    done = subprocess.run(
+        [*command, "--budget-usd", "0.4", "--yes", "--rounds", "50", "--out", "run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert 0.2 < summary["usd"] <= 0.4
+    assert summary["usd"] == pytest.approx(summary["task_model_calls"] * 0.002), "the editor is free"
+    assert summary["test_usd"] > 0
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["budget"] == {"usd": 0.4}
