@@ -108,7 +108,7 @@ def test_dollars_are_capped_from_the_command_line(tmp_path):
         "--yes",
     ]
     done = subprocess.run(
-        [*command, "--budget-usd", "0.4", "--yes", "--rounds", "50", "--out", "run"],
+        [*command, "--budget-usd", "0.4", "--max-tokens", "20", "--yes", "--rounds", "50", "--out", "run"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
