@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -81,8 +82,16 @@ def find_runs(path: Path) -> list[Run]:
     configs = [path / "config.json"] if (path / "config.json").exists() else sorted(path.rglob("config.json"))
     finished = [config.parent for config in configs if (config.parent / "summary.json").exists()]
     if not finished:
-        raise SubmissionError([f"{str(path)!r} has no finished run. Make one: lse-gym evolve --out {path}"])
+        raise SubmissionError([f"{str(path)!r} has no finished run. {_how_to_finish(path, configs)}"])
     return [_read_run(folder) for folder in finished]
+
+
+def _how_to_finish(path: Path, configs: Sequence[Path]) -> str:
+    if not configs:
+        return f"Make one: {shlex.join(['lse-gym', 'evolve', '--out', str(path)])}"
+    commands = [shlex.join(["lse-gym", "evolve", "--out", str(one.parent), "--resume"]) for one in configs[:5]]
+    more = f" and {len(configs) - 5} more" if len(configs) > 5 else ""
+    return f"{len(configs)} began and did not end. Finish: {'; '.join(commands)}{more}"
 
 
 def _read_run(folder: Path) -> Run:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, Source, measure, read_results, write_results
-from lse_gym.agents.files import read_object
+from lse_gym.agents.files import check_out, read_object
 from lse_gym.agents.parallel import side_by_side
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config, Settings
@@ -45,6 +45,25 @@ class Job(NamedTuple):
 OnResult = Callable[[Job, Result | None, Exception | None], None]
 
 
+def jobs_of(grid: Grid, out: str | os.PathLike[str]) -> list[Job]:
+    """The runs of a grid, in its order.
+
+    Raises:
+        ArgumentError: two contestants have one label.
+    """
+    labels = [contestant.label for contestant in grid.contestants]
+    if len(set(labels)) < len(labels):
+        raise ArgumentError(f"two contestants have the same label: {labels}. Write 'LABEL: AGENT,…'.")
+    runs = Path(out) / "runs"
+    return [
+        Job(one, settings, runs / _folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}", grid.others)
+        for one in grid.contestants
+        for env, domain in grid.domains
+        for seed in grid.seeds
+        for settings in [one.apply(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=seed))]
+    ]
+
+
 def run_grid(
     grid: Grid,
     out: str | os.PathLike[str],
@@ -68,19 +87,9 @@ def run_grid(
     Raises:
         ArgumentError: two contestants have one label, or an argument is wrong; told before anything runs.
     """
-    labels = [contestant.label for contestant in grid.contestants]
-    if len(set(labels)) < len(labels):
-        raise ArgumentError(f"two contestants have the same label: {labels}. Write 'LABEL: AGENT,…'.")
     out = Path(out)
-    jobs = [
-        Job(
-            one, settings, out / "runs" / _folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}", grid.others
-        )
-        for one in grid.contestants
-        for env, domain in grid.domains
-        for seed in grid.seeds
-        for settings in [one.apply(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=seed))]
-    ]
+    check_out(out)
+    jobs = jobs_of(grid, out)
     for contestant in grid.contestants:  # a wrong argument is told at once, not in the middle of the night
         first = next(job for job in jobs if job.contestant is contestant)
         config = first.settings.config()

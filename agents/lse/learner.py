@@ -149,7 +149,6 @@ class Learner:
         return scores_after(self.env, states, answers)
 
     def _update(self, batch: Sequence[State]) -> Metrics:
-        import torch
 
         seed = self.args.seed * 1_000_003 + self.step_number
         each = [state for state in batch for _ in range(self.args.samples)]
@@ -161,13 +160,27 @@ class Learner:
         values = advantages(self.args.advantage, before, after)
         if self.args.whiten:
             values = (values - values.mean()) / (values.std() + EPSILON)
+        with self.editor.few_threads():
+            norm = self._descend(first, written, values)
+        return {
+            "improvement": float(np.nanmean(after - before[:, None])) if not np.isnan(after).all() else 0.0,
+            "score": float(np.nanmean(after)) if not np.isnan(after).all() else 0.0,
+            "invalid": float(np.isnan(after).mean()),
+            "tokens": sum(map(len, written)) / len(written),
+            "grad_norm": norm,
+        }
+
+    def _descend(self, prompts: Sequence[Request], written: Sequence[list[int]], values: np.ndarray) -> float:
+        """Update by edits (token ids) and their advantages, (prompts, samples); returns the norm of the gradient."""
+        import torch
+
         tokens = sum(map(len, written))
         old: dict[int, Any] = {}
         norm = 0.0
         for _ in range(self.args.updates):
-            for index in range(len(batch)):
+            for index in range(len(prompts)):
                 rows = written[index * self.args.samples : (index + 1) * self.args.samples]
-                prompt = self.editor.prompt_ids(first[index])
+                prompt = self.editor.prompt_ids(prompts[index])
                 logprobs, mask = self._logprobs(prompt, rows)
                 reference = old.setdefault(index, logprobs.detach())
                 advantage = torch.tensor(values[index], dtype=logprobs.dtype, device=logprobs.device)[:, None]
@@ -176,13 +189,7 @@ class Learner:
             norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.args.max_grad_norm))
             self._optimizer.step()
             self._optimizer.zero_grad(set_to_none=True)
-        return {
-            "improvement": float(np.nanmean(after - before[:, None])) if not np.isnan(after).all() else 0.0,
-            "score": float(np.nanmean(after)) if not np.isnan(after).all() else 0.0,
-            "invalid": float(np.isnan(after).mean()),
-            "tokens": tokens / len(written),
-            "grad_norm": norm,
-        }
+        return norm
 
     def _logprobs(self, prompt: list[int], rows: Sequence[list[int]]) -> tuple[Any, Any]:
         """Log-probabilities of the rows' tokens after the prompt, (rows, tokens), and which of them are real.

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lse_gym.agents.files import write_text
+from lse_gym.agents.files import check_out, write_text
 from lse_gym.agents.parallel import side_by_side
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config, Settings
@@ -99,6 +99,7 @@ def collect(
         on_run: called with the configuration and the summary of every run as it ends.
     """
     out = Path(out)
+    check_out(out)
     runs = [replace(settings, domain=domain, seed=seed) for domain in domains for seed in seeds]
     jobs = [(one, out / "runs" / f"{one.domain}-{one.seed}") for one in runs]
     for one in runs[:1]:

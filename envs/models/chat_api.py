@@ -238,6 +238,11 @@ class ChatAPI:
         raise ProviderError(f"{self.url} sent more than {MAX_BODY_BYTES >> 20} MiB as one answer. It was not read on.")
 
 
+def check_url(base_url: str) -> None:
+    """Raise :class:`ArgumentError` for what is no address of a server."""
+    _target(base_url)
+
+
 def _target(base_url: str) -> tuple[str, tuple[str, str] | None]:
     """The address of a request, and the user and password that ``base_url`` has."""
     advice = "Set OPENAI_BASE_URL to e.g. http://localhost:8000/v1."

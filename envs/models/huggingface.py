@@ -2,7 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from lse_gym.envs.models.generation import Prompt
 
 MAX_BATCH = 64  # rows generated together
+ONE_THREAD = (
+    50_000_000  # parameters; smaller models gain nothing from a second thread, and lose much where cores are busy
+)
 MAX_HASHED_BYTES = 2**28  # larger weights are told apart by size and time
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -28,7 +32,8 @@ class HuggingFaceModel(TaskModel):
 
     Environment: ``LSE_GYM_DEVICE`` (default ``cuda`` where there is one, else ``cpu``), ``LSE_GYM_DTYPE`` (``auto``,
     ``float32``, ``bfloat16`` or ``float16``; default ``float32`` on a CPU and ``auto`` elsewhere), ``LSE_GYM_BATCH``
-    (sequences generated together, default 64).
+    (sequences generated together, default 64), ``LSE_GYM_THREADS`` (threads on a CPU; by default one for a model of less
+    than 50 million parameters, else what torch takes).
 
     Args:
         path: a folder, or the id of a repository on the hub, with ``@REVISION`` where a certain one is meant.
@@ -78,6 +83,23 @@ class HuggingFaceModel(TaskModel):
     def model(self) -> Any:
         """The model, loaded on first use."""
         return self._load("AutoModelForCausalLM", dtype=self.dtype).to(self.device).eval()
+
+    @contextmanager
+    def few_threads(self) -> Generator[None]:
+        """Compute inside on as many threads as the model is worth.
+
+        Threads that wait for each other spin: on cores that others use too, a small model then takes many times longer.
+        """
+        import torch
+
+        before, given = torch.get_num_threads(), os.environ.get("LSE_GYM_THREADS")
+        small = self.device == "cpu" and sum(p.numel() for p in self.model.parameters()) < ONE_THREAD
+        wanted = int(environment_number("LSE_GYM_THREADS", 1)) if given else 1 if small else before
+        torch.set_num_threads(max(1, wanted))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     @property
     def tokenizer(self) -> Any:
@@ -180,7 +202,8 @@ class HuggingFaceModel(TaskModel):
         from lse_gym.envs.models.generation import generate
 
         try:
-            rows = generate(self.model, [prompts[i] for i in indices], self._ends, self.shares)
+            with self.few_threads():
+                rows = generate(self.model, [prompts[i] for i in indices], self._ends, self.shares)
             written |= dict(zip(indices, rows, strict=True))
         except torch.OutOfMemoryError:
             torch.cuda.empty_cache()
@@ -206,7 +229,7 @@ class HuggingFaceModel(TaskModel):
         ids = self.tokenizer(completion, add_special_tokens=False).input_ids
         if not ids:
             return 0.0
-        with torch.inference_mode():
+        with self.few_threads(), torch.inference_mode():
             out = self.model(torch.tensor([prompt + ids], device=self.model.device), logits_to_keep=len(ids) + 1)
             scores = out.logits[0, :-1].float().log_softmax(-1)
         return float(scores.gather(1, torch.tensor(ids, device=scores.device)[:, None]).sum())

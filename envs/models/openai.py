@@ -23,7 +23,7 @@ from lse_gym.envs.errors import (
 )
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Message, Request, Response, TaskModel, byte_bound, sampling_seed
-from lse_gym.envs.models.chat_api import DEADLINE_S, TELL_EVERY_S, ChatAPI
+from lse_gym.envs.models.chat_api import DEADLINE_S, TELL_EVERY_S, ChatAPI, check_url
 from lse_gym.envs.models.chat_refusal import SYSTEM, Unsupported
 from lse_gym.envs.models.environment import environment_key, environment_number
 from lse_gym.envs.redaction import public_url
@@ -52,12 +52,14 @@ class OpenAIModel(TaskModel):
 
     Raises:
         MissingExtraError: httpx is not installed.
+        ArgumentError: ``OPENAI_BASE_URL`` is no address of a server.
     """
 
     def __init__(self, model: str):
         require("httpx", "api", "A model behind a server (openai:)")
         self.model = model
         self.name = f"openai:{model}"
+        check_url(os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL)
         self.revision = public_url(os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL)
         self.concurrency = int(environment_number("LSE_GYM_CONCURRENCY", CONCURRENCY))
         self.timeout_s = environment_number("LSE_GYM_TIMEOUT_S", TIMEOUT_S)

@@ -12,10 +12,11 @@ from rich.table import Table
 from lse_gym.agents import AGENTS
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
-from lse_gym.agents.bench.grid import Grid, Job, default_domains, run_grid
+from lse_gym.agents.bench.grid import Grid, Job, default_domains, jobs_of, run_grid
 from lse_gym.agents.bench.report import report
 from lse_gym.agents.bench.result import Result, read_results, this_source
 from lse_gym.agents.bench.statistics import estimate
+from lse_gym.agents.console import counted
 from lse_gym.agents.files import write_text
 from lse_gym.agents.settings import Settings
 from lse_gym.cli.common import (
@@ -36,7 +37,9 @@ from lse_gym.cli.common import (
     err_console,
     group_or_names,
     out_console,
+    writable,
 )
+from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm_all, show_plans
 from lse_gym.envs.errors import MissingExtraError
 from lse_gym.envs.extras import available
 from lse_gym.envs.registration import ENVS
@@ -104,8 +107,14 @@ def bench_command(
         str | None, typer.Option(help="Contestant to compare with; by default the best.", rich_help_panel="Output")
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Directory to write; what is there is not run again.", rich_help_panel="Output")
+        Path,
+        typer.Option(
+            callback=writable, help="Directory to write; what is there is not run again.", rich_help_panel="Output"
+        ),
     ] = Path("bench"),
+    plan: PlanOnly = False,
+    confirm_usd: ConfirmUsd = CONFIRM_USD,
+    yes: Yes = False,
 ) -> None:
     """Run optimizers on the same domains under the same hard budget, and print the table of a paper."""
     if quick:
@@ -127,6 +136,14 @@ def bench_command(
     places = [place for one in settings for place in default_domains(one["env"], shared, wanted)]
     contestants = [parse_contestant(text) for text in agent or _everyone()]
     grid = Grid(contestants, places[:QUICK_DOMAINS] if quick else places, range(seeds), shared, score_with or ())
+    runs = {
+        one.label: [job.settings.config() for job in jobs_of(grid, out) if job.contestant is one]
+        for one in grid.contestants
+    }
+    if plan:
+        show_plans(runs)
+        return
+    confirm_all(runs, confirm_usd, yes)
     board = _Board(grid)
     with Live(board.render(), console=err_console, refresh_per_second=4, transient=True) as live:
 
@@ -144,7 +161,8 @@ def bench_command(
     for line in board.failures:
         err_console.print(line, markup=False, highlight=False, soft_wrap=True)
     if board.failures:
-        err_console.print(f"{len(board.failures)} runs failed; the same command tries them again.", highlight=False)
+        failed = counted(len(board.failures), "run")
+        err_console.print(f"{failed} failed; the same command tries again.", highlight=False)
         raise typer.Exit(1)
 
 
@@ -155,7 +173,7 @@ def report_command(
         list[Path] | None, typer.Option(help="Directories of `lse-gym train`, for the learning curve; repeatable.")
     ] = None,
     reference: Annotated[str | None, typer.Option(help="Contestant to compare with; by default the best.")] = None,
-    out: Annotated[Path, typer.Option(help="Directory to write.")] = Path("report"),
+    out: Annotated[Path, typer.Option(callback=writable, help="Directory to write.")] = Path("report"),
 ) -> None:
     """Make every table and figure from recorded results."""
     read = [result for path in results for result in read_results(path)]

@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from lse_gym.cli.common import app, err_console, out_console
+from lse_gym.agents.console import counted
+from lse_gym.cli.common import app, err_console, out_console, writable
 from lse_gym.envs.errors import MissingExtraError, SubmissionError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.document import check_digest, read_file
@@ -118,7 +119,9 @@ def _documents(
 
 def _tell_entry(board: Board, number: int) -> None:
     (row,) = board.store.entries("e.id = ?", [number])
-    told = f"entry {number}: {row['agent']} of {row['team']} in {row['track']}, {row['facts']['runs']} runs, "
+    told = (
+        f"entry {number}: {row['agent']} of {row['team']} in {row['track']}, {counted(row['facts']['runs'], 'run')}, "
+    )
     told += ": ".join(part for part in (f"claims {row['facts']['claimed']:.3f}; {row['level']}", row["reason"]) if part)
     out_console.print(told, markup=False, highlight=False, soft_wrap=True)
 
@@ -241,7 +244,7 @@ def list_command(
 @board_app.command("build")
 def build_command(
     board: BoardPath = BOARD,
-    out: Annotated[Path, typer.Option(help="Directory to write.")] = Path("site"),
+    out: Annotated[Path, typer.Option(callback=writable, help="Directory to write.")] = Path("site"),
 ) -> None:
     """Write the pages: static files that need no server and load nothing from elsewhere."""
     from lse_gym.leaderboard.pages import build
@@ -254,7 +257,7 @@ def build_command(
 @board_app.command("serve")
 def serve_command(
     board: BoardPath = BOARD,
-    out: Annotated[Path, typer.Option(help="Directory of the pages; built first.")] = Path("site"),
+    out: Annotated[Path, typer.Option(callback=writable, help="Directory of the pages; built first.")] = Path("site"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 for any free one.")] = 8000,
 ) -> None:
     """Build the pages and show them on this machine, until interrupted."""
@@ -276,7 +279,7 @@ def serve_command(
 @board_app.command("export")
 def export_command(
     board: BoardPath = BOARD,
-    out: Annotated[Path, typer.Option(help="Directory to write.")] = Path("export"),
+    out: Annotated[Path, typer.Option(callback=writable, help="Directory to write.")] = Path("export"),
 ) -> None:
     """Write entries.csv and, with `pip install 'lse-gym[data]'`, entries.parquet, a table for Hugging Face datasets."""
     with Board(board) as there:

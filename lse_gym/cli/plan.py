@@ -1,7 +1,8 @@
 """``--plan``: what a command would do and cost, with nothing run; and the question before it costs much."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from rich.table import Table
 
 from lse_gym.agents.console import counted
-from lse_gym.agents.plan import Plan, Preview, costs, kept_answers, plan_run, preview
+from lse_gym.agents.plan import NO_PLAN, Plan, Preview, costs, kept_answers, plan_run, preview
 from lse_gym.agents.settings import Config
 from lse_gym.cli import about
 from lse_gym.cli.common import err_console, out_console
@@ -45,6 +46,39 @@ def show_plan(config: Config, folder: Path | None) -> None:
     kept = kept_answers(config, folder if folder and (folder / "config.json").exists() else None)
     _say(f"{counted(kept, 'answer')} of them would come from the cache, before the first that has to be asked for.")
     show_first(first)
+
+
+def show_plans(runs: Mapping[str, Sequence[Config]]) -> None:
+    """Tell what several runs come to, a row for each label, and the first prompt."""
+    plans = {label: plan_all(configs) for label, configs in runs.items()}
+    everything = [config for configs in runs.values() for config in configs]
+    _say(f"A plan of {counted(len(everything), 'run')}: nothing was run.\n")
+    first = everything[0]
+    show_facts(first)
+    sample = preview(first)
+    _show_questions(sample)
+    show_costs({f"{label}, {counted(len(runs[label]), 'run')}": plan.whole for label, plan in plans.items()})
+    show_total(sum_of(plans.values()), *everything)
+    show_first(sample)
+
+
+def plan_all(configs: Sequence[Config]) -> Plan:
+    """The plan of runs that differ in their seeds: that of the first on each domain, so many times."""
+    alike: dict[tuple[str, str | None], list[Config]] = {}
+    for config in configs:
+        alike.setdefault((config.env, config.domain), []).append(config)
+    return sum_of(plan_run(group[0]).times(len(group)) for group in alike.values())
+
+
+def sum_of(plans: Iterable[Plan]) -> Plan:
+    """All of them together."""
+    return reduce(Plan.plus, plans, NO_PLAN)
+
+
+def confirm_all(runs: Mapping[str, Sequence[Config]], limit: float, yes: bool) -> None:
+    """:func:`confirm` for several runs."""
+    if priced(*(config for configs in runs.values() for config in configs)):
+        confirm(sum_of(plan_all(configs) for configs in runs.values()), limit, yes)
 
 
 def show_facts(config: Config, folder: Path | None = None) -> None:

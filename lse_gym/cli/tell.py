@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from lse_gym.agents.console import counted
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli.common import CUSTOM, DEFAULT, DataDir, EnvSet, Questions, Scorer, app, env_settings, out_console
 from lse_gym.envs.doctor import checks
@@ -75,7 +76,8 @@ def cache_command(
         out_console.print(f"The response cache is {off}.", soft_wrap=True, highlight=False)
         return
     if prune_days is not None:
-        out_console.print(f"{prune(path, model=model, older_than_days=prune_days)} responses deleted.", highlight=False)
+        deleted = counted(prune(path, model=model, older_than_days=prune_days), "response")
+        out_console.print(f"{deleted} deleted.", highlight=False)
     table = Table(title=f"{path}, {path.stat().st_size / 1e6:.1f} MB", title_justify="left")
     for column in ("model", "revision", "responses", "prompt tokens", "completion tokens"):
         table.add_column(column, justify="left" if column in ("model", "revision") else "right")

@@ -1,5 +1,6 @@
 """``lse-gym archive`` and ``lse-gym train``."""
 
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lse_gym.agents.console import counted
 from lse_gym.agents.lse.advantage import ADVANTAGES
 from lse_gym.agents.lse.loggers import LOGGERS
 from lse_gym.agents.lse.settings import LearnerArgs
@@ -29,7 +31,9 @@ from lse_gym.cli.common import (
     err_console,
     group_or_names,
     out_console,
+    writable,
 )
+from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm_all, show_plans
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require
 from lse_gym.envs.models import SHIPPED
@@ -56,12 +60,22 @@ def archive_command(
     max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
     rounds: Annotated[int, typer.Option(min=0, help="Edits of each run.", rich_help_panel="Search")] = DEFAULT.rounds,
     workers: Annotated[int, typer.Option(min=1, help="Processes.", rich_help_panel="Search")] = 1,
-    out: Annotated[Path, typer.Option(help="Directory to write.", rich_help_panel="Output")] = Path("archive"),
+    out: Annotated[Path, typer.Option(callback=writable, help="Directory to write.", rich_help_panel="Output")] = Path(
+        "archive"
+    ),
+    plan: PlanOnly = False,
+    confirm_usd: ConfirmUsd = CONFIRM_USD,
+    yes: Yes = False,
 ) -> None:
     """Collect evolution trees over many domains: the states that an editor is trained on. Going on is free."""
     given = {name: value for name, value in locals().items() if name in Settings.__dataclass_fields__}
     settings = Settings(domain=None, **given | env_settings(env, questions, scorer, env_set))
     names = core_env(settings.config().make_env()).family.select(group_or_names(domains))
+    runs = {name: [replace(settings, domain=name, seed=number).config() for number in range(seeds)] for name in names}
+    if plan:
+        show_plans(runs)
+        return
+    confirm_all(runs, confirm_usd, yes)
     total, done = len(names) * seeds, count(1)
 
     def tell(one: Settings, summary: dict[str, Any]) -> None:
@@ -73,7 +87,7 @@ def archive_command(
     except KeyboardInterrupt:
         err_console.print("Interrupted. Every finished round is kept; the same command goes on.", highlight=False)
         raise typer.Exit(130) from None
-    out_console.print(f"{len(states)} states in {out / 'states.jsonl'}", soft_wrap=True, highlight=False)
+    out_console.print(f"{counted(len(states), 'state')} in {out / 'states.jsonl'}", soft_wrap=True, highlight=False)
 
 
 @app.command("train")
@@ -126,7 +140,9 @@ def train_command(
         list[str] | None,
         typer.Option(help=f"Log the metrics there too, repeatable: {', '.join(LOGGERS)}.", rich_help_panel="Output"),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Directory to write.", rich_help_panel="Output")] = Path("training"),
+    out: Annotated[Path, typer.Option(callback=writable, help="Directory to write.", rich_help_panel="Output")] = Path(
+        "training"
+    ),
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the training in --out.", rich_help_panel="Output")
     ] = False,
