@@ -141,9 +141,9 @@ def bench_command(
         for one in grid.contestants
     }
     if plan:
-        show_plans(runs)
+        show_plans(runs, score_with or ())
         return
-    confirm_all(runs, confirm_usd, yes)
+    confirm_all(runs, confirm_usd, yes, score_with or ())
     board = _Board(grid)
     with Live(board.render(), console=err_console, refresh_per_second=4, transient=True) as live:
 

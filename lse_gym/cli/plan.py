@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Annotated
@@ -48,9 +49,9 @@ def show_plan(config: Config, folder: Path | None) -> None:
     show_first(first)
 
 
-def show_plans(runs: Mapping[str, Sequence[Config]]) -> None:
+def show_plans(runs: Mapping[str, Sequence[Config]], others: Sequence[str] = ()) -> None:
     """Tell what several runs come to, a row for each label, and the first prompt."""
-    plans = {label: plan_all(configs) for label, configs in runs.items()}
+    plans = {label: plan_all(configs, others) for label, configs in runs.items()}
     everything = [config for configs in runs.values() for config in configs]
     _say(f"A plan of {counted(len(everything), 'run')}: nothing was run.\n")
     first = everything[0]
@@ -62,12 +63,24 @@ def show_plans(runs: Mapping[str, Sequence[Config]]) -> None:
     show_first(sample)
 
 
-def plan_all(configs: Sequence[Config]) -> Plan:
-    """The plan of runs that differ in their seeds: that of the first on each domain, so many times."""
+def plan_all(configs: Sequence[Config], others: Sequence[str] = ()) -> Plan:
+    """The plan of runs that differ in their seeds: that of the first on each domain, so many times.
+
+    Args:
+        configs: the runs.
+        others: task models that score the contexts found as well.
+    """
     alike: dict[tuple[str, str | None], list[Config]] = {}
     for config in configs:
         alike.setdefault((config.env, config.domain), []).append(config)
-    return sum_of(plan_run(group[0]).times(len(group)) for group in alike.values())
+    plans = []
+    for first, *more in alike.values():
+        one = plan_run(first)
+        for model in others:
+            scored = plan_run(replace(first, env_args={**first.env_args, "task_model": model}))
+            one = one._replace(test=one.test.plus(scored.test))
+        plans.append(one.times(1 + len(more)))
+    return sum_of(plans)
 
 
 def sum_of(plans: Iterable[Plan]) -> Plan:
@@ -75,10 +88,10 @@ def sum_of(plans: Iterable[Plan]) -> Plan:
     return reduce(Plan.plus, plans, NO_PLAN)
 
 
-def confirm_all(runs: Mapping[str, Sequence[Config]], limit: float, yes: bool) -> None:
+def confirm_all(runs: Mapping[str, Sequence[Config]], limit: float, yes: bool, others: Sequence[str] = ()) -> None:
     """:func:`confirm` for several runs."""
-    if priced(*(config for configs in runs.values() for config in configs)):
-        confirm(sum_of(plan_all(configs) for configs in runs.values()), limit, yes)
+    if any(map(costs, others)) or priced(*(config for configs in runs.values() for config in configs)):
+        confirm(sum_of(plan_all(configs, others) for configs in runs.values()), limit, yes)
 
 
 def show_facts(config: Config, folder: Path | None = None) -> None:

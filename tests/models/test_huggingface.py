@@ -244,3 +244,28 @@ def test_it_is_copied_by_name_and_cached(folders, monkeypatch, tmp_path):
     assert twin.complete([Request("", "x", 3)]) == [answer]
     monkeypatch.setattr(cached.model, "complete", None)
     assert cached.complete([Request("", "x", 3)]) == [answer]
+
+
+def test_a_small_model_takes_one_thread_and_leaves_the_others_theirs(monkeypatch):
+    import torch
+
+    model = make_model("pico")
+    model = getattr(model, "model", model)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with model.few_threads():
+            assert torch.get_num_threads() == (1 if model.device == "cpu" else 3)
+        assert torch.get_num_threads() == 3
+        monkeypatch.setattr("lse_gym.envs.models.huggingface.ONE_THREAD", 1000)  # as if it were a large one
+        with model.few_threads():
+            assert torch.get_num_threads() == 3
+        monkeypatch.setenv("LSE_GYM_THREADS", "2")
+        with model.few_threads():
+            assert torch.get_num_threads() == 2
+        monkeypatch.setenv("LSE_GYM_THREADS", "none")
+        with pytest.raises(ArgumentError, match="LSE_GYM_THREADS"), model.few_threads():
+            pass
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

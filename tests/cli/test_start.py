@@ -1,0 +1,148 @@
+"""The first seconds of a command: what is wrong is told before any work, and leaves nothing behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import lse_gym
+from lse_gym.agents.files import check_out
+from lse_gym.agents.run import evolve, has_run
+from lse_gym.agents.settings import Config
+from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError
+from lse_gym.envs.models.base import TaskModel
+
+
+def run(*arguments, cwd, **env):
+    return subprocess.run(
+        [sys.executable, "-m", "lse_gym", *map(str, arguments)],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "100", **env},
+    )
+
+
+class Broken(TaskModel):
+    """Never answers."""
+
+    name, revision = "tests.cli.test_start:Broken", "1"
+
+    def complete(self, requests):
+        raise ProviderError("no answer")
+
+    def count_tokens(self, text):
+        return len(text)
+
+
+def test_an_ascii_terminal_is_enough(tmp_path):
+    done = run("evolve", "--rounds", 2, "--editor", "writer", cwd=tmp_path, LC_ALL="C", PYTHONUTF8="0", LANG="C")
+    assert done.returncode == 0, done.stderr
+    shown = (done.stdout + done.stderr).decode("ascii")
+    assert "sealed test score" in shown
+    told = done.stderr.decode()
+    for fact in ("domain clinic-0", "reader, a scripted stand-in", "writer, a scripted stand-in", "2 edits", "no caps"):
+        assert told.index(fact) < told.index("round   0")
+
+
+def test_a_run_is_resumed_by_its_folder_alone(tmp_path):
+    folder = "my run"
+    done = run("evolve", "--rounds", 1, "--agent", "hill-climb", "--seed", 3, "--out", folder, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = run("evolve", "--out", folder, "--resume", "--rounds", 2, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert b"hill-climb, 2 edits, seed 3" in done.stderr
+
+
+def test_ctrl_c_at_any_moment_of_the_start_is_no_traceback(tmp_path):
+    for seconds in (0.5, 1.0, 1.5):
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "import lse_gym.__main__ as m; print(flush=True); m.main()",
+                "evolve",
+                "--rounds",
+                "0",
+            ],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        process.stdout.readline()
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1].decode()
+        assert "Traceback" not in told
+        assert process.returncode in (0, 1, 130, -signal.SIGINT), told  # the last: as Python itself was ending
+
+
+def test_version_and_short_help(tmp_path):
+    assert run("--version", cwd=tmp_path).stdout.decode() == f"lse-gym {lse_gym.__version__}\n"
+
+
+def test_a_full_disk_in_any_command_is_one_line(tmp_path):
+    code = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "from lse_gym.agents.bench.result import Result\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "import lse_gym.cli.bench as bench\n"
+        "bench.read_results = lambda path: []\n"
+        "bench.report = lambda *_: 'x' * 5000\n"
+        "sys.argv = ['lse-gym', 'report', 'results.jsonl']\n"
+        "from lse_gym.__main__ import main\nmain()\n"
+    )
+    full = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert full.returncode == 1
+    assert re.fullmatch(r"error: File too large.*\n", full.stderr)
+
+
+@pytest.mark.parametrize("make", ["file", "below a file", "read-only"])
+def test_what_cannot_be_written_is_told_first(tmp_path, make, monkeypatch):
+    (tmp_path / "file").write_text("")
+    if make == "read-only":
+        tmp_path.chmod(0o500)
+        if os.access(tmp_path, os.W_OK):
+            tmp_path.chmod(0o700)
+            pytest.skip("this user may write anywhere")
+    out = {"file": tmp_path / "file", "below a file": tmp_path / "file" / "a" / "b"}.get(make, tmp_path / "new" / "run")
+    with pytest.raises(RunDirectoryError, match="cannot be written"):
+        check_out(out)
+    with pytest.raises(RunDirectoryError, match="cannot be written"):
+        evolve(Config.of(env="LSE/None-v0"), out)  # before anything else is looked at
+    tmp_path.chmod(0o700)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_checking_leaves_nothing(tmp_path):
+    check_out(tmp_path / "a" / "b")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_start_that_fails_leaves_no_folder(tmp_path, there):
+    out = tmp_path / "runs" / "first"
+    if there:
+        out.mkdir(parents=True)
+    with pytest.raises(ProviderError):
+        evolve(Config.of(task_model=Broken.name), out)
+    with pytest.raises(ArgumentError, match="does not pay"):
+        evolve(Config.of(budget_calls=3), out)
+    assert not has_run(out)
+    assert [*tmp_path.rglob("*")] == ([out.parent, out] if there else [])
+
+
+def test_what_was_paid_for_is_kept(tmp_path):
+    def stop(*_):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        evolve(Config.of(), tmp_path / "run", on_node=stop)
+    assert has_run(tmp_path / "run")
+    assert (tmp_path / "run" / "responses.jsonl").stat().st_size
