@@ -132,7 +132,7 @@ def test_help_names_every_option_and_choice(tmp_path):
         (["evolve", "--task-model", "gpt"], ["'reader'", "'writer'"]),
         (["evolve", "--agent", "hillclimb"], ["Did you mean 'hill-climb'"]),
         (["evolve", "--selection", "usb"], ["Did you mean 'ucb'"]),
-        (["evolve", "--env", "LSE/BIRD-v0"], ["data_dir", "https://bird-bench.github.io"]),
+        (["evolve", "--env", "LSE/BIRD-v0"], ["--data-dir", "https://bird-bench.github.io"]),
         (["evolve", "--env", "LSE/BIRD-v0", "--data-dir", "nowhere"], ["nowhere"]),
         (["evaluate", "missing.txt"], ["missing.txt"]),
         (["evaluate", ".", "--split", "tset"], ["."]),

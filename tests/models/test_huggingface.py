@@ -17,7 +17,7 @@ from lse_gym.envs.errors import (
     ProviderError,
     UnknownModelError,
 )
-from lse_gym.envs.models import generation, huggingface, make_model
+from lse_gym.envs.models import SHIPPED, generation, huggingface, make_model
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 from lse_gym.envs.models.nano.data import draw_sample
@@ -247,10 +247,7 @@ def test_it_is_copied_by_name_and_cached(folders, monkeypatch, tmp_path):
 
 
 def test_a_small_model_takes_one_thread_and_leaves_the_others_theirs(monkeypatch):
-    import torch
-
-    model = make_model("pico")
-    model = getattr(model, "model", model)
+    model = HuggingFaceModel(SHIPPED["pico"], "pico")
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
