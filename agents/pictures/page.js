@@ -144,10 +144,11 @@ if (svg && circles.length) {
     choose(next, true);
   });
   document.querySelectorAll("[data-go]").forEach((button) => button.addEventListener("click", () => {
-    choose({ seed: 0, best: data.best, parent: data.nodes[chosen].parent }[button.dataset.go], false);
+    const places = { seed: 0, parent: data.nodes[chosen].parent, telling: data.telling, best: data.best };
+    choose(places[button.dataset.go], false);
   }));
   for (const name of ["diff", "full"]) {
     at("show-" + name).addEventListener("click", () => { mode = name; showText(); });
   }
-  choose(data.best, false);
+  choose(data.telling, false);
 }

@@ -72,7 +72,7 @@ def _tiles(summary: dict) -> str:
     tiles = []
     for name, first, last in (
         ("Held-out score, seed → best", "seed_score", "best_held_out_score"),
-        ("Sealed test score, seed → best", "test_score_seed", "test_score_best"),
+        ("Test score, seed → best", "test_score_seed", "test_score_best"),
     ):
         before, after = summary.get(first), summary.get(last)
         shown = [f"{number(v):.3f}" if _is_number(v) else "n/a" for v in (before, after)]
@@ -119,8 +119,9 @@ def page_data(family: Family, sideways: bool) -> dict:
             }
         )
     names = ["Held-out score", "Improvement", "Feedback score", "Round", "Depth", "Visits"]
-    best = family.best if family.nodes else -1
-    return {"lines": list(lines), "facts": names, "best": best, "sideways": sideways, "nodes": nodes}
+    best, telling = (family.best, family.telling) if family.nodes else (-1, -1)
+    places = {"best": best, "telling": telling}
+    return {"lines": list(lines), "facts": names, **places, "sideways": sideways, "nodes": nodes}
 
 
 def _test_scores(summary: dict) -> tuple[float, float] | None:

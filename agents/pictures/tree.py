@@ -37,6 +37,12 @@ class Family:
         p = self.parents[i]
         return number(self.nodes[i].get("improvement"), self.scores[i] - self.scores[p] if p >= 0 else 0.0)
 
+    @property
+    def telling(self) -> int:
+        """Position of the largest gain over a parent; of equals the first. Without any gain the best."""
+        gains = [self.gain(i) if parent >= 0 else 0.0 for i, parent in enumerate(self.parents)]
+        return gains.index(max(gains)) if max(gains) > 0 else self.best
+
     def caption(self, i: int) -> str:
         """One line about a node, in plain text."""
         node = self.nodes[i]
