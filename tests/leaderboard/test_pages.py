@@ -17,9 +17,10 @@ import pytest
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.pages import SHOWN, build
 from lse_gym.leaderboard.pages.entry import commands
+from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.serve import serve
 from lse_gym.leaderboard.verify import Options, verify
-from tests.leaderboard.browser import look, needs_chromium
+from tests.leaderboard.browser import flaws_on_a_phone, look, needs_chromium
 from tests.leaderboard.conftest import TRACK, sent
 from tests.leaderboard.test_tampered import HOSTILE, PLACES, replace_context
 
@@ -235,7 +236,7 @@ def test_browser_sorts_and_filters(site, tmp_path):
     assert told["none"] == [["No entry is like that."]]
     assert (told["rejected"], told["more"]) == (1, 121)
     assert told["short"] == [["No entry is like that."]]
-    assert told["focus"].startswith("Sort by score")
+    assert told["focus"].startswith("Sort by sealed score")
     assert told["wide"]
     assert told["title"].startswith(TRACK)
     assert seen.console == []
@@ -257,3 +258,40 @@ def test_browser_opens_every_kind_of_page_without_complaint(site, tmp_path, page
     assert needed <= max(there, 500)  # Chromium makes no window narrower than that
     assert seen.console == []
     assert seen.addresses == {*seen.resources} == set()
+
+
+@needs_chromium
+@pytest.mark.parametrize("page", ["index.html", PAGE, "entry/1.html", "entry/1-0.html"])
+def test_nothing_breaks_inside_a_word_or_is_cut_on_a_phone(board, document, tmp_path, page):
+    other = deepcopy(document)
+    other["team"]["name"] = "another team of the same laboratory"
+    replace_context(other, "Return one SQLite statement.\nA rule that this entry alone has found.")
+    verify(board, board.submit(sent(document)), Options())
+    board.submit(sent(other))
+    build(board, tmp_path / "site")
+    found = flaws_on_a_phone(tmp_path, tmp_path / "site" / page)
+    assert found["there"] == 390
+    assert (found["words"], found["cut"], found["wide"]) == ([], [], 0)
+
+
+def test_entries_of_one_agent_are_told_apart(board, document, tmp_path):
+    for number, name in enumerate(("lse", "lse", "mine")):
+        twin = deepcopy(document)
+        twin["agent"]["name"], twin["team"]["name"] = name, f"team {number}"
+        replace_context(twin, f"Return one SQLite statement.\nA rule that entry {number} alone has found.")
+        board.submit(sent(twin))
+    assert [row.label for row in sorted(rank(board)[TRACK], key=lambda row: row.id)] == ["lse #1", "lse #2", "mine"]
+    build(board, tmp_path / "site")
+    page = (tmp_path / "site" / PAGE).read_text(encoding="utf-8")
+    assert all(f">{label}</a>" in page for label in ("lse #1", "lse #2", "mine"))
+    assert ">lse</a>" not in page
+
+
+def test_the_two_scores_have_two_names(board, document, tmp_path):
+    verify(board, board.submit(sent(document)), Options())
+    build(board, tmp_path / "site")
+    for page in ("entry/1.html", PAGE):
+        text = (tmp_path / "site" / page).read_text(encoding="utf-8").lower()
+        assert "sealed score" in text
+        assert "test score" in text
+        assert "sealed test score" not in text
