@@ -144,7 +144,7 @@ def track_page(site: Site, track: Track, rows: list[Row]) -> str:
 
 
 def _plot(rows: list[Row], name: str, label: str) -> Markup:
-    return Markup(in_widths(lambda width: scatter(rows, name, label, width)))
+    return Markup(in_widths(lambda width: scatter(rows, name, label, min(width, 560))))
 
 
 def _track(site: Site, track: Track, rows: list[Row], path: Path) -> int:

@@ -14,6 +14,7 @@ from threading import Thread
 
 import pytest
 
+from lse_gym.agents.pictures import tree_page
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.pages import SHOWN, build
 from lse_gym.leaderboard.pages.entry import commands
@@ -117,6 +118,7 @@ def test_a_build_changes_only_what_is_new(site, tmp_path, packed):
 
 BUILDER = """
 import sys
+from lse_gym.agents.pictures import tree_page
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.pages import build
 
@@ -295,3 +297,40 @@ def test_the_two_scores_have_two_names(board, document, tmp_path):
         assert "sealed score" in text
         assert "test score" in text
         assert "sealed test score" not in text
+
+
+GO = """
+const told = {first: at("chosen").textContent};
+for (const name of ["seed", "best", "telling", "parent"]) {
+  document.querySelector(`[data-go=${name}]`).click();
+  told[name] = at("chosen").textContent;
+}
+trees[0].svg.dispatchEvent(new KeyboardEvent("keydown", {key: "End", bubbles: true}));
+told.end = at("chosen").textContent;
+told.marked = trees.map(({circles}) => circles.map((c) => c.classList.contains("chosen")).indexOf(true));
+told.shown = trees.map(({svg}) => svg.getClientRects().length > 0);
+tell(told);
+"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1280, 600])
+def test_browser_walks_the_tree(tmp_path, width):
+    scores, parents = [0.1, 0.2, 0.7, 0.8, 0.8], [None, 0, 1, 2, 2]
+    nodes = [
+        {"id": i, "parent_id": parent, "performance": score, "round_idx": i, "context": f"Rule {i}."}
+        for i, (score, parent) in enumerate(zip(scores, parents, strict=True))
+    ]
+    (tmp_path / "tree.html").write_text(tree_page({"nodes": nodes}, {}), encoding="utf-8")
+    seen = look(tmp_path, tmp_path / "tree.html", GO, f"--window-size={width},900")
+    told = seen.told
+    assert told["first"] == told["telling"] == "Context 2"
+    assert (told["seed"], told["best"], told["parent"], told["end"]) == (
+        "Context 0, the seed",
+        "Context 4",
+        "Context 1",
+        "Context 4",
+    )
+    assert told["marked"] == [4, 4]
+    assert told["shown"] == [width > 640, width <= 640]
+    assert seen.console == []
