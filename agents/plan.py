@@ -38,7 +38,7 @@ class Plan(NamedTuple):
 
     @property
     def whole(self) -> Usage:
-        """Search and sealed test."""
+        """Search and test."""
         return self.search.plus(self.test)
 
     def plus(self, other: "Plan") -> "Plan":

@@ -1,14 +1,27 @@
 """Free text as a Gymnasium space."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from gymnasium import Space
+from gymnasium.spaces import utils
+from gymnasium.vector.utils import create_shared_memory
+
+from lse_gym.envs.errors import ArgumentError
 
 # What `sample` draws from: words would look like contexts; these find the bugs that words do not.
 ALPHABET = "abcdefghijklmnopqrstuvwxyz ABC 0123456789 .,:;'\"`=<>()[]{}|%_*-#/\\\n\té’—漢🙂"  # noqa: RUF001 - look-alikes are wanted
 MAX_SAMPLE_CHARS = 200
+NO_NUMBERS = (
+    "text has no numbers. Wrap the env before it is handed on: lse_gym.EditMenu(env) lets an agent choose from a menu "
+    "of edits, with observations and actions that Stable-Baselines3 takes; lse_gym.TextFeatures(env) makes the "
+    "observation one vector."
+)
+NO_SHARED_MEMORY = (
+    "text does not go through shared memory. Leave vectorization_mode out: the default of gym.make_vec answers all "
+    'sub-envs with one model batch a step. Or pass vector_kwargs={"shared_memory": False}.'
+)
 
 
 class FreeText(Space[str]):
@@ -41,6 +54,11 @@ class FreeText(Space[str]):
         return isinstance(x, str) and len(x) <= self.max_chars
 
     @property
+    def shape(self) -> Any:
+        """None, as it were; see :class:`NoShape`."""
+        return NoShape()
+
+    @property
     def is_np_flattenable(self) -> bool:
         """Text has no flat numeric form."""
         return False
@@ -61,3 +79,32 @@ class FreeText(Space[str]):
 
     def __hash__(self) -> int:
         return hash((FreeText, self.max_chars))
+
+
+class NoShape:
+    """The shape of what has none: false, as None is, and an error that tells what to do where axes are asked for.
+
+    Stable-Baselines3 takes the shapes of all spaces before it looks at their kinds, and fails without saying at what.
+    """
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __iter__(self) -> NoReturn:
+        raise ArgumentError(NO_NUMBERS)
+
+    def __len__(self) -> NoReturn:
+        raise ArgumentError(NO_NUMBERS)
+
+
+def _no_numbers(space: FreeText, *_: Any) -> NoReturn:
+    raise ArgumentError(f"{space!r} cannot be flattened: {NO_NUMBERS}")
+
+
+for function in (utils.flatdim, utils.flatten_space, utils.flatten, utils.unflatten):
+    function.register(FreeText, _no_numbers)
+
+
+@create_shared_memory.register
+def _no_shared_text(space: FreeText, n: int = 1, ctx: Any = None) -> NoReturn:
+    raise ArgumentError(f"{space!r} in {n} processes: {NO_SHARED_MEMORY}")

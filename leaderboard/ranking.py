@@ -1,5 +1,6 @@
 """The order of a board: verified numbers rank, groups tell what cannot be told apart."""
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 from lse_gym.leaderboard.board import Board
@@ -36,6 +37,8 @@ class Row(NamedTuple):
     sha256: str
     details: dict[str, Any]
     summary: Summary | None
+    label: str = ""
+    """the agent's name; with the number of the entry, where others on the track have that name"""
 
 
 def rank(board: Board) -> dict[str, list[Row]]:
@@ -50,7 +53,7 @@ def rank(board: Board) -> dict[str, list[Row]]:
             by_track.setdefault(entry["track"], []).append(_row(entry))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise board.store.damaged(f"what was verified of entry {entry['id']}, {error!r}") from None
-    return {track: _ranked(rows) for track, rows in by_track.items()}
+    return {track: _labelled(_ranked(rows)) for track, rows in by_track.items()}
 
 
 def _row(entry: dict[str, Any]) -> Row:
@@ -68,6 +71,11 @@ def _row(entry: dict[str, Any]) -> Row:
         if ranks
         else {},
     )
+
+
+def _labelled(rows: list[Row]) -> list[Row]:
+    names = Counter(row.agent for row in rows)
+    return [row._replace(label=row.agent if names[row.agent] == 1 else f"{row.agent} #{row.id}") for row in rows]
 
 
 def _ranked(rows: list[Row]) -> list[Row]:

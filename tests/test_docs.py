@@ -116,7 +116,7 @@ def test_what_evolve_is_said_to_tell_it_tells(tmp_path):
     assert [(f"{row['performance']:.2f}", str(i)) for i, row in enumerate(rows[: len(told)])] == told
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     scores = (summary["test_score_seed"], summary["test_score_best"])
-    assert re.search(r"sealed test score, n = 60 +{:.3f} +{:.3f}\n".format(*scores), TEXTS["README.md"])
+    assert re.search(r"\ntest score, n = 60 +{:.3f} +{:.3f}\n".format(*scores), TEXTS["README.md"])
     low, high = summary["test_ci95"]
     assert f"{low:.3f} to {high:.3f}\n" in TEXTS["README.md"]
 

@@ -16,7 +16,7 @@ def by_label(results: Sequence[Result]) -> dict[str, list[Result]]:
 
 
 def score_table(results: Sequence[Result], reference: str | None = None) -> str:
-    """Scores on the sealed test questions, each row compared with ``reference`` (by default the best row) in pairs.
+    """Scores on the test questions, each row compared with ``reference`` (by default the best row) in pairs.
 
     "≈" marks a difference whose interval contains zero.
 

@@ -24,7 +24,7 @@ OVERLAP_WORDS = 5  # words in a row that count as taken over from a question
 class Result(NamedTuple):
     """One run of one contestant.
 
-    Scores are means in [0, 1]; ``test_scores_*`` one a sealed test question, of the seed context and of the context
+    Scores are means in [0, 1]; ``test_scores_*`` one a test question, of the seed context and of the context
     that did best on the held-out questions. ``curve`` has ``(calls spent, best held-out score so far)`` a round.
     ``copied`` is the share of the feedback questions that stand word for word in the best context, ``overlap`` the
     share of its runs of five words that also stand in one of them. ``transfer`` has the mean test scores of seed and

@@ -56,7 +56,7 @@ class _Frame:
             y = self.y(k / 5)
             drawn.append(f'<path class="lse-grid" d="M{px(self.left, y)}H{px(self.right)}"/>')
             drawn.append(_word(self.left - 8, y + 4, f"{k / 5:.1f}", "end"))
-        for tick in ticks(self.last):
+        for tick in ticks(self.last, 10 if self.right > 300 else 5):
             x = self.x(tick)
             drawn.append(f'<path class="lse-axis" d="M{px(x, self.bottom)}v4"/>')
             drawn.append(_word(x, self.bottom + 17, f"{tick:g}", "middle"))
@@ -106,7 +106,7 @@ def _diamond(x: float, y: float, style: str, label: str) -> str:
 def _references(
     frame: _Frame, seed: float, best: float, oracle: float | None, test: tuple[float, float] | None
 ) -> list[str]:
-    """Draw the baselines, the sealed test scores and all direct labels."""
+    """Draw the baselines, the test scores and all direct labels."""
     edge, gutter = frame.right + 2, frame.right + 10
     marks = [(best, edge, f"best so far {best:.2f}", "lse-hot lse-b"), (seed, edge, f"seed {seed:.2f}", "lse-ink")]
     drawn, diamonds = [f'<path class="lse-base" d="M{px(frame.left, frame.y(seed))}H{px(frame.right)}"/>'], []
@@ -118,7 +118,7 @@ def _references(
         for value, name, style in zip(map(score, test), ("seed", "best"), ("lse-hollow", "lse-full"), strict=True):
             ink = "lse-hot" if style == "lse-full" else "lse-ink"
             marks.append((value, gutter + 7, f"test, {name} {value:.2f}", ink))
-            diamonds.append(_diamond(gutter, frame.y(value), style, f"sealed test, {name} context {value:.3f}"))
+            diamonds.append(_diamond(gutter, frame.y(value), style, f"test score, {name} context {value:.3f}"))
     return drawn + _direct_labels(frame, marks) + diamonds
 
 
@@ -137,7 +137,7 @@ def curve_svg(
         tree: what ``tree.json`` holds.
         title: heading, plain text.
         oracle: score in [0, 1] of a context known to be right, drawn as a ceiling.
-        test: scores of seed and best context on the sealed test split, marked at the right edge.
+        test: scores of seed and best context on the test split, marked at the right edge.
         width: in px, at least 360.
         height: in px, at least 240.
 

@@ -2,8 +2,8 @@
 // Every string from the run reaches the page through textContent, never as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
-const svg = document.querySelector("#tree svg");
-const circles = [...document.querySelectorAll("#tree .lse-node")];
+// The tree is there twice, for wide pages and for phones; one of them is shown.
+const trees = [...document.querySelectorAll("#tree svg")].map((svg) => ({ svg, circles: [...svg.querySelectorAll(".lse-node")] }));
 const kids = data.nodes.map(() => []);
 data.nodes.forEach((node, i) => { if (node.parent >= 0) kids[node.parent].push(i); });
 const KEEP = 3;            // unchanged lines shown around a change
@@ -84,19 +84,21 @@ function showText() {
   at("show-full").setAttribute("aria-pressed", String(!compare));
 }
 
+function mark(circle, on) {
+  circle.classList.toggle("chosen", on);
+  circle.setAttribute("tabindex", on ? "0" : "-1");
+  circle.setAttribute("aria-pressed", String(on));
+}
+
 function choose(i, focus) {
   if (!(i >= 0 && i < data.nodes.length)) return;
-  if (chosen >= 0) {
-    circles[chosen].classList.remove("chosen");
-    circles[chosen].setAttribute("tabindex", "-1");
-    circles[chosen].setAttribute("aria-pressed", "false");
+  for (const { circles } of trees) {
+    if (chosen >= 0) mark(circles[chosen], false);
+    mark(circles[i], true);
+    if (focus) circles[i].focus(); // what is not shown takes no focus
   }
   chosen = i;
   const node = data.nodes[i];
-  circles[i].classList.add("chosen");
-  circles[i].setAttribute("tabindex", "0");
-  circles[i].setAttribute("aria-pressed", "true");
-  if (focus) circles[i].focus();
   at("chosen").textContent = node.name;
   at("facts").replaceChildren(...data.facts.map((name, k) => {
     const pair = element("div");
@@ -108,7 +110,7 @@ function choose(i, focus) {
 }
 
 // The nearest circle within reach of a click, so that small circles are no test of aim.
-function nearest(event) {
+function nearest({ svg, circles }, event) {
   const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
   let found = -1, least = 15;
   circles.forEach((circle, i) => {
@@ -129,25 +131,28 @@ function neighbour(key) {
   }[turned[key]];
 }
 
-if (svg && circles.length) {
-  svg.setAttribute("role", "group");
-  circles.forEach((circle) => {
-    circle.setAttribute("tabindex", "-1");
-    circle.setAttribute("role", "button");
-    circle.setAttribute("aria-label", circle.textContent);
-  });
-  svg.addEventListener("click", (event) => choose(nearest(event), true));
-  svg.addEventListener("keydown", (event) => {
-    const next = { Home: 0, End: data.best }[event.key] ?? neighbour(event.key);
-    if (next === undefined) return;
-    event.preventDefault();
-    choose(next, true);
+if (data.nodes.length) {
+  trees.forEach((tree) => {
+    tree.svg.setAttribute("role", "group");
+    tree.circles.forEach((circle) => {
+      circle.setAttribute("role", "button");
+      circle.setAttribute("aria-label", circle.textContent);
+      mark(circle, false);
+    });
+    tree.svg.addEventListener("click", (event) => choose(nearest(tree, event), true));
+    tree.svg.addEventListener("keydown", (event) => {
+      const next = { Home: 0, End: data.best }[event.key] ?? neighbour(event.key);
+      if (next === undefined) return;
+      event.preventDefault();
+      choose(next, true);
+    });
   });
   document.querySelectorAll("[data-go]").forEach((button) => button.addEventListener("click", () => {
-    choose({ seed: 0, best: data.best, parent: data.nodes[chosen].parent }[button.dataset.go], false);
+    const places = { seed: 0, parent: data.nodes[chosen].parent, telling: data.telling, best: data.best };
+    choose(places[button.dataset.go], false);
   }));
   for (const name of ["diff", "full"]) {
     at("show-" + name).addEventListener("click", () => { mode = name; showText(); });
   }
-  choose(data.best, false);
+  choose(data.telling, false);
 }

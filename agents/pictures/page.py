@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from importlib.resources import files
 
 from lse_gym.agents.pictures.curve import curve_svg
@@ -18,7 +19,7 @@ _META = ("env_id", "domain", "agent", "task_model", "editor", "seed")
 _COUNTS = ("rounds", "edits", "calls", "tokens")
 # What could end a script element or a JavaScript line; JSON reads the escapes back as the same characters.
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
-TREE_WIDTH_PX = 900
+WIDTHS_PX = {"wide": 720, "narrow": 360}  # a page shows the pictures that suit it
 
 
 def embed(value: object) -> str:
@@ -48,6 +49,11 @@ def _sha256(content: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
+def in_widths(draw: Callable[[int], str]) -> str:
+    """Return a picture for wide pages and one for phones, of which the style sheet shows one."""
+    return "".join(f'<div class="{name}">{draw(width)}</div>' for name, width in WIDTHS_PX.items())
+
+
 def figure(value: object) -> str:
     """Return a summary value for the reader: thousands apart, floats short, the rest as compact JSON."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
@@ -72,7 +78,7 @@ def _tiles(summary: dict) -> str:
     tiles = []
     for name, first, last in (
         ("Held-out score, seed → best", "seed_score", "best_held_out_score"),
-        ("Sealed test score, seed → best", "test_score_seed", "test_score_best"),
+        ("Test score, seed → best", "test_score_seed", "test_score_best"),
     ):
         before, after = summary.get(first), summary.get(last)
         shown = [f"{number(v):.3f}" if _is_number(v) else "n/a" for v in (before, after)]
@@ -119,8 +125,9 @@ def page_data(family: Family, sideways: bool) -> dict:
             }
         )
     names = ["Held-out score", "Improvement", "Feedback score", "Round", "Depth", "Visits"]
-    best = family.best if family.nodes else -1
-    return {"lines": list(lines), "facts": names, "best": best, "sideways": sideways, "nodes": nodes}
+    best, telling = (family.best, family.telling) if family.nodes else (-1, -1)
+    places = {"best": best, "telling": telling}
+    return {"lines": list(lines), "facts": names, **places, "sideways": sideways, "nodes": nodes}
 
 
 def _test_scores(summary: dict) -> tuple[float, float] | None:
@@ -149,15 +156,16 @@ def tree_page(tree: dict, summary: dict, *, title: str = "") -> str:
     )
     figures = (f"<dt>{text(key)}</dt><dd>{text(figure(value))}</dd>" for key, value in summary.items())
     oracle = summary.get("oracle_score")
-    sideways = bool(family.nodes) and lay_out(family, TREE_WIDTH_PX).sideways
+    sideways = bool(family.nodes) and lay_out(family, WIDTHS_PX["wide"]).sideways
+    ceiling, test = number(oracle) if _is_number(oracle) else None, _test_scores(summary)
     parts = {
         "policy": content_policy(style, script),
         "title": text(title),
         "style": style,
         "meta": " ".join(meta),
         "tiles": _tiles(summary),
-        "tree": tree_svg(tree, width=TREE_WIDTH_PX),
-        "curve": curve_svg(tree, oracle=number(oracle) if _is_number(oracle) else None, test=_test_scores(summary)),
+        "tree": in_widths(lambda width: tree_svg(tree, width=width)),
+        "curve": in_widths(lambda width: curve_svg(tree, oracle=ceiling, test=test, width=width)),
         "caption": text(family.caption(family.best)) if family.nodes else "no contexts yet",
         # A leading newline is dropped by the HTML parser, so one is added.
         "best": "\n" + text("\n".join(_lines(family.nodes[family.best].get("context", "")))) if family.nodes else "",

@@ -14,8 +14,8 @@ _RGB = [tuple(bytes.fromhex(_VIRIDIS[i : i + 6])) for i in range(0, len(_VIRIDIS
 # where the surrounding page follows another theme than the browser.
 STYLE = """
 .lse-bg{fill:#fff}.lse-ink{fill:#1c2128}.lse-mute{fill:#59636e}.lse-hot{fill:#b93a08}
-.lse-t{font:11px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;font-variant-numeric:tabular-nums}
-.lse-s{font-size:10px}.lse-b{font-weight:650}.lse-h{font-size:14px;font-weight:650}
+.lse-t{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;font-variant-numeric:tabular-nums}
+.lse-s{font-size:11px}.lse-b{font-weight:650}.lse-h{font-size:14px;font-weight:650}
 .lse-halo{stroke:#fff;stroke-width:3.5;stroke-linejoin:round;paint-order:stroke}
 .lse-edge,.lse-fell,.lse-path,.lse-grid,.lse-axis,.lse-base,.lse-lead,.lse-ring{fill:none}
 .lse-edge,.lse-fell{stroke:#9aa4af;stroke-width:1.3}.lse-fell{stroke-dasharray:3 3}

@@ -8,6 +8,7 @@ from lse_gym.agents.pictures.svg import clean, color, number, px, score, svg_doc
 
 # Least distances: between layers, between layers once the tree is folded anyway, between neighbours in one layer.
 MIN_COLUMN_PX, FOLDED_COLUMN_PX, MIN_GAP_PX = 13, 20, 9
+NARROW_PX, LEGEND_LINE_PX = 500, 18  # where the words of the legend take a second line
 LEFT, RIGHT, TOP, FOOT = 86, 44, 36, 46  # margins in px; the seed's label stands in the left one
 
 
@@ -36,6 +37,12 @@ class Family:
         """Improvement of a node over its parent."""
         p = self.parents[i]
         return number(self.nodes[i].get("improvement"), self.scores[i] - self.scores[p] if p >= 0 else 0.0)
+
+    @property
+    def telling(self) -> int:
+        """Position of the largest gain over a parent; of equals the first. Without any gain the best."""
+        gains = [self.gain(i) if parent >= 0 else 0.0 for i, parent in enumerate(self.parents)]
+        return gains.index(max(gains)) if max(gains) > 0 else self.best
 
     def caption(self, i: int) -> str:
         """One line about a node, in plain text."""
@@ -206,7 +213,7 @@ def _edges(family: Family, layout: Layout) -> list[str]:
 def _free_spot(layout: Layout, i: int, label: str, width: float, boxes: list[tuple[float, ...]]) -> list[str]:
     """Draw a label as near to its node as no other node or label is in the way, with a line to it where far."""
     x, y = layout.points[i]
-    wide, reach = 6.4 * len(label), layout.radius + 6
+    wide, reach = 7.0 * len(label), layout.radius + 6
     for far in range(0, 200, 6):
         d = reach + far
         above, below, after, before = (x, y - d - 5), (x, y + d + 5), (x + d + wide / 2, y), (x - d - wide / 2, y)
@@ -263,7 +270,7 @@ def _legend(family: Family, ends: tuple[float, float], width: float, y: float) -
     path, rest = family.path(family.best), range(len(family.nodes))
     words = [("lse-path", "path to the best")] if len(path) > 1 else []
     words += [("lse-fell", "score fell")] if any(family.gain(i) < 0 and family.parents[i] >= 0 for i in rest) else []
-    x = 284.0
+    x, y = (284.0, y) if width >= NARROW_PX else (16.0, y + LEGEND_LINE_PX)
     for style, word in [*words, ("lse-ring", "best context")]:
         if x + 40 + 6 * len(word) > width:
             break
@@ -306,4 +313,5 @@ def tree_svg(tree: dict, *, title: str = "", width: int = 900) -> str:
     ring = f'<circle class="lse-ring" cx="{px(x)}" cy="{px(y)}" r="{px(layout.radius + 2 + layout.radius / 8)}"/>'
     body += [*nodes, ring, *_labels(family, layout, width), *_legend(family, ends, width, layout.height - 18)]
     label = f"evolution tree of {len(nodes)} contexts, seed {family.scores[0]:.2f}, best {family.scores[best]:.2f}"
-    return svg_document(width, layout.height, title, label, body)
+    height = layout.height + (LEGEND_LINE_PX if width < NARROW_PX else 0)
+    return svg_document(width, height, title, label, body)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Unpack
 
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.custom.family import TEST_SIZE, CustomFamily
+from lse_gym.envs.errors import MissingArgumentError
 from lse_gym.envs.options import CoreOptions, check_names
 from lse_gym.envs.vector import ContextVectorEnv
 
@@ -107,6 +108,11 @@ class CustomEnv(ContextEnv):
     ):
         own = "questions scorer columns header database description limit domain split_seed held_out_size test_size"
         check_names(options, *own.split())
+        if questions is None:
+            raise MissingArgumentError(
+                'LSE/Custom-v0 needs questions="FILE", a .jsonl, .json, .csv, .tsv or .parquet file of yours, or '
+                '"hf:ID" for a dataset of the Hugging Face Hub. envs/README.md, "Your own questions".'
+            )
         family = CustomFamily(
             questions,
             scorer,

@@ -20,7 +20,7 @@ from lse_gym.envs.sql.bird_family import LIMITS
 from lse_gym.envs.sql.domain import SQLDomain
 from lse_gym.envs.sql.layout import database_fault
 
-TEST_SIZE = 1000  # questions: the sealed test is paid for twice a run
+TEST_SIZE = 1000  # questions: the test is paid for twice a run
 
 
 class CustomFamily(Family):

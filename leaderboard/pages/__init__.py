@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 import lse_gym
 from lse_gym.agents.files import write_text
-from lse_gym.agents.pictures.page import content_policy, embed, shared_style
+from lse_gym.agents.pictures.page import content_policy, embed, in_widths, shared_style
 from lse_gym.envs.errors import BoardError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.pages.entry import entry_parts, run_page
@@ -139,8 +139,12 @@ def track_page(site: Site, track: Track, rows: list[Row]) -> str:
         data=data,
         shown=SHOWN,
         embedded=Markup(embed(data)),
-        plots=[Markup(scatter(rows, *plot)) for plot in PLOTS.items()] if ranked else [],
+        plots=[_plot(rows, *plot) for plot in PLOTS.items()] if ranked else [],
     )
+
+
+def _plot(rows: list[Row], name: str, label: str) -> Markup:
+    return Markup(in_widths(lambda width: scatter(rows, name, label, min(width, 560))))
 
 
 def _track(site: Site, track: Track, rows: list[Row], path: Path) -> int:

@@ -15,6 +15,7 @@ let shown = PAGE;
 
 function cell(row, i) {
   const made = document.createElement("td");
+  made.dataset.name = data.columns[i].name;
   if (data.columns[i].numeric) made.className = "n";
   if (i === AGENT) {
     const link = document.createElement("a");

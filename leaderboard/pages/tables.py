@@ -40,18 +40,23 @@ def columns(track: Track) -> list[Column]:
     ]
     return [
         Column("rank", "entries of one rank cannot be told apart from the first of them", lambda r: r.group, "d"),
-        Column("agent", "what was submitted; leads to its page", lambda r: r.agent),
+        Column("agent", "what was submitted; leads to its page", lambda r: r.label),
         Column("editor", "model that writes the edits", lambda r: r.editor or ""),
         Column("team", "who submitted it", lambda r: r.team),
-        Column("score", "mean score on the sealed test questions, computed by the board", lambda r: r.score, ".3f"),
-        Column("95 % interval", "of the score; sorted by its lower end", _low, ".3f", _interval),
-        Column("gain", "score less that of the seed context", _gain, "+.3f"),
+        Column("sealed score", "computed by the board, on questions that nobody has seen", lambda r: r.score, ".3f"),
+        Column("95 % interval", "of the sealed score; sorted by its lower end", _low, ".3f", _interval),
+        Column("gain", "sealed score less that of the seed context", _gain, "+.3f"),
         *transfer,
         Column("context", "mean length, in tokens of four characters", lambda r: r.context_tokens, ",.0f"),
         Column("calls", "most model calls of a run, editor included", lambda r: r.calls, ",.0f"),
         Column("tokens", "most tokens of a run, editor included", lambda r: r.tokens, ",.0f"),
         Column("runs", "domains by seeds", lambda r: r.runs, "d"),
-        Column("claimed", "measured by the submitter on the public test questions", lambda r: r.claimed, ".3f"),
+        Column(
+            "test score",
+            "claimed: of the submitter's runs, on public questions",
+            lambda r: r.claimed,
+            ".3f",
+        ),
         Column("level", "how far it was verified", lambda r: r.level),
         Column("submitted", "day, UTC", lambda r: r.submitted, "", lambda r: r.submitted[:10]),
     ]

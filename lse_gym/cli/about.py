@@ -43,7 +43,7 @@ def lines(config: Config, folder: object = None) -> Iterator[tuple[str, str]]:
         yield "editor", about_model(config.editor) + more
     yield "agent", f"{config.agent}, {counted(config.rounds, 'edit')}, seed {config.seed}"
     caps = [f"{cap:,.10g} {'US dollars' if name == 'usd' else name}" for name, cap in config.budget.items()]
-    yield "budget", f"at most {', '.join(caps)}; the sealed test is beside it" if caps else "no caps"
+    yield "budget", f"at most {', '.join(caps)}; the test is beside it" if caps else "no caps"
     if folder is not None:
         yield "run", str(folder)
 

@@ -123,7 +123,7 @@ def evolve_command(
     confirm_usd: ConfirmUsd = CONFIRM_USD,
     yes: Yes = False,
 ) -> None:
-    """Evolve a context: edit it round after round, watch the held-out score, report the sealed test score."""
+    """Evolve a context: edit it round after round, watch the held-out score, report the test score."""
     given = dict(locals())
     if out and resume and has_run(out) and not _options_given(ctx) - BESIDE_A_RUN:
         config = read_config(out)
@@ -214,7 +214,7 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
         table.add_column(column, justify="right" if column else "left")
     table.add_row("held-out score", f"{summary['seed_score']:.3f}", f"{summary['best_held_out_score']:.3f}")
     best = f"[bold green]{summary['test_score_best']:.3f}[/]"
-    table.add_row(f"sealed test score, n = {summary['test_n']}", f"{summary['test_score_seed']:.3f}", best)
+    table.add_row(f"test score, n = {summary['test_n']}", f"{summary['test_score_seed']:.3f}", best)
     table.add_row("95 % interval", "", f"{low:.3f} to {high:.3f}")
     out_console.print(table)
     out_console.print(

@@ -119,10 +119,9 @@ def _documents(
 
 def _tell_entry(board: Board, number: int) -> None:
     (row,) = board.store.entries("e.id = ?", [number])
-    told = (
-        f"entry {number}: {row['agent']} of {row['team']} in {row['track']}, {counted(row['facts']['runs'], 'run')}, "
-    )
-    told += ": ".join(part for part in (f"claims {row['facts']['claimed']:.3f}; {row['level']}", row["reason"]) if part)
+    facts = row["facts"]
+    told = f"entry {number}: {row['agent']} of {row['team']} in {row['track']}, {counted(facts['runs'], 'run')}, "
+    told += ": ".join(part for part in (f"test score {facts['claimed']:.3f}; {row['level']}", row["reason"]) if part)
     out_console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -218,13 +217,15 @@ def list_command(
         table.add_column("rank", justify="right")
         table.add_column("entry", justify="right")
         table.add_column("agent", min_width=16, overflow="fold")
-        table.add_column("score, 95 % interval", justify="right", no_wrap=True)
+        table.add_column("sealed score, 95 % interval", justify="right", no_wrap=True)
         table.add_column("tokens", justify="right")
         table.add_column("level", no_wrap=True)
         for row in rows:
             low, high = row.ci95
             score = (
-                f"{row.score:.3f} ({low:.3f} to {high:.3f})" if row.score is not None else f"claims {row.claimed:.3f}"
+                f"{row.score:.3f} ({low:.3f} to {high:.3f})"
+                if row.score is not None
+                else f"test score {row.claimed:.3f}"
             )
             agent = f"{row.agent}\n{row.team}" if several else row.agent
             told = [str(row.group or ""), str(row.id), agent, score, f"{row.context_tokens:.0f}"]

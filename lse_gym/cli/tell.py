@@ -52,7 +52,7 @@ def _tell_domains(config: Config) -> None:
 
 
 def _tell_prompts(domain: Domain) -> None:
-    """Show how a prompt begins, and three questions with their right answers; none of the sealed test."""
+    """Show how a prompt begins, and three questions with their right answers; none of the test split."""
 
     def tell(text: str) -> None:
         out_console.print(escape(text), highlight=False, soft_wrap=True)

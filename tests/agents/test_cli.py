@@ -31,7 +31,7 @@ def run(*arguments, cwd, stdin="", env=None):
 def test_evolve_by_default(tmp_path):
     done = run("evolve", "--rounds", 3, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "sealed test score" in done.stdout
+    assert "test score, n = " in done.stdout
     assert re.search(r"round   3  held-out 0\.\d\d", done.stderr)
     (folder,) = (tmp_path / "runs").iterdir()
     assert str(folder.relative_to(tmp_path)) in done.stdout
@@ -82,7 +82,7 @@ def test_evolve_on_a_terminal_draws_a_tree(tmp_path):
     text = seen.decode()
     assert "evolving" in text
     assert "└──" in text
-    assert "sealed test score" in text
+    assert "test score, n = " in text
 
 
 def test_evaluate_a_context_file(tmp_path):

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.pictures.curve import LINE_PX, spread, ticks
+from lse_gym.agents.pictures.page import WIDTHS_PX
 from lse_gym.agents.pictures.svg import color
 from lse_gym.agents.pictures.tree import pack, read_tree
 
@@ -82,9 +83,10 @@ def place(circle):
     return tuple(float(circle.attrib[key]) for key in ("cx", "cy", "r"))
 
 
+@pytest.mark.parametrize("size", [900, *WIDTHS_PX.values()])
 @pytest.mark.parametrize("parents", SHAPES.values(), ids=SHAPES)
-def test_nodes_stay_apart_and_inside(parents):
-    svg = tree_svg(a_tree(parents))
+def test_nodes_stay_apart_and_inside(parents, size):
+    svg = tree_svg(a_tree(parents), width=size)
     root = ET.fromstring(svg)
     _, top, width, height = map(float, root.attrib["viewBox"].split())
     places = [place(c) for c in circles(svg, "lse-node")]
@@ -127,6 +129,21 @@ def test_best_is_the_latest_of_equals_and_its_path_is_drawn():
     assert "lse-path lse-dash" in styles  # the first step fell
     assert "score fell" in tree_svg(tree)
     assert "score fell" not in tree_svg(a_tree([0], scores=[0.1, 0.2]))
+
+
+@pytest.mark.parametrize(
+    ("scores", "opened"),
+    [
+        ([0.3, 0.4, 0.8, 0.9, 0.9], 2),
+        ([0.3, 0.5, 0.7, 0.7, 0.7], 1),  # of equals the first
+        ([0.3, 0.2, 0.2, 0.3, 0.1], 3),
+        ([0.3, 0.3, 0.3, 0.3, 0.3], 4),  # nothing was gained: the best
+    ],
+)
+def test_a_page_opens_on_the_largest_gain(scores, opened):
+    page = tree_page(a_tree([0, 1, 2, 3], scores=scores), {})
+    assert embedded(page)["telling"] == opened
+    assert "choose(data.telling, false)" in page
 
 
 def test_colour_scale_is_even_and_ends_at_its_ends():
@@ -219,7 +236,8 @@ class Markup(HTMLParser):
 
 def test_page_embeds_every_context_and_lets_none_break_out():
     page = tree_page(hostile_tree(), {"domain": HOSTILE[0], "editor": HOSTILE[1], HOSTILE[3]: 1}, title=HOSTILE[3])
-    assert page.count("<script") == page.count("</script>") == page.count("<svg") == 2
+    assert page.count("<script") == page.count("</script>") == 2
+    assert page.count("<svg") == 4  # tree and curve, for wide pages and for phones
     data = embedded(page)
     first = "\n".join(data["lines"][k] for k in data["nodes"][0]["lines"])
     assert first == HOSTILE[0]

@@ -58,3 +58,53 @@ def look(tmp_path, page, driver="", *flags):
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     asked = re.findall(r'"(?:url|host)":"((?:https?|wss?)://[^"]+)"', (tmp_path / "net.json").read_text())
     return Seen(done.stdout, console, {address for address in asked if not OWN.search(address)})
+
+
+FRAME = """
+const frame = document.createElement("iframe");
+frame.width = 390;
+frame.height = 800;
+frame.srcdoc = text;
+frame.onload = () => { const page = frame.contentDocument, view = frame.contentWindow; DRIVER };
+document.body.append(frame);
+"""
+# A word is broken where its letters stand on several lines; text is cut where a box shows less than it holds.
+FLAWS = """
+const words = [], cut = [];
+const walker = page.createTreeWalker(page.body, NodeFilter.SHOW_TEXT);
+for (let node; (node = walker.nextNode()); ) {
+  if (node.parentElement.closest("script,style,code,pre,.text,svg") || !node.parentElement.offsetParent) continue;
+  for (const found of node.data.matchAll(/[^\\s-]+/g)) {
+    const range = page.createRange();
+    range.setStart(node, found.index);
+    range.setEnd(node, found.index + found[0].length);
+    if (new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1) words.push(found[0]);
+  }
+}
+for (const box of page.querySelectorAll("body *")) {
+  if (box.closest("select,input,.text,.skip") || !box.offsetParent) continue;
+  if (box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible") cut.push(box.className);
+}
+for (const picture of page.querySelectorAll("svg")) {
+  if (!picture.getClientRects().length) continue;
+  const edge = picture.getBoundingClientRect();
+  for (const word of picture.querySelectorAll("text")) {
+    const at = word.getBoundingClientRect();
+    if (at.right > edge.right + 1 || at.left < edge.left - 1 || at.height < 10) cut.push(word.textContent);
+  }
+}
+const {scrollWidth, clientWidth} = page.documentElement;
+tell({words, cut, wide: scrollWidth - clientWidth, there: clientWidth});
+"""
+
+
+def flaws_on_a_phone(tmp_path, page):
+    """What a screen of 390 px breaks inside a word, or cuts off, of a page of ours."""
+    held = tmp_path / "phone.html"
+    text = json.dumps(page.read_text(encoding="utf-8")).replace("<", "\\u003c")
+    driver = f"const text = {text}; const tell = (value) => {{ {TELL} }};\n"
+    held.write_text(
+        "<!doctype html><meta charset=utf-8><body><script>" + driver + FRAME.replace("DRIVER", FLAWS) + "</script>",
+        encoding="utf-8",
+    )
+    return look(tmp_path, held).told

@@ -14,12 +14,14 @@ from threading import Thread
 
 import pytest
 
+from lse_gym.agents.pictures import tree_page
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.pages import SHOWN, build
 from lse_gym.leaderboard.pages.entry import commands
+from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.serve import serve
 from lse_gym.leaderboard.verify import Options, verify
-from tests.leaderboard.browser import look, needs_chromium
+from tests.leaderboard.browser import flaws_on_a_phone, look, needs_chromium
 from tests.leaderboard.conftest import TRACK, sent
 from tests.leaderboard.test_tampered import HOSTILE, PLACES, replace_context
 
@@ -116,6 +118,7 @@ def test_a_build_changes_only_what_is_new(site, tmp_path, packed):
 
 BUILDER = """
 import sys
+from lse_gym.agents.pictures import tree_page
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.pages import build
 
@@ -235,7 +238,7 @@ def test_browser_sorts_and_filters(site, tmp_path):
     assert told["none"] == [["No entry is like that."]]
     assert (told["rejected"], told["more"]) == (1, 121)
     assert told["short"] == [["No entry is like that."]]
-    assert told["focus"].startswith("Sort by score")
+    assert told["focus"].startswith("Sort by sealed score")
     assert told["wide"]
     assert told["title"].startswith(TRACK)
     assert seen.console == []
@@ -257,3 +260,77 @@ def test_browser_opens_every_kind_of_page_without_complaint(site, tmp_path, page
     assert needed <= max(there, 500)  # Chromium makes no window narrower than that
     assert seen.console == []
     assert seen.addresses == {*seen.resources} == set()
+
+
+@needs_chromium
+@pytest.mark.parametrize("page", ["index.html", PAGE, "entry/1.html", "entry/1-0.html"])
+def test_nothing_breaks_inside_a_word_or_is_cut_on_a_phone(board, document, tmp_path, page):
+    other = deepcopy(document)
+    other["team"]["name"] = "another team of the same laboratory"
+    replace_context(other, "Return one SQLite statement.\nA rule that this entry alone has found.")
+    verify(board, board.submit(sent(document)), Options())
+    board.submit(sent(other))
+    build(board, tmp_path / "site")
+    found = flaws_on_a_phone(tmp_path, tmp_path / "site" / page)
+    assert found["there"] == 390
+    assert (found["words"], found["cut"], found["wide"]) == ([], [], 0)
+
+
+def test_entries_of_one_agent_are_told_apart(board, document, tmp_path):
+    for number, name in enumerate(("lse", "lse", "mine")):
+        twin = deepcopy(document)
+        twin["agent"]["name"], twin["team"]["name"] = name, f"team {number}"
+        replace_context(twin, f"Return one SQLite statement.\nA rule that entry {number} alone has found.")
+        board.submit(sent(twin))
+    assert [row.label for row in sorted(rank(board)[TRACK], key=lambda row: row.id)] == ["lse #1", "lse #2", "mine"]
+    build(board, tmp_path / "site")
+    page = (tmp_path / "site" / PAGE).read_text(encoding="utf-8")
+    assert all(f">{label}</a>" in page for label in ("lse #1", "lse #2", "mine"))
+    assert ">lse</a>" not in page
+
+
+def test_the_two_scores_have_two_names(board, document, tmp_path):
+    verify(board, board.submit(sent(document)), Options())
+    build(board, tmp_path / "site")
+    for page in ("entry/1.html", PAGE):
+        text = (tmp_path / "site" / page).read_text(encoding="utf-8").lower()
+        assert "sealed score" in text
+        assert "test score" in text
+        assert "sealed test score" not in text
+
+
+GO = """
+const told = {first: at("chosen").textContent};
+for (const name of ["seed", "best", "telling", "parent"]) {
+  document.querySelector(`[data-go=${name}]`).click();
+  told[name] = at("chosen").textContent;
+}
+trees[0].svg.dispatchEvent(new KeyboardEvent("keydown", {key: "End", bubbles: true}));
+told.end = at("chosen").textContent;
+told.marked = trees.map(({circles}) => circles.map((c) => c.classList.contains("chosen")).indexOf(true));
+told.shown = trees.map(({svg}) => svg.getClientRects().length > 0);
+tell(told);
+"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1280, 600])
+def test_browser_walks_the_tree(tmp_path, width):
+    scores, parents = [0.1, 0.2, 0.7, 0.8, 0.8], [None, 0, 1, 2, 2]
+    nodes = [
+        {"id": i, "parent_id": parent, "performance": score, "round_idx": i, "context": f"Rule {i}."}
+        for i, (score, parent) in enumerate(zip(scores, parents, strict=True))
+    ]
+    (tmp_path / "tree.html").write_text(tree_page({"nodes": nodes}, {}), encoding="utf-8")
+    seen = look(tmp_path, tmp_path / "tree.html", GO, f"--window-size={width},900")
+    told = seen.told
+    assert told["first"] == told["telling"] == "Context 2"
+    assert (told["seed"], told["best"], told["parent"], told["end"]) == (
+        "Context 0, the seed",
+        "Context 4",
+        "Context 1",
+        "Context 4",
+    )
+    assert told["marked"] == [4, 4]
+    assert told["shown"] == [width > 640, width <= 640]
+    assert seen.console == []
