@@ -15,6 +15,7 @@ from lse_gym.envs.extras import require
 
 HUB = "hf:"
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+INDEX = "Unnamed: 0"  # pandas writes the numbers of the rows into a column without a name, and reads it as this
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -168,7 +169,11 @@ def _read_csv(data: bytes, delimiter: str, faults: Faults, names: Sequence[str] 
         return
     # Only CR, LF and CRLF end a row; a tab-separated file has no quotes that reach beyond a cell
     quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
+    stream = io.StringIO(text, newline="")
+    if delimiter == "," and ";" in (first := _first_line(text)) and "," not in first:  # Excel where 1,5 is a number
+        delimiter = ";"
+        _ = stream.readline() if first.lower() == "sep=;" else ""
+    reader = csv.reader(stream, delimiter=delimiter, quoting=quoting, strict=True)
     line = 1
     try:
         cells = _cells(next(reader), delimiter)
@@ -177,6 +182,8 @@ def _read_csv(data: bytes, delimiter: str, faults: Faults, names: Sequence[str] 
             faults.add("malformed rows", "line 1", f"one column {shown(cells[0])}: separated by {other!r}, it seems")
             return
         header = [cell.strip() for cell in cells] if names is None else [*names] or _names(cells)
+        if names is None and len(header) > 1:
+            header[0] = header[0] or INDEX
         known: set[str] = {""}
         for index, name in enumerate(header):
             if name in known:
@@ -195,6 +202,10 @@ def _read_csv(data: bytes, delimiter: str, faults: Faults, names: Sequence[str] 
         return
     except csv.Error as error:
         faults.add("malformed rows", f"line {line}", str(error))
+
+
+def _first_line(text: str) -> str:
+    return text[: text.find("\n")].strip() if "\n" in text else text
 
 
 def _names(cells: Sequence[str]) -> list[str]:
