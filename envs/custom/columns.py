@@ -34,6 +34,8 @@ WEAK: Mapping[str, Sequence[str]] = {
     "question": ("question_stem", "inputs", "user_input", "conversations"),
     "answer": ("correct", "targets", "outputs", "reference"),
 }
+# Objects that hold the question or the answer of a record, as tools export them; others, as `metadata`, do not
+HOLDERS = ("doc", "row", "data", "inputs", "outputs", "example", "sample", "item", "record", "fields")
 INSTRUCTION = ("instruction", "input")  # Alpaca: the task, and what it is to be done with
 SCORED = ("target_scores", "mc1_targets")  # objects of choice to score: of BIG-bench and TruthfulQA
 CHECKED = "__expected"  # promptfoo: an answer, or a check of another kind
@@ -104,13 +106,8 @@ def _columns_of(role: str, free: Sequence[str], scorer: Scorer | SQL) -> tuple[l
         known = (*SQL_ANSWERS, *known) if role == "answer" else [name for name in known if name not in SQL_ANSWERS]
     golds = GOLDS if role == "answer" and not isinstance(scorer, SQL) else ()
     inner = known if role in REQUIRED else ()
-    for names, of in (
-        (golds, _whole),
-        (known[:1], _whole),
-        (known, _whole),
-        (WEAK.get(role, ()), _whole),
-        (inner, _last),
-    ):
+    tiers = [(names, _whole) for names in (golds, known[:1], known, WEAK.get(role, ()))]
+    for names, of in (*tiers, (inner, _last)):
         wanted = {name.lower() for name in names}
         if columns := [name for name in free if of(name) in wanted]:
             return columns, known
@@ -122,7 +119,8 @@ def _whole(name: str) -> str:
 
 
 def _last(path: str) -> str:
-    return path.rpartition(".")[2].lower()
+    holder, _, name = path.rpartition(".")
+    return name.lower() if holder in HOLDERS else ""
 
 
 def _is_there(given: str, rows: Sequence[Row], names: Sequence[str]) -> bool:

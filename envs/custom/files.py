@@ -169,14 +169,14 @@ def _read_csv(data: bytes, delimiter: str, faults: Faults, names: Sequence[str] 
         return
     # Only CR, LF and CRLF end a row; a tab-separated file has no quotes that reach beyond a cell
     quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    stream = io.StringIO(text, newline="")
-    if delimiter == "," and ";" in (first := _first_line(text)) and "," not in first:  # Excel where 1,5 is a number
+    first = text.partition("\n")[0].strip()
+    if delimiter == "," and ";" in first and "," not in first:  # Excel, where 1,5 is a number
         delimiter = ";"
-        _ = stream.readline() if first.lower() == "sep=;" else ""
-    reader = csv.reader(stream, delimiter=delimiter, quoting=quoting, strict=True)
+        text = text.removeprefix(first) if first.lower() == "sep=;" else text
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     line = 1
     try:
-        cells = _cells(next(reader), delimiter)
+        cells = _cells(next(filter(None, reader)), delimiter)
         other = next((sign for sign in ",;\t|" if sign != delimiter and sign in cells[0]), None)
         if len(cells) == 1 and other:
             faults.add("malformed rows", "line 1", f"one column {shown(cells[0])}: separated by {other!r}, it seems")
@@ -202,10 +202,6 @@ def _read_csv(data: bytes, delimiter: str, faults: Faults, names: Sequence[str] 
         return
     except csv.Error as error:
         faults.add("malformed rows", f"line {line}", str(error))
-
-
-def _first_line(text: str) -> str:
-    return text[: text.find("\n")].strip() if "\n" in text else text
 
 
 def _names(cells: Sequence[str]) -> list[str]:

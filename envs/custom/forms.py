@@ -83,8 +83,8 @@ def unfold(record: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     if isinstance(paragraphs, list) and any(isinstance(one, Mapping) and "qas" in one for one in paragraphs):
         for paragraph in paragraphs:
             yield from unfold(paragraph) if isinstance(paragraph, Mapping) else ()
-    elif name := next((name for name in NESTED if _is_rows(record.get(name))), ""):
-        rest = {key: value for key, value in record.items() if key in ("context", "passage", "article", "split")}
+    elif "question" not in record and (name := next((name for name in NESTED if _is_rows(record.get(name))), "")):
+        rest = {key: record[key] for key in ("context", "passage", "article", "split", "domain") if key in record}
         for asked in record[name]:
             yield rest | asked
     elif _is_parallel(record):

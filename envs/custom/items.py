@@ -128,10 +128,9 @@ def _question(row: Row, columns: Mapping[str, str], faults: Faults) -> str | Non
     column = columns["question"]
     value = look_up(row.record, column)
     if value is None and "," in column:  # several columns, one after another
-        parts = [look_up(row.record, name) for name in column.split(",")]
-        value = "\n".join(
-            str(part).strip() for part in parts if part is not None and part == part and str(part).strip()
-        )
+        parts = [part for name in column.split(",") if (part := look_up(row.record, name)) is not None and part == part]
+        odd = next((part for part in parts if isinstance(part, (Mapping, list, tuple))), None)
+        value = "\n".join(filter(None, (str(part).strip() for part in parts))) if odd is None else odd
     if (talk := messages_of(value)) is not None:
         value = chat_text(talk[:-1] if columns["answer"] == column else talk)
     if value is None or (isinstance(value, str) and not value.strip()):

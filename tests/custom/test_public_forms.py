@@ -179,6 +179,26 @@ def test_one_split_for_all_is_told_with_what_to_do():
     assert len(read(records, columns={"split": ""})[1]) == len(N)
 
 
+def test_what_is_said_of_a_question_is_not_its_answer():
+    records = [{"question": f"{n}?", "metadata": {"label": "easy", "answer": "x"}} for n in N]
+    assert "no 'answer'; there are 'question', 'metadata'" in refusal(records)
+
+
+def test_parts_of_a_question_are_texts():
+    records = [{"a": f"{n}?", "b": {"x": 1}, "answer": n} for n in N]
+    assert "{'x': 1}, expected text" in refusal(records, columns={"question": "a,b"})
+
+
+def test_lines_are_counted_as_they_stand(tmp_path):
+    path = written(tmp_path / "a.csv", "sep=;\nquestion;answer\na?;b\nc?\n")
+    assert "line 4: 1 cells" in refusal(path)
+
+
+def test_a_question_with_questions_of_its_own_is_one_question():
+    records = [{"question": f"{n}?", "answer": n, "questions": [{"question": "why?", "answer": "so"}]} for n in N]
+    assert len(read(records)[1]) == len(N)
+
+
 def test_code_to_be_run_is_no_answer():
     records = each(lambda n: {"task_id": n, "prompt": "def f():", "canonical_solution": "  pass", "test": "f()"})
     assert "no 'answer'; there are 'task_id', 'prompt', 'canonical_solution', 'test'" in refusal(records)
