@@ -71,6 +71,20 @@ def test_links_lead_somewhere(page, link):
     assert not anchor or anchor in anchors(target.read_text(encoding="utf-8"))
 
 
+def test_the_tests_that_the_tables_name_are_there():
+    page = TEXTS["tests/README.md"]
+    last, missing, found = "", [], 0
+    for folder, rows in re.findall(r"test, in `tests/(\w+)/`(.*?)(?=\n\n|\Z)", page, flags=re.DOTALL):
+        for file, name in re.findall(r"`([\w./]*)::(test_\w+)(?:…)?`", rows):
+            last = file or last
+            path = ROOT / "tests" / folder / last
+            found += 1
+            if not (path.is_file() and re.search(rf"^def {name}", path.read_text(encoding="utf-8"), re.MULTILINE)):
+                missing.append(f"{last}::{name}")
+    assert missing == []
+    assert found > 40
+
+
 @pytest.mark.parametrize("page", TEXTS)
 def test_what_is_generated_is_up_to_date(page):
     """`python -m lse_gym.docs --write` brings it up to date."""

@@ -12,6 +12,7 @@ from lse_gym.envs.splits import draw, normalised, split_questions
 from lse_gym.envs.sql.domain import GOLD_LIMITS
 from lse_gym.envs.sql.executor import digest_many
 
+_UNSPLIT = "; columns={'split': ''} lets the splits be drawn"
 Splits = dict[Split, tuple[Question, ...]]
 
 
@@ -94,5 +95,5 @@ def _given_splits(name: str, entries: Sequence[Entry], faults: Faults) -> Splits
             splits[entry.split].append(entry.item.question)
     for split in SPLITS:
         if not splits[split]:
-            faults.add("too few questions", f"domain {name!r}", f"none in the split {split}")
+            faults.add("too few questions", f"domain {name!r}", f"none in the split {split}{_UNSPLIT}")
     return {split: tuple(splits[split]) for split in SPLITS}

@@ -26,9 +26,9 @@ class CustomEnv(ContextEnv):
     | for | names |
     |---|---|
     | question | question, input, prompt, problem, query, instruction, text |
-    | answer | answer, answers, target, output, label, solution, gold, completion; for "sql" before these: SQL, query |
+    | answer | ground_truth, expected; answer, answers, target, output, label, …; for "sql" before these: SQL, query |
     | id | id, question_id; else the number of the row |
-    | evidence | evidence, context, passage: stands before the question |
+    | evidence | evidence, context, passage, article: stands before the question |
     | choices | choices, options, or columns A, B, C, … |
     | pattern | pattern, regex |
     | split | split: train, validation, test, or feedback, held_out, test; else splits are drawn |

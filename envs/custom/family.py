@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.custom.checks import check_contradictions, check_golds, check_sql, make_splits
+from lse_gym.envs.custom.columns import describe_columns, find_columns
 from lse_gym.envs.custom.domain import CustomDomain
 from lse_gym.envs.custom.faults import Faults
 from lse_gym.envs.custom.files import Reading, read_rows, source_name
-from lse_gym.envs.custom.items import Entry, describe_columns, final_part, find_columns, read_items
+from lse_gym.envs.custom.items import Entry, read_items
 from lse_gym.envs.custom.make_scorer import make_scorer
 from lse_gym.envs.custom.scorers import SQL
 from lse_gym.envs.domain import Domain, Family
@@ -93,9 +94,11 @@ class CustomFamily(Family):
         found = find_columns(rows, self.scorer, columns, faults) if rows else {}
         if not {"question", "answer"} <= found.keys():
             faults.check()
-        notes = [describe_columns(rows, found, self.scorer), final_part(rows, found, self.scorer)[0]] if rows else []
-        self.told += filter(None, notes)
-        return read_items(rows, found, self.scorer, faults)
+        entries: list[Entry] = []
+        if rows:
+            entries, notes = read_items(rows, found, self.scorer, faults)
+            self.told += [describe_columns(rows, found, self.scorer), *notes]
+        return entries
 
     def _find_database(self, database: str | os.PathLike[str] | None) -> Path | None:
         if not isinstance(self.scorer, SQL):

@@ -15,7 +15,7 @@ KINDS: Mapping[str, str] = {
     "malformed rows": "A .csv file has one header, and as many cells in every row; put cells with commas, quotes or "
     "line breaks in double quotes. Tabs need the suffix .tsv.",
     "missing columns": "Rename the column, or name it: columns={'question': 'body'}, on the command line "
-    '--env-set \'columns={"question": "body"}\'.',
+    '--env-set \'columns={"question": "body"}\'. A table without a header needs header=False.',
     "ambiguous columns": "Say which one is meant: columns={'answer': 'label'}, on the command line "
     '--env-set \'columns={"answer": "label"}\'.',
     "empty questions": "Write the question, or delete the line.",

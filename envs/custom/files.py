@@ -15,6 +15,7 @@ from lse_gym.envs.extras import require
 
 HUB = "hf:"
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+INDEX = "Unnamed: 0"  # pandas writes the numbers of the rows into a column without a name, and reads it as this
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -168,15 +169,21 @@ def _read_csv(data: bytes, delimiter: str, faults: Faults, names: Sequence[str] 
         return
     # Only CR, LF and CRLF end a row; a tab-separated file has no quotes that reach beyond a cell
     quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    first = text.partition("\n")[0].strip()
+    if delimiter == "," and ";" in first and "," not in first:  # Excel, where 1,5 is a number
+        delimiter = ";"
+        text = text.removeprefix(first) if first.lower() == "sep=;" else text
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     line = 1
     try:
-        cells = _cells(next(reader), delimiter)
+        cells = _cells(next(filter(None, reader)), delimiter)
         other = next((sign for sign in ",;\t|" if sign != delimiter and sign in cells[0]), None)
         if len(cells) == 1 and other:
             faults.add("malformed rows", "line 1", f"one column {shown(cells[0])}: separated by {other!r}, it seems")
             return
         header = [cell.strip() for cell in cells] if names is None else [*names] or _names(cells)
+        if names is None and len(header) > 1:
+            header[0] = header[0] or INDEX
         known: set[str] = {""}
         for index, name in enumerate(header):
             if name in known:

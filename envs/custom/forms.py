@@ -1,34 +1,62 @@
-"""Forms that people's records have, recognised by their shape: nested lists, chats, passages, scores of choices."""
+"""Forms that people's records have, recognised by their shape: nested lists, chats, passages, answers in objects."""
 
 import re
-import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 TABLE_OF_CHOICES = ("question", "A", "B", "C", "D", "answer")  # MMLU's files, which have no header
-CHOICE_NAME = re.compile(r"(?:(?:choice|option|ending|opt|op|answer)[ _]?)(\d{1,2}|[a-z])", re.IGNORECASE)
+NESTED = ("qas", "qa_pairs", "questions")  # where SQuAD, DROP and QuALITY keep the questions about one text
+TEXTS = ("text", "paragraph_text", "passage_text", "content", "body")  # names of what a titled passage says
+SPEAKERS = {"human": "user", "gpt": "assistant", "developer": "system"}
+# Checks of promptfoo that are no answers: "icontains: red", "similar(0.8): red", "is-json"
+_CHECK = re.compile(
+    r"(?:not-)?(?:i?contains|starts-with|regex|is-|javascript|fn|eval|python|file|webhook|similar|llm-rubric|grade|"
+    r"model-graded|factuality|rouge|bleu|meteor|levenshtein|latency|cost|perplexity|moderation|answer-relevance|"
+    r"context-)[\w-]*(?:\([^()]*\))?(?::|$)",
+    re.IGNORECASE,
+)
 
 
-class Choices(NamedTuple):
-    """The choices of a question, and what each is called in the data (empty where nothing is)."""
+class Message(NamedTuple):
+    """One message of a chat; the role is "system", "user", "assistant" or another name."""
 
-    texts: tuple[str, ...]
-    labels: tuple[str, ...] = ()
+    role: str
+    text: str
 
 
 def list_of(value: Any, path: str = "") -> tuple[str, Sequence[Any] | None]:
-    """The list of rows in a JSON value, with its name: the value, what ``path`` names, or the only one inside."""
+    """The list of rows in a JSON value, with its name: the value, what ``path`` names, or the only one inside.
+
+    Objects of records by key (PubMedQA, DROP) are their records, and a table by columns, as pandas and datasets write
+    it, is its rows.
+    """
     if path:
         found = look_up(value, path)
-        return path, found if isinstance(found, list) else None
+        return path, found if isinstance(found, list) else _by_key(found)
     if isinstance(value, list):
         return "", value
     inside = {key: one for key, one in value.items() if _is_rows(one)} if isinstance(value, dict) else {}
-    return next(iter(inside.items())) if len(inside) == 1 else ("", None)
+    return next(iter(inside.items())) if len(inside) == 1 else ("", _by_key(value))
 
 
 def _is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
+
+
+def _by_key(value: Any) -> Sequence[Any] | None:
+    if not isinstance(value, dict) or len(value) < 2:
+        return None
+    names, parts = [*value], [*value.values()]
+    if isinstance(value.get("columns"), list) and isinstance(rows := value.get("data"), list):  # pandas, orient="split"
+        whole = all(isinstance(row, list) and len(row) == len(value["columns"]) for row in rows)
+        return [dict(zip(value["columns"], row, strict=True)) for row in rows] if whole else None
+    if all(isinstance(part, dict) for part in parts):
+        if all(part.keys() == parts[0].keys() for part in parts) and all(key.isdigit() for key in parts[0]):
+            return [{name: value[name][key] for name in names} for key in parts[0]]  # pandas, orient="columns"
+        return parts
+    if all(isinstance(part, list) and len(part) == len(parts[0]) for part in parts) and not any(map(_is_rows, parts)):
+        return [dict(zip(names, row, strict=True)) for row in zip(*parts, strict=True)]
+    return None
 
 
 def look_up(record: Any, path: str) -> Any:
@@ -50,12 +78,20 @@ def look_up(record: Any, path: str) -> Any:
 
 
 def unfold(record: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """The records that one stands for: SQuAD keeps questions inside of paragraphs, promptfoo values in `vars`."""
-    if isinstance(record.get("paragraphs"), list):
-        for paragraph in record["paragraphs"]:
-            for asked in paragraph.get("qas", ()) if isinstance(paragraph, Mapping) else ():
-                if isinstance(asked, Mapping):
-                    yield {"context": paragraph.get("context"), **asked}
+    """The records that one stands for: several questions about one text, or the values of a promptfoo test."""
+    paragraphs = record.get("paragraphs")
+    if isinstance(paragraphs, list) and any(isinstance(one, Mapping) and "qas" in one for one in paragraphs):
+        for paragraph in paragraphs:
+            yield from unfold(paragraph) if isinstance(paragraph, Mapping) else ()
+    elif "question" not in record and (name := next((name for name in NESTED if _is_rows(record.get(name))), "")):
+        rest = {key: record[key] for key in ("context", "passage", "article", "split", "domain") if key in record}
+        for asked in record[name]:
+            yield rest | asked
+    elif _is_parallel(record):
+        rest = {key: value for key, value in record.items() if key not in ("id", "questions", "answers", "options")}
+        options = record.get("options") or [None] * len(record["questions"])
+        for question, answer, several in zip(record["questions"], record["answers"], options, strict=True):
+            yield rest | {"question": question, "answer": answer} | ({"options": several} if several else {})
     elif isinstance(record.get("vars"), Mapping):
         rest = {key: value for key, value in record.items() if key not in ("vars", "assert")}
         wanted = [one.get("value") for one in record.get("assert") or () if _is_equality(one)]
@@ -64,24 +100,65 @@ def unfold(record: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
         yield record
 
 
+def _is_parallel(record: Mapping[str, Any]) -> bool:
+    """Whether questions, answers and perhaps options are lists of one length, as in RACE."""
+    lists = [record.get("questions"), record.get("answers"), *filter(None, [record.get("options")])]
+    return all(isinstance(one, list) and bool(one) and len(one) == len(lists[0] or ()) for one in lists)
+
+
 def _is_equality(assertion: Any) -> bool:
     return isinstance(assertion, Mapping) and assertion.get("type") in ("equals", "is-equal")
 
 
-def is_chat(value: Any) -> bool:
-    """Whether a value is a list of chat messages."""
-    return (
-        isinstance(value, (list, tuple))
-        and bool(value)
-        and all(isinstance(one, Mapping) and "role" in one and isinstance(one.get("content"), str) for one in value)
-    )
+def checked_answer(value: Any) -> Any:
+    """The answer in a cell `__expected` of promptfoo's tables; None where it is a check of another kind.
+
+    >>> checked_answer("equals: red"), checked_answer("red"), checked_answer("icontains: red")
+    ('red', 'red', None)
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return None if _CHECK.match(text) else text.removeprefix("equals:").strip()
 
 
-def chat_text(messages: Sequence[Mapping[str, Any]]) -> str:
+def messages_of(value: Any) -> list[Message] | None:
+    """The messages of a chat in OpenAI's form or ShareGPT's; None where the value is no chat."""
+    if not isinstance(value, (list, tuple)) or not value or not all(isinstance(one, Mapping) for one in value):
+        return None
+    named = [
+        (one.get("role", one.get("from")), one.get("content") if "role" in one else one.get("value")) for one in value
+    ]
+    if not all(isinstance(role, str) and isinstance(text, str) for role, text in named):
+        return None
+    return [Message(SPEAKERS.get(role, role), text.strip()) for role, text in named]
+
+
+def chat_text(messages: Sequence[Message]) -> str:
     """Chat messages as one question: system and user as they are, of a longer talk each with who says it."""
-    if sum(one["role"] not in ("system", "developer") for one in messages) == 1:
-        return "\n".join(one["content"].strip() for one in messages)
-    return "\n".join(f"{str(one['role']).capitalize()}: {one['content'].strip()}" for one in messages)
+    if sum(one.role != "system" for one in messages) == 1:
+        return "\n".join(one.text for one in messages)
+    return "\n".join(f"{one.role.capitalize()}: {one.text}" for one in messages)
+
+
+def answer_in(value: Any, names: Sequence[str]) -> Any:
+    """The answer in an object of SQuAD, TriviaQA or DROP, or under one of the ``names``; any other value as it is.
+
+    >>> answer_in({"value": "Oslo", "aliases": ["Kristiania"]}, ()), answer_in({"answer": "7"}, ("answer",))
+    (['Oslo', 'Kristiania'], '7')
+    """
+    if not isinstance(value, Mapping):
+        return value
+    known = {str(key).lower(): one for key, one in value.items()}
+    if "text" in known:  # SQuAD: {"text": [...], "answer_start": [...]}
+        return known["text"]
+    if isinstance(known.get("aliases"), (list, tuple)):
+        return [known.get("value"), *known["aliases"]]
+    if isinstance(known.get("spans"), (list, tuple)):  # DROP: spans, a number or a date
+        date = known["date"].values() if isinstance(known.get("date"), Mapping) else ()
+        return [*known["spans"]] or known.get("number") or " ".join(str(part) for part in date if part)
+    found = [known[name.lower()] for name in names if name.lower() in known]
+    return found[0] if len(found) == 1 else value
 
 
 def text_of(value: Any) -> str:
@@ -96,54 +173,12 @@ def text_of(value: Any) -> str:
         if isinstance(value.get("title"), (list, tuple)):  # HotpotQA on the hub: parallel lists
             rest = next((one for key, one in value.items() if key != "title" and isinstance(one, (list, tuple))), ())
             return text_of([[title, part] for title, part in zip(value["title"], rest, strict=False)])
+        if isinstance(said := next((value[name] for name in TEXTS if name in value), None), str):
+            title = value.get("title")  # MuSiQue: with marks of what is needed, which are no evidence
+            return f"{title}: {said}" if title else said
         return "\n".join(f"{key}: {text_of(one)}" for key, one in value.items() if text_of(one))
     if isinstance(value, (list, tuple)):
         if len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], (list, tuple)):
             return f"{value[0]}: {''.join(map(text_of, value[1])).strip()}"
         return "\n".join(filter(None, map(text_of, value)))
     return str(value)
-
-
-def scored_choices(value: Any) -> Choices | None:
-    """The choices of BIG-bench's `target_scores`; None where the value is none."""
-    if isinstance(value, Mapping) and len(value) > 1 and all(isinstance(one, (int, float)) for one in value.values()):
-        return Choices(tuple(map(str, value)))
-    return None
-
-
-def best_choices(value: Mapping[str, float]) -> list[str]:
-    """The choices of `target_scores` with the highest score."""
-    return [str(name) for name, score in value.items() if score == max(value.values())]
-
-
-def choice_columns(names: Sequence[str]) -> list[tuple[str, str]]:
-    """The columns that hold a choice each, with the choice's label: A, B, C, …, or choice0, option_1, opa, …"""
-    letters = [(name, name) for name in names if len(name) == 1 and name in string.ascii_uppercase]
-    if len(letters) > 1:
-        return sorted(letters)
-    found: dict[str, list[tuple[str, str]]] = {}
-    for name in names:
-        if match := CHOICE_NAME.fullmatch(name):
-            found.setdefault(name[: match.start(1)], []).append((name, match[1].upper()))
-    longest = max(found.values(), key=len, default=[])
-    return longest if len(longest) > 1 else []
-
-
-def choices_of(value: Any) -> Choices:
-    """Choices as a list, as objects with `label` and `text`, as an object of both, or as an object of letters."""
-    if isinstance(value, Mapping):
-        if isinstance(value.get("text"), (list, tuple)):  # ARC: {"text": [...], "label": ["A", ...]}
-            labels = value.get("label") or ()
-            return Choices(tuple(map(_text, value["text"])), tuple(map(_text, labels)))
-        return Choices(tuple(map(_text, value.values())), tuple(map(_text, value)))
-    if not isinstance(value, (list, tuple)):
-        return Choices(())
-    if value and all(isinstance(one, Mapping) and ("text" in one or "content" in one) for one in value):
-        texts = tuple(_text(one.get("text", one.get("content"))) for one in value)
-        labels = tuple(_text(one.get("label", one.get("key", ""))) for one in value)
-        return Choices(texts, labels if all(labels) else ())
-    return Choices(tuple(map(_text, value)))
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from lse_gym.envs.errors import ArgumentError, ProviderError, UnavailableError
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Response
-from lse_gym.envs.models.chat_refusal import Transient, classify, read_refusal
-from lse_gym.envs.models.chat_reply import Malformed, Refused, read_reply
+from lse_gym.envs.models.chat_refusal import Filtered, Transient, classify, read_refusal
+from lse_gym.envs.models.chat_reply import Malformed, Refused, estimate, read_reply
 from lse_gym.envs.models.loop_thread import LoopThread
 from lse_gym.envs.redaction import note, note_environment, public_url, redact_logs, url_secrets
 
@@ -189,7 +189,7 @@ class ChatAPI:
 
     async def _try(self, body: bytes, model: str, prompt: str, left_s: float) -> Response:
         status, data, headers = await self._post(body, min(self.timeout_s, max(0.001, left_s)))
-        if status == 200:
+        if 200 <= status < 300:
             try:
                 return read_reply(data, prompt)
             except Refused as refusal:
@@ -197,7 +197,11 @@ class ChatAPI:
             except Malformed as malformed:
                 words = read_refusal(data).words
                 raise Malformed(f"{malformed}{f' ({words})' if words else ''}") from None
-        raise classify(status, data, headers, model, self.url)
+        error = classify(status, data, headers, model, self.url)
+        if isinstance(error, Filtered):  # one answer that is empty, as where the filter stops the model itself
+            log.info("%s does not answer a prompt, which counts as an empty answer: %s", self.url, error)
+            return Response("", estimate(prompt), 0, 0, "content_filter", 0, True)
+        raise error
 
     async def _post(self, body: bytes, limit_s: float) -> tuple[int, bytes, "httpx.Headers"]:
         httpx = self._httpx
@@ -255,7 +259,7 @@ def _target(base_url: str) -> tuple[str, tuple[str, str] | None]:
         raise ArgumentError(f"base URL {public_url(base_url)!r} is not an http(s) URL. {advice}")
     userinfo, at, host = parts.netloc.rpartition("@")
     user, _, password = userinfo.partition(":")
-    path = f"{parts.path.rstrip('/')}/chat/completions"
+    path = f"{parts.path.rstrip('/').removesuffix('/chat/completions')}/chat/completions"
     target = urlunsplit((parts.scheme, host, path, parts.query, ""))
     return target, (unquote(user), unquote(password)) if at else None
 

@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
+from urllib.parse import urljoin
 
 from lse_gym.envs.errors import AuthenticationError, ContextLengthError, ProviderError, QuotaError, UnknownModelError
-from lse_gym.envs.redaction import redact
+from lse_gym.envs.redaction import public_url, redact
 from lse_gym.envs.text import UNPRINTABLE
 
 RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529))
@@ -34,6 +35,8 @@ _NO_SYSTEM = re.compile(
 )
 _NO_KEY = re.compile(r"\bapi[ _-]?key\b.{0,40}(?:not valid|invalid|incorrect|missing)", re.IGNORECASE | re.DOTALL)
 _FLAGGED = re.compile(r"flagged|moderation|content.?filter|content polic|safety", re.IGNORECASE)
+_FILTERED = re.compile(r"content_?filter|content_?policy|content management policy|ResponsibleAI", re.IGNORECASE)
+_BUSY = re.compile(r"(?:loading|overloaded|warming up|starting up|cold start)", re.IGNORECASE)
 _AMOUNT = r"\d{1,9}(?:\.\d{1,9})?\s?(?:ms|milliseconds?|hours?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z])"
 _WAIT = re.compile(
     rf"(?:try again|retry|wait|resets?|available)\b[^\d\n]{{0,40}}((?:{_AMOUNT}\s?){{1,3}})", re.IGNORECASE
@@ -53,6 +56,10 @@ class Transient(Exception):  # noqa: N818 - not an error of ours yet
     def __init__(self, reason: str, wait_s: float = 0.0, limited: bool = False):
         super().__init__(reason)
         self.wait_s, self.limited = wait_s, limited
+
+
+class Filtered(Exception):  # noqa: N818 - not an error of ours: the answer is empty
+    """The server does not answer this prompt, for what it says; asking again would not help."""
 
 
 class Unsupported(Exception):  # noqa: N818 - not an error of ours: the request is sent again without it
@@ -96,7 +103,7 @@ def _find(body: Any) -> Refusal:
         return Refusal(_words("; ".join(one.words for one in found if one.words)), *_first(found))
     if not isinstance(body, Mapping):
         return Refusal()
-    for name in ("error", "errors", "detail"):
+    for name in ("error", "errors", "detail", "choices"):
         if body.get(name):
             inner = _find(body[name])
             if inner.words or inner.code:
@@ -135,8 +142,8 @@ def classify(status: int, data: bytes, headers: Mapping[str, str], model: str, u
     words, code, _ = refusal
     told = f" ({code})" if code else ""
     said = f": {words.rstrip('.')}" if words else ""
-    if status == 403 and _FLAGGED.search(f"{code} {words}"):
-        return ProviderError(f"{url} does not answer this prompt (HTTP 403){told}{said}.")
+    if (_FLAGGED if status == 403 else _FILTERED).search(f"{code} {words}") and status in (400, 403, 422):
+        return Filtered(f"HTTP {status}{told}{said}")
     if status in (401, 403) or (status == 400 and _NO_KEY.search(words)):
         return AuthenticationError(f"{url} refused the key{told}{said}. Set OPENAI_API_KEY to a valid one.")
     if code == "insufficient_quota" or status == 402:
@@ -151,9 +158,14 @@ def classify(status: int, data: bytes, headers: Mapping[str, str], model: str, u
     if status in RETRIED:
         limited = status in LIMITED
         wait_s = (asked_wait(headers) or named_wait(data)) if limited else 0.0
-        return Transient(f"HTTP {status}{told}{said}", wait_s, limited=status == 429 or wait_s > 0)
+        busy = limited and _BUSY.search(f"{code} {words}") is not None
+        return Transient(f"HTTP {status}{told}{said}", wait_s, limited=status == 429 or busy or wait_s > 0)
     if 300 <= status < 400:
-        return ProviderError(f"{url} sends requests elsewhere (HTTP {status}). Set OPENAI_BASE_URL to the new address.")
+        address = public_url(urljoin(f"{url}/chat/completions", headers.get("location", ""))).removesuffix(
+            "/chat/completions"
+        )
+        new = f"to {_words(address)}" if headers.get("location") else "to the new address"
+        return ProviderError(f"{url} sends requests elsewhere (HTTP {status}). Set OPENAI_BASE_URL {new}.")
     return ProviderError(f"{url} refused a request with HTTP {status}{told}{said}.")
 
 
@@ -188,7 +200,13 @@ def asked_wait(headers: Mapping[str, str]) -> float:
                 continue
         if 0 < seconds < math.inf:
             return seconds
-    return 0.0
+    waits = [named_wait(f"retry {headers.get(f'x-ratelimit-reset-{what}', '')}".encode()) for what in _used_up(headers)]
+    return max(waits, default=0.0)
+
+
+def _used_up(headers: Mapping[str, str]) -> list[str]:
+    """Of what none is left, in OpenAI's headers: "requests", "tokens"."""
+    return [what for what in ("requests", "tokens") if headers.get(f"x-ratelimit-remaining-{what}", "").strip() == "0"]
 
 
 def named_wait(data: bytes) -> float:
@@ -201,7 +219,7 @@ def named_wait(data: bytes) -> float:
     """
     text = data[: 20 * MAX_WORDS].decode("utf-8", "replace")
     for match in re.finditer(
-        r'"retry_?(?:after|delay)"\s*:\s*"?(\d{1,9}(?:\.\d{1,9})?)s?"?\s*[,}]', text, re.IGNORECASE
+        r'"(?:retry_?(?:after|delay)|estimated_time)"\s*:\s*"?(\d{1,9}(?:\.\d{1,9})?)s?"?\s*[,}]', text, re.IGNORECASE
     ):
         return float(match[1])
     for match in _WAIT.finditer(text):

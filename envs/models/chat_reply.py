@@ -12,6 +12,7 @@ from lse_gym.envs.text import UNPRINTABLE
 MAX_TEXT_CHARS = 2**18  # of an answer: the rest is cut off, and the answer counts as cut
 MAX_TOKENS = 10**8  # of one answer: a larger count is a mistake
 BYTES_PER_TOKEN = 3  # fewer than most tokenizers have in any language, so that an estimate is rather too high
+EVENTS = (b"data:", b"event:", b":")  # how a stream begins; no JSON does
 THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
 
@@ -31,7 +32,8 @@ def read_reply(data: bytes, prompt: str) -> Response:
     """Read the body of an answer.
 
     What a model thought, in tags or in a field of its own, is no part of the text. Tokens that the server does not
-    count, or counts in numbers that cannot be, are estimated from the bytes. Further choices are ignored.
+    count, or counts in numbers that cannot be, are estimated from the bytes. Further choices are ignored; a completion
+    without any choice or any content is an empty answer. A stream that nobody asked for is joined.
 
     Args:
         data: the body.
@@ -42,14 +44,20 @@ def read_reply(data: bytes, prompt: str) -> Response:
         Refused: it is an error.
     """
     try:
-        body = json.loads(data, parse_int=_int)
+        body: Any = _stream(data) if data.lstrip().startswith(EVENTS) else json.loads(data, parse_int=_int)
         error, choices = body.get("error"), body.get("choices")
         if error and not choices:
-            code = error.get("code") if isinstance(error, Mapping) else None
-            raise Refused(code if isinstance(code, int) and 400 <= code < 600 else 502)
-        choice = choices[0]
-        message, reason = choice["message"], choice.get("finish_reason")
-        written, thoughts = _text(message["content"], message)
+            raise Refused(_status(error))
+        if not choices and _count(body["usage"]["prompt_tokens"]):  # a filter took the answer, which is paid for
+            choices = [{"message": {"role": "assistant"}}]
+        choice = dict(choices[0])
+        if error := choice.get("error"):  # of a provider behind a router
+            raise Refused(_status(error))
+        message = choice["message"] if "message" in choice else {"content": choice["text"]}  # of plain completions
+        reason = choice.get("finish_reason")
+        if "content" not in message and "role" not in message:
+            raise LookupError("content")
+        written, thoughts = _text(message.get("content"), message)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise Malformed("the answer is not a chat completion") from None
     text, in_text = split_thinking(written[:MAX_TEXT_CHARS])
@@ -60,14 +68,48 @@ def read_reply(data: bytes, prompt: str) -> Response:
     return Response(redact_known(text), *tokens, redact_known(reason), thought, estimated)
 
 
+def _status(error: Any) -> int:
+    """The HTTP status that an error names, as a number or in digits; 502 where it names none."""
+    code = error.get("code") if isinstance(error, Mapping) else None
+    code = int(code) if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) == 3 else code
+    return code if isinstance(code, int) and 400 <= code < 600 else 502
+
+
+def _stream(data: bytes) -> dict[str, Any]:
+    """Server-sent events as one completion: the deltas joined, and the usage, which comes last if at all."""
+    said: dict[str, list[str]] = {}
+    choice: dict[str, Any] = {}
+    body: dict[str, Any] = {}
+    done = False
+    for line in data.splitlines():
+        event = line.removeprefix(b"data:").strip()
+        if not line.startswith(b"data:") or event == b"[DONE]":
+            done = done or event == b"[DONE]"
+            continue
+        chunk = json.loads(event, parse_int=_int)
+        body |= {name: chunk[name] for name in ("usage", "error") if chunk.get(name)}
+        for part in chunk.get("choices") or ():
+            if part.get("index", 0) == 0:
+                choice |= {name: part[name] for name in ("finish_reason", "error") if part.get(name)}
+                delta = part.get("delta") or {}
+                for name in ("content", *THOUGHTS):
+                    said.setdefault(name, []).append(delta.get(name) or "")
+    if said and not (done or choice):
+        raise ValueError("the stream was cut")
+    message = {"role": "assistant"} | {name: "".join(parts) for name, parts in said.items() if any(parts)}
+    return body | ({"choices": [choice | {"message": message}]} if said else {})
+
+
 def _text(content: Any, message: Mapping[str, Any]) -> tuple[str, str]:
     """What was written, its parts joined, and what was thought apart from it."""
     thoughts = [message[name] for name in THOUGHTS if isinstance(message.get(name), str)][:1]
     if content is None or isinstance(content, str):
         return content or "", "".join(thoughts)
-    parts = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
-    texts = [part["text"] for part in parts if part["type"] in ("text", "output_text")]
-    thoughts += [json.dumps(part) for part in parts if part["type"] not in ("text", "output_text")]
+    parts = [content] if isinstance(content, Mapping) else content
+    parts = [{"text": part} if isinstance(part, str) else part for part in parts]
+    is_text = [part.get("type", "text") in ("text", "output_text") for part in parts]
+    texts = [part["text"] for part, said in zip(parts, is_text, strict=True) if said]
+    thoughts += [json.dumps(part) for part, said in zip(parts, is_text, strict=True) if not said]
     return "".join(texts), "".join(thoughts)
 
 

@@ -23,7 +23,7 @@ from lse_gym.envs.errors import (
 from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models import chat_api, chat_reply
 from lse_gym.envs.models.base import Request, Response, sampling_seed
-from lse_gym.envs.models.chat_refusal import Transient, classify
+from lse_gym.envs.models.chat_refusal import Filtered, Transient, classify
 from lse_gym.envs.models.chat_reply import estimate
 from lse_gym.envs.models.openai import OpenAIModel
 from tests.models.chat_server import serve
@@ -169,7 +169,7 @@ HABITS = {  # of servers that are in use, as their own documents and bug reports
                               AuthenticationError),
     "a wrong path": (404, b"404 page not found", UnknownModelError),
     "a model that is not pulled": (404, {"error": "model 'm' not found, try pulling it first"}, UnknownModelError),
-    "flagged": (403, {"error": {"message": "Your input was flagged", "code": 403}}, ProviderError),
+    "flagged": (403, {"error": {"message": "Your input was flagged", "code": 403}}, Filtered),
     "no credit": (402, {"error": {"message": "Insufficient credits"}}, QuotaError),
     "validation": (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 64",
                          "error_type": "validation"}, ProviderError),
