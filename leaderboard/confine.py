@@ -19,9 +19,14 @@ NEW_MOUNT, NEW_USER, NEW_PID, NEW_NET, NEW_IPC = 0x00020000, 0x10000000, 0x20000
 PARENT_DEATH_SIGNAL, NO_NEW_PRIVS = 1, 38
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls of Landlock, alike on all machines
-WRITE_FILE, TRUNCATE = 1 << 1, 1 << 14
+WRITE_FILE, READ_FILE, TRUNCATE = 1 << 1, 1 << 2, 1 << 14
 CHANGES = WRITE_FILE | sum(1 << bit for bit in range(4, 13))  # remove and make files of every kind
 CHANGES_SINCE = {2: 1 << 13, 3: TRUNCATE}  # version of Landlock -> to link or rename elsewhere, to truncate
+SYSTEM = (
+    *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/opt", "/nix", "/etc", "/sys"),
+    *("/dev/zero", "/dev/random", "/dev/urandom"),
+    *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/proc/filesystems"),
+)  # where libraries and facts of the machine are
 TCP = 0b11  # bind and connect, from version 4 on
 SCOPES = 0b11  # abstract Unix sockets and signals of others, from version 6 on
 
@@ -32,7 +37,7 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     job = json.loads(sys.stdin.buffer.read())
     held = _namespaces(job["scratch_bytes"], answers)
-    held = _landlock() | held
+    held = _landlock(job["readable"]) | held
     held |= _limits(job, counted="processes" in held)
     with os.fdopen(answers, "w", encoding="utf-8") as out:
         out.write(json.dumps(held) + "\n")
@@ -99,26 +104,32 @@ def _namespaces(scratch_bytes: int, answers: int) -> dict[str, str]:
     return held
 
 
-def _landlock() -> dict[str, str]:
-    """Files are changed below the working directory only, and no TCP connection is made."""
+def _landlock(readable: list[str]) -> dict[str, str]:
+    """Files are changed below the working directory only, and read there and where code is; no TCP connection is made.
+
+    What is not readable: boards and their salts, homes with their keys, the environments of other processes.
+    """
     if not sys.platform.startswith("linux"):
         return {"network": "not cut"}
     version = LIBC.syscall(CREATE_RULESET, None, 0, 1)
     if version < 1:
         return {"network": "not cut"}
     changes = CHANGES | sum(right for since, right in CHANGES_SINCE.items() if version >= since)
-    rights = struct.pack("QQQ", changes, TCP if version >= 4 else 0, SCOPES if version >= 6 else 0)
+    rights = struct.pack("QQQ", changes | READ_FILE, TCP if version >= 4 else 0, SCOPES if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     rules = LIBC.syscall(CREATE_RULESET, rights[:size], size, 0)
     _prctl(NO_NEW_PRIVS, 1)
-    for path, right in ((".", changes), (os.devnull, changes & (WRITE_FILE | TRUNCATE))):
-        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        LIBC.syscall(ADD_RULE, rules, 1, struct.pack("=Qi", right, place), 0)
-        os.close(place)
+    places = [(".", changes | READ_FILE), (os.devnull, READ_FILE | changes & (WRITE_FILE | TRUNCATE))]
+    for path, right in (*places, *((path, READ_FILE) for path in (*SYSTEM, *readable))):
+        with suppress(OSError):  # what this machine does not have
+            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            LIBC.syscall(ADD_RULE, rules, 1, struct.pack("=Qi", right, place), 0)
+            os.close(place)
     if LIBC.syscall(RESTRICT_SELF, rules, 0) != 0:
         return {"network": "not cut"}
     os.close(rules)
-    return {"writes": "in its scratch directory only", "network": "no TCP" if version >= 4 else "not cut"}
+    held = {"writes": "in its scratch directory only", "reads": "there, and code and libraries"}
+    return held | {"network": "no TCP" if version >= 4 else "not cut"}
 
 
 def _prctl(option: int, value: int) -> None:

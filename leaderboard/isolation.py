@@ -72,7 +72,7 @@ def call(function: str, job: Any, limits: Limits) -> Outcome:
     """
     if os.name != "posix":
         return Outcome(None, "runs are executed again on Linux and macOS only: nothing can hold them back here", {})
-    sent = json.dumps({"function": function, "job": job, **asdict(limits)}).encode()
+    sent = json.dumps({"function": function, "job": job, "readable": _code(), **asdict(limits)}).encode()
     with _scratch() as scratch, _process(scratch) as process:
         assert process.stdin
         with suppress(BrokenPipeError), process.stdin:
@@ -112,14 +112,26 @@ def _process(scratch: str) -> Generator["subprocess.Popen[bytes]"]:
                 pipe.close()
 
 
+def _code() -> list[str]:
+    """Where the interpreter, its libraries and this package are, links resolved."""
+    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    places = [sys.prefix, sys.base_prefix, sys.exec_prefix, *libraries, *_packages()]
+    folders = [path for path in places if os.path.isabs(path)]
+    inner = [str(path.resolve()) for path in Path(lse_gym.__file__).parent.iterdir()]  # a checkout has links there
+    return [*dict.fromkeys([*folders, *map(os.path.realpath, folders), *inner])]
+
+
+def _packages() -> list[str]:
+    return [str(Path(lse_gym.__file__).parents[1]), *(path for path in sys.path if os.path.isabs(path))]
+
+
 def _environment(scratch: str) -> dict[str, str]:
-    places = [str(Path(lse_gym.__file__).parents[1]), *(path for path in sys.path if os.path.isabs(path))]
     return {
         **{name: os.environ[name] for name in KEPT if name in os.environ},
         **ALWAYS,
         "HOME": scratch,
         "TMPDIR": scratch,
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys(places)),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(_packages())),
     }
 
 

@@ -231,7 +231,7 @@ def test_runs_that_fit_no_track_are_told_why(run_folder, tmp_path, monkeypatch):
     for path in run_folder.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"budget_calls": 9999}))
+    (folder / "config.json").write_text(json.dumps(config | {"budget": {"calls": 9999}}))
     result = CliRunner().invoke(app, ["leaderboard", "submit", str(folder)])
     assert "its budget is 1,300 calls, and the runs had 9,999" in result.output
     result = CliRunner().invoke(app, ["leaderboard", "submit", str(tmp_path / "nothing")])

@@ -40,6 +40,16 @@ def environment(_: None) -> dict[str, str]:
     return dict(os.environ)
 
 
+def spy(pid: int) -> list[str]:
+    def read(name: str) -> Callable[[], object]:
+        return lambda: open(f"/proc/{pid}/{name}", "rb").read(1)
+
+    found = _tried({name: read(name) for name in ("environ", "maps", "auxv")})
+    return found + _tried(
+        {"cwd": lambda: os.readlink(f"/proc/{pid}/cwd"), "file": lambda: os.listdir(f"/proc/{pid}/cwd")}
+    )
+
+
 def change(victim: str) -> list[str]:
     path = Path(victim)
     Path("own").write_text("what it writes in its scratch directory is its own affair")
@@ -81,12 +91,17 @@ def devour(_: None) -> int:
     return len(Path("/dev/zero").read_bytes())
 
 
+def devour_file(path: str) -> str:
+    return Path(path).read_text()
+
+
 def spin(_: None) -> None:
     while True:
         pass
 
 
 def wait_for(fifo: str) -> str:
+    os.mkfifo(fifo)
     return Path(fifo).read_text()
 
 
