@@ -83,22 +83,6 @@ class RunDirectoryError(LSEGymError, ValueError):
     """A run directory that belongs to another configuration or cannot be continued."""
 
 
-class BoardError(LSEGymError, ValueError):
-    """A leaderboard, a track or a salt that cannot be used as asked."""
-
-
-class SubmissionError(LSEGymError, ValueError):
-    """A submission that is not accepted.
-
-    Attributes:
-        reasons: everything that is wrong with it, one sentence each.
-    """
-
-    def __init__(self, reasons: Iterable[str]):
-        self.reasons = list(reasons)
-        super().__init__("\n".join(["the submission is not accepted:", *(f"- {reason}" for reason in self.reasons)]))
-
-
 def unknown(kind: str, given: object, valid: Iterable[str], advice: str = "") -> UnknownNameError:
     """Build the error for a name that is not known: lists the valid names and the nearest match.
 

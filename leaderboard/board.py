@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from lse_gym.agents.files import write_new
-from lse_gym.envs.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.checks import problems
 from lse_gym.leaderboard.copies import copied, index_rows
 from lse_gym.leaderboard.document import check_schema, read_document
+from lse_gym.leaderboard.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.statistics import mean
 from lse_gym.leaderboard.store import Store, now
 from lse_gym.leaderboard.submission import best_context, digest

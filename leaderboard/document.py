@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lse_gym.envs.errors import SubmissionError
+from lse_gym.leaderboard.errors import SubmissionError
 
 MAX_BYTES = 16_000_000
 MAX_DEPTH = 12

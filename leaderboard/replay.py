@@ -6,8 +6,9 @@ from typing import Any, Literal, NamedTuple
 
 from lse_gym.agents.parallel import side_by_side
 from lse_gym.envs.domain import Domain
-from lse_gym.envs.errors import BoardError, LSEGymError
+from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.models.base import TaskModel
+from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.store import Store
 from lse_gym.leaderboard.track import Track, canonical
 

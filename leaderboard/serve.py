@@ -12,7 +12,7 @@ from socket import SHUT_RDWR, socket
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from lse_gym.envs.errors import BoardError
+from lse_gym.leaderboard.errors import BoardError
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

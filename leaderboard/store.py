@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from lse_gym.agents.files import move_new
-from lse_gym.envs.errors import BoardError
+from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.track import canonical
 
 if TYPE_CHECKING:  # the command line starts without it

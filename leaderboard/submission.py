@@ -14,8 +14,8 @@ import lse_gym
 from lse_gym.agents import AGENTS
 from lse_gym.agents.run import FACTS
 from lse_gym.agents.settings import Config, Settings
-from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.document import check_schema, read_file
+from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.track import Track, base_name, canonical, find_track
 
 FORMAT, SCHEMA_VERSION = "lse-gym/submission", 1

@@ -10,9 +10,10 @@ from typing import Any
 from lse_gym.agents.settings import Settings
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import SPLITS
-from lse_gym.envs.errors import BoardError, unknown
+from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.models import MODELS
+from lse_gym.leaderboard.errors import BoardError
 
 TRACKS = Path(__file__).parent / "tracks"
 _suites: dict[bytes, str] = {}  # digests of this process

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.replay import Failure, Questions, Unit, replay
 from lse_gym.leaderboard.reproduce import obstacle, reproduce

@@ -17,8 +17,8 @@ from markupsafe import Markup
 import lse_gym
 from lse_gym.agents.files import write_text
 from lse_gym.agents.pictures.page import content_policy, embed, in_widths, shared_style
-from lse_gym.envs.errors import BoardError
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.pages.entry import entry_parts, run_page
 from lse_gym.leaderboard.pages.plot import scatter
 from lse_gym.leaderboard.pages.tables import columns, table_data

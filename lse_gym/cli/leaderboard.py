@@ -14,9 +14,10 @@ from rich.table import Column, Table
 
 from lse_gym.agents.console import counted
 from lse_gym.cli.common import app, err_console, out_console, writable
-from lse_gym.envs.errors import MissingExtraError, SubmissionError
+from lse_gym.envs.errors import MissingExtraError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.document import check_digest, read_file
+from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.export import export
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.selfcheck import attack_track

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lse_gym.agents import AGENTS
-from lse_gym.envs.errors import BoardError
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.ranking import rank
 

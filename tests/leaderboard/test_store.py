@@ -8,8 +8,8 @@ from copy import deepcopy
 
 import pytest
 
-from lse_gym.envs.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.migrations import migrations
 from lse_gym.leaderboard.store import Store
 from tests.leaderboard.conftest import sent

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.document import MAX_BYTES, MAX_DEPTH, read_document
+from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.submission import text_digest
 from lse_gym.leaderboard.track import all_tracks

@@ -10,11 +10,12 @@ from typer.testing import CliRunner
 from lse_gym.cli.main import app
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Outcome
-from lse_gym.envs.errors import BoardError, MissingExtraError, UnknownNameError
+from lse_gym.envs.errors import MissingExtraError, UnknownNameError
 from lse_gym.envs.models import make_model
 from lse_gym.envs.sql.domain import SQLDomain
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
 from lse_gym.leaderboard.attacks import attack_the_door
+from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.leaks import Leaks
 from lse_gym.leaderboard.selfcheck import attack_track
 from lse_gym.leaderboard.track import TRACKS, all_tracks, base_name, check_suite, find_track, read_track

@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from lse_gym.cli.main import app
-from lse_gym.envs.errors import BoardError, ProviderError
+from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.offline.reader import Reader
+from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.export import to_dataset
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.ranking import rank

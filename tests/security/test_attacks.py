@@ -17,9 +17,10 @@ from lse_gym.agents.run import RunDirectory
 from lse_gym.agents.settings import Config
 from lse_gym.cli.main import app
 from lse_gym.envs.budget import Budget, Usage
-from lse_gym.envs.errors import ArgumentError, BoardError, ProviderError, RunDirectoryError, SubmissionError
+from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError
 from lse_gym.envs.evaluation import core_env
 from lse_gym.leaderboard import submission
+from lse_gym.leaderboard.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.submission import About, find_runs, pack

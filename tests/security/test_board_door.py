@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from lse_gym.agents.settings import Settings
 from lse_gym.cli.main import app
-from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard import checks
 from lse_gym.leaderboard.document import MAX_VALUES, schema
+from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.submission import About, find_runs, pack
 from lse_gym.leaderboard.text import alike, name_problem
@@ -244,7 +244,7 @@ def test_no_spelling_hides_what_was_copied(board, document, how, part):
 SLOW = """
 import sys
 from lse_gym.leaderboard.board import Board
-from lse_gym.envs.errors import SubmissionError
+from lse_gym.leaderboard.errors import SubmissionError
 with Board(sys.argv[1], create=True) as board:
     try:
         board.submit(open(sys.argv[2], "rb").read())

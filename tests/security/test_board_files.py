@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from lse_gym.agents.files import write_new
 from lse_gym.cli.main import app
-from lse_gym.envs.errors import BoardError
 from lse_gym.leaderboard.board import SALT_BYTES, Board
+from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.store import Store
 from tests.leaderboard.conftest import TRACK, sent
 from tests.leaderboard.test_pages import fill

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from lse_gym.agents.console import Console, plain
 from lse_gym.cli.main import app
-from lse_gym.envs.errors import BoardError
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.export import table
 from lse_gym.leaderboard.pages import PagesError, build
 from lse_gym.leaderboard.pages import entry as entry_pages

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from lse_gym.cli.main import app
-from lse_gym.envs.errors import SubmissionError
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.export import export
 from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.ranking import rank

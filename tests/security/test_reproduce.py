@@ -20,10 +20,10 @@ from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.arguments import check, hints, is_free_text
 from lse_gym.agents.settings import Settings
 from lse_gym.cli.main import app
-from lse_gym.envs.errors import SubmissionError
 from lse_gym.envs.models import MODELS
 from lse_gym.leaderboard import reproduce as module
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.pages.entry import commands
 from lse_gym.leaderboard.reproduce import reproduce
