@@ -18,6 +18,12 @@ from lse_gym.envs.models import MODEL_NAMES
 from lse_gym.envs.registration import ENVS
 
 
+def say(text: str, console: Console | None = None) -> None:
+    """Print text as it is: wrapped between words on a terminal, one line elsewhere."""
+    console = console or out_console
+    console.print(text, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+
+
 class _Notices(logging.Handler):
     """Prints what the models wait for, above whatever is drawn live."""
 

@@ -41,6 +41,7 @@ from lse_gym.cli.common import (
     env_settings,
     err_console,
     out_console,
+    say,
     writable,
 )
 from lse_gym.cli.messages import command_line
@@ -169,7 +170,7 @@ def _run(config: Config, folder: Path, resume: bool) -> None:
             err_console.print(f"{reason} {kept}", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
     _print_summary(summary, folder)
-    if config.rounds and not summary["best_round"]:
+    if config.rounds and summary["best_held_out_score"] <= summary["seed_score"]:
         _tell_no_gain(config, summary)
 
 
@@ -202,9 +203,9 @@ def _new_folder(config: Config) -> Path:
 
 def _tell_no_gain(config: Config, summary: dict[str, Any]) -> None:
     edits = counted(summary["rounds"], "edit")
-    told = f"Nothing was gained: of {edits} none scored higher on the held-out questions than the start."
+    told = f"Nothing was gained by {edits}: the start is still the best on the held-out questions."
     for line in (told, *limits(config)):
-        err_console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line, err_console)
 
 
 def _print_summary(summary: dict[str, Any], folder: Path) -> None:
@@ -217,14 +218,13 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
     table.add_row(f"test score, n = {summary['test_n']}", f"{summary['test_score_seed']:.3f}", best)
     table.add_row("95 % interval", "", f"{low:.3f} to {high:.3f}")
     out_console.print(table)
-    out_console.print(
+    say(
         f"{counted(summary['rounds'], 'edit')}, {counted(summary['calls'], 'call')}, "
         f"{counted(summary['tokens'], 'token')}; outside of the budget, for the test, {summary['test_calls']:,.0f} of "
-        f"at most {counted(summary['test_calls_cap'], 'call')}. "
-        f"Best context: {folder / 'best_context.txt'}; picture of the tree: {folder / 'tree.html'}",
-        soft_wrap=True,
-        highlight=False,
+        f"at most {counted(summary['test_calls_cap'], 'call')}."
     )
+    for what, name in (("Best context", "best_context.txt"), ("Picture of the tree", "tree.html")):
+        out_console.print(f"{what}: {folder / name}", markup=False, highlight=False, soft_wrap=True)
     for who, facts in summary["answers"].items():
         option = "--max-edit-tokens" if who == "editor" else "--max-tokens"
         tell_answers(facts, who, option)
@@ -233,7 +233,7 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
 def tell_answers(facts: dict[str, Any], who: str, option: str) -> None:
     """Tell what a user should know of the answers of the task model or the editor."""
     for line in tell(facts, f"the {who.replace('_', ' ')}", option):
-        err_console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line, err_console)
 
 
 @app.command("evaluate")

@@ -14,7 +14,7 @@ from lse_gym.agents.console import counted
 from lse_gym.agents.plan import NO_PLAN, Plan, Preview, costs, kept_answers, plan_run, preview
 from lse_gym.agents.settings import Config
 from lse_gym.cli import about
-from lse_gym.cli.common import err_console, out_console
+from lse_gym.cli.common import err_console, out_console, say
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.errors import ArgumentError
 
@@ -39,13 +39,13 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; go ahead.", rich_h
 def show_plan(config: Config, folder: Path | None) -> None:
     """Tell all of one run."""
     plan, first = plan_run(config), preview(config)
-    _say("A plan: nothing was run.\n")
+    say("A plan: nothing was run.\n")
     show_facts(config)
     _show_questions(first)
     show_costs({"search": plan.search, "  task model": plan.task_model, "  editor": plan.editor, "test": plan.test})
     show_total(plan, config)
     kept = kept_answers(config, folder if folder and (folder / "config.json").exists() else None)
-    _say(f"{counted(kept, 'answer')} of them would come from the cache, before the first that has to be asked for.")
+    say(f"{counted(kept, 'answer')} of them would come from the cache, before the first that has to be asked for.")
     show_first(first)
 
 
@@ -53,7 +53,7 @@ def show_plans(runs: Mapping[str, Sequence[Config]], others: Sequence[str] = ())
     """Tell what several runs come to, a row for each label, and the first prompt."""
     plans = {label: plan_all(configs, others) for label, configs in runs.items()}
     everything = [config for configs in runs.values() for config in configs]
-    _say(f"A plan of {counted(len(everything), 'run')}: nothing was run.\n")
+    say(f"A plan of {counted(len(everything), 'run')}: nothing was run.\n")
     first = everything[0]
     show_facts(first)
     sample = preview(first)
@@ -97,15 +97,15 @@ def confirm_all(runs: Mapping[str, Sequence[Config]], limit: float, yes: bool, o
 def show_facts(config: Config, folder: Path | None = None) -> None:
     """Tell what runs, and what the stand-ins in it cannot do."""
     for label, text in about.lines(config, folder):
-        err_console.print(f"{label:<11} {text}", markup=False, highlight=False, soft_wrap=True)
+        say(f"{label:<11} {text}", err_console)
     for line in about.limits(config):
-        err_console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line, err_console)
 
 
 def _show_questions(first: Preview) -> None:
     sizes = ", ".join(f"{count:,} {split.replace('_', '-')}" for split, count in first.sizes.items())
     once = first.sizes["held_out"] + first.batch
-    _say(f"questions: {sizes}; an evaluation asks {once:,}: all held-out, {first.batch} of feedback")
+    say(f"questions: {sizes}; an evaluation asks {once:,}: all held-out, {first.batch} of feedback")
 
 
 def show_costs(rows: Mapping[str, Usage], first: str = "") -> None:
@@ -121,12 +121,12 @@ def show_costs(rows: Mapping[str, Usage], first: str = "") -> None:
 def show_total(plan: Plan, *configs: Config) -> None:
     """The sum in one line, and what is not in it."""
     whole = plan.whole
-    _say(
+    say(
         f"in all at most {whole.calls:,.0f} calls, {whole.tokens:,.0f} tokens, {whole.usd:,.2f} US dollars; "
         "contexts and answers are seldom as long as they may get"
     )
     for name in unpriced(*configs):
-        _say(f"The prices of {name} are not known, so its calls count as free. Name a file of prices: LSE_GYM_PRICES.")
+        say(f"The prices of {name} are not known, so its calls count as free. Name a file of prices: LSE_GYM_PRICES.")
 
 
 def unpriced(*configs: Config) -> list[str]:
@@ -138,13 +138,13 @@ def unpriced(*configs: Config) -> list[str]:
 def show_first(first: Preview) -> None:
     """The first prompt as it is sent, the answer that is right, and what is wrong with the data."""
     for role, text in (("system", first.prompt.system), ("user", first.prompt.user)):
-        _say(f"\n--- first prompt, {role} ---")
-        _say(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}\n[… {len(text) - MAX_SHOWN:,} characters more]")
-    _say(f"\n--- gold ---\n{first.gold}\n")
+        say(f"\n--- first prompt, {role} ---")
+        say(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}\n[… {len(text) - MAX_SHOWN:,} characters more]")
+    say(f"\n--- gold ---\n{first.gold}\n")
     for problem in first.problems:
-        _say(f"data: {problem}")
+        say(f"data: {problem}")
     if not first.problems:
-        _say("data: every gold answer scores 1.0")
+        say("data: every gold answer scores 1.0")
 
 
 def confirm(plan: Plan, limit: float, yes: bool) -> None:
@@ -159,7 +159,7 @@ def confirm(plan: Plan, limit: float, yes: bool) -> None:
     told = f"This may cost up to {plan.whole.usd:,.2f} US dollars, more than --confirm-usd {limit:,.10g}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ArgumentError(f"{told}. Pass --yes to run it all the same, --budget-usd to cap it, or --plan to see why.")
-    err_console.print(f"{told}. --plan tells why, --budget-usd caps it.", highlight=False, soft_wrap=True)
+    say(f"{told}. --plan tells why, --budget-usd caps it.", err_console)
     if not typer.confirm("Run it?", err=True):
         raise typer.Exit(1)
 
@@ -168,7 +168,3 @@ def priced(*configs: Config) -> bool:
     """Whether any model of these runs has a price."""
     names = {name for config in configs for name in (config.task_model, config.editor) if name}
     return any(costs(name) for name in sorted(names))
-
-
-def _say(text: str) -> None:
-    out_console.print(text, markup=False, highlight=False, soft_wrap=True)

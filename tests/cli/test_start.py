@@ -13,8 +13,10 @@ import lse_gym
 from lse_gym.agents.files import check_out
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config
-from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError
+from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError, SubmissionError
 from lse_gym.envs.models.base import TaskModel
+from lse_gym.envs.models.chat_api import check_url
+from lse_gym.leaderboard.submission import find_runs
 
 
 def run(*arguments, cwd, **env):
@@ -136,6 +138,38 @@ def test_a_start_that_fails_leaves_no_folder(tmp_path, there):
         evolve(Config.of(budget_calls=3), out)
     assert not has_run(out)
     assert [*tmp_path.rglob("*")] == ([out.parent, out] if there else [])
+
+
+def test_a_run_that_was_not_finished_says_how_to_finish_it(tmp_path):
+    with pytest.raises(OSError, match="No space"):
+        evolve(Config.of(), tmp_path / "my run", on_node=lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
+    with pytest.raises(SubmissionError, match=r"lse-gym evolve --out '.*my run' --resume"):
+        find_runs(tmp_path / "my run")
+    with pytest.raises(SubmissionError, match=r"lse-gym evolve --out .*nothing"):
+        find_runs(tmp_path / "nothing")
+
+
+def test_stand_ins_say_what_they_cannot_do(tmp_path):
+    towns = "Paris Lima Rome Madrid Santiago Tokyo Nairobi Havana Tehran Baghdad Cairo Oslo".split()
+    rows = "".join(f"Capital of land {i}?,{town}\n" for i, town in enumerate(towns))
+    (tmp_path / "towns.csv").write_text("question,answer\n" + rows)
+    done = run("evolve", "--questions", "towns.csv", "--rounds", 1, "--editor", "writer", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    before, after = done.stderr.decode().split("round   0")
+    assert "reader is a stand-in that knows nothing of the world" in before
+    assert "--task-model openai:MODEL" in before
+    assert "Nothing was gained by 1 edit" in after
+    assert "--editor openai:MODEL" in after
+
+
+def test_a_wrong_address_is_told_before_anything_is_asked(tmp_path):
+    for address in ("nowhere", "ftp://host/v1", "http://"):
+        with pytest.raises(ArgumentError, match="OPENAI_BASE_URL"):
+            check_url(address)
+    done = run("evolve", "--task-model", "openai:m", cwd=tmp_path, OPENAI_BASE_URL="nowhere")
+    assert done.returncode == 2
+    assert done.stderr.decode().count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_was_paid_for_is_kept(tmp_path):
