@@ -84,7 +84,7 @@ def test_links_lead_somewhere(page, link):
 def test_the_tests_that_the_tables_name_are_there():
     page = TEXTS["tests/README.md"]
     last, missing, found = "", [], 0
-    for folder, rows in re.findall(r"test, in `tests/(\w+)/`(.*?)(?=\n\n|\Z)", page, flags=re.DOTALL):
+    for folder, rows in re.findall(r"test, in `tests/(\w*)/?`(.*?)(?=\n\n|\Z)", page, flags=re.DOTALL):
         for file, name in re.findall(r"`([\w./]*)::(test_\w+)(?:…)?`", rows):
             last = file or last
             path = ROOT / "tests" / folder / last

@@ -83,6 +83,20 @@ def test_a_run_tells_what_its_answers_were_and_says_the_same_when_resumed(monkey
     assert {row[5] for row in rows if isinstance(row, list)} == {"stop", "length"}
 
 
+def test_a_filter_does_not_stop_a_run(monkeypatch, tmp_path):
+    def fault(handler, number):
+        user = handler.server.payloads[number]["messages"][-1]["content"].strip()
+        if re.search(r"What is \d*5 plus \d+\?$", user):
+            return handler.reply(400, {"error": {"code": "content_filter", "message": "The prompt was filtered."}})
+        return adds(handler, number)
+
+    with serve(fault) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        answers = evolve(config(tmp_path, "openai:adder", rounds=1), tmp_path / "run")["answers"]["task_model"]
+    filtered = answers["empty_finish_reasons"]["content_filter"]
+    assert 0 < filtered == answers["estimated"] < answers["answers"] / 5
+
+
 def test_answers_from_the_cache_are_told_and_a_resumed_run_tells_them_too(monkeypatch, tmp_path):
     with serve(adds) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
