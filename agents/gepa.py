@@ -40,7 +40,7 @@ class GEPAAgent(EditorAgent):
         args: see :class:`Args`.
     """
 
-    name = "gepa"
+    name = package = "gepa"
     Args = Args
 
     def most_answers(self, edits: int, held_out: int, batch: int) -> int:

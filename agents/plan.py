@@ -61,6 +61,7 @@ class Preview(NamedTuple):
     batch: int
     prompt: Prompt
     gold: str
+    note: str
     problems: list[str]
 
 
@@ -95,14 +96,13 @@ def preview(config: Config) -> Preview:
     core, domain, _ = _parts(config)
     question = domain.splits["held_out"][0]
     prompt = next(domain.attempt(domain.seed_context, question))
-    note, broken = core.family.note(domain.name), domain.verify()
-    problems = [note] if note else []
+    broken, problems = domain.verify(), []
     if broken:
         shown = ", ".join(broken[:10]) + ", …" * (len(broken) > 10)
         problems.append(f"the gold answer does not score 1.0 in {len(broken)}: {shown}")
     sizes = {split: len(domain.splits[split]) for split in SPLITS}
     batch = min(core.feedback_size, sizes["feedback"])
-    return Preview(domain.name, sizes, batch, prompt, question.gold, problems)
+    return Preview(domain.name, sizes, batch, prompt, question.gold, core.family.note(domain.name), problems)
 
 
 def kept_answers(config: Config, folder: str | os.PathLike[str] | None = None) -> int:

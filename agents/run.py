@@ -125,9 +125,10 @@ class RunDirectory:
             if there.get(key) != self.config.get(key) and key not in free
         ]
         if different:
+            goes_on = "" if self.resume else "--resume, without other options, to continue that run, or "
             raise RunDirectoryError(
                 f"{str(self.path)!r} holds a run of another configuration ({'; '.join(different)}). "
-                "Pass another --out; nothing was changed."
+                f"Pass {goes_on}another --out; nothing was changed."
             )
         if not self.resume:
             raise RunDirectoryError(

@@ -15,6 +15,7 @@ from lse_gym.agents.live import Live
 from lse_gym.agents.tree import Node, Selection, Tree
 from lse_gym.envs.core import Info, Observation
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
+from lse_gym.envs.extras import require_installed
 
 Order = Literal["paper", "code"]
 MAX_CHARS = 8000  # of a context, where there is no env to ask
@@ -41,6 +42,8 @@ class SearchAgent(ABC):
     """
 
     name: ClassVar[str]
+    package: ClassVar[str] = ""
+    """the package that the agent is made of, where it is another's; the extra of that name brings it"""
     Args: ClassVar[type[SearchArgs]] = SearchArgs
     selection: Selection = "deepest"
     order: Order = "code"
@@ -52,6 +55,8 @@ class SearchAgent(ABC):
                 raise unknown(f"argument of agent {self.name!r}", name, known)
             check(name, known[name], value)
         self.args = self.Args(**args)
+        if self.package:
+            require_installed(self.package, self.package, f"The agent {self.name!r}")
         self.env = env
         self.tree = self._new_tree()
         self.memory: dict[str, Any] = {}  # what an agent knows beyond its tree, fit for JSON; saved with it

@@ -40,7 +40,7 @@ class TextGradPackageAgent(EditorAgent):
         args: see :class:`Args`.
     """
 
-    name = "textgrad-package"
+    name, package = "textgrad-package", "textgrad"
     Args = Args
 
     def most_editor_calls(self) -> int:

@@ -12,6 +12,7 @@ from gymnasium.spaces import Box, Dict
 from lse_gym.envs.archive import Start, read_archive
 from lse_gym.envs.budget import Budget, Usage
 from lse_gym.envs.domain import Domain, Family
+from lse_gym.envs.errors import unknown
 from lse_gym.envs.metered import Task
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import TaskModel
@@ -122,6 +123,8 @@ class ContextEnv(gym.Env[Observation, str]):
     ):
         counts = {"max_edits": max_edits, "samples": samples, "max_tokens": max_tokens}
         check_ranges(feedback, temperature, **counts, feedback_size=feedback_size, max_chars=max_chars)
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise unknown("render mode", render_mode, self.metadata["render_modes"], "None renders nothing.")
         self.family = family
         self.domains = family.select(domain)
         archive = None if start == "seed" else read_archive(Path(start), self.domains, max_chars)
@@ -185,7 +188,10 @@ class ContextEnv(gym.Env[Observation, str]):
         if isinstance(action, str):
             context, problem = clean(action, self.max_chars)
         else:
-            context, problem = before.context, f"a {type(action).__name__} is not a str: the context was kept"
+            context, problem = (
+                before.context,
+                f"a {type(action).__name__} is not a str: the context was kept",
+            )
         lacking = "" if self.budget.affords(EDIT) else "the budget of edits is used up"
         if not lacking and not isnan(before.held_out_score):
             after = before._replace(context=context, batch=self._next_batch, edits=before.edits + 1)

@@ -64,6 +64,12 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
         raise MissingExtraError(f"{purpose} needs {module}: pip install 'lse-gym[{extra}]' ({error}).") from error
 
 
+def require_installed(module: str, extra: str, purpose: str) -> None:
+    """As :func:`require`, importing nothing."""
+    if not available(module):
+        raise MissingExtraError(f"{purpose} needs {module}: pip install 'lse-gym[{extra}]'.")
+
+
 @contextmanager
 def needs(extra: str, purpose: str) -> Generator[None]:
     """Around the imports at the head of a module that an extra brings: without it they say what to install.

@@ -59,7 +59,7 @@ class FamilyEnv(ContextEnv):
         check_names(options, "family", "family_args", "domain")
         if family is None:
             raise MissingArgumentError(
-                "LSE/Family-v0 needs family='package.module:Class', a Family of yours. envs/README.md has one."
+                "LSE/Family-v0 needs family='package.module:Class', a Family of yours. envs/EXTENDING.md has one."
             )
         super().__init__(import_class(family, Family, "family")(**family_args or {}), domain=domain, **options)
 

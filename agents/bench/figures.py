@@ -87,7 +87,7 @@ def _score_at(result: Result, calls: float) -> float:
 
 
 def _figure(draw: Callable[[Any], None], path: str | os.PathLike[str]) -> None:
-    require("matplotlib", "report", "Figures")
+    require("matplotlib", "report", "Drawing figures")
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lse_gym.agents.bench.result import Result
 from lse_gym.agents.bench.statistics import Estimate, estimate, paired
+from lse_gym.agents.console import counted
 from lse_gym.envs.errors import unknown
 
 
@@ -84,11 +85,11 @@ def transfer_table(results: Sequence[Result]) -> str:
 def report(results: Sequence[Result], reference: str | None = None) -> str:
     """All tables, one after the other."""
     n = estimate(results, lambda r: r.gain)
-    budgets = sorted({str(r.budget_calls) for r in results})
+    budgets = [f"{calls:,.10g}" for calls in sorted({r.budget_calls for r in results})]
     where, unit = (f"{n.domains} domains", "domains") if n.domains > 1 else ("1 domain", "seeds")
     told = (
-        f"{where}, {n.runs} runs; budget of a run: {', '.join(budgets)} calls. Means over {unit} with Student's 95 % "
-        "intervals; differences in pairs of the same domain and seed; ≈: the interval contains zero."
+        f"{where}, {counted(n.runs, 'run')}; budget of a run: {', '.join(budgets)} calls. Means over {unit} with "
+        "Student's 95 % intervals; differences in pairs of the same domain and seed; ≈: the interval contains zero."
     )
     parts = [told, score_table(results, reference), context_table(results), transfer_table(results)]
     return "\n".join(f"{part}\n" for part in parts if part)

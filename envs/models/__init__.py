@@ -73,7 +73,7 @@ def _load(name: str) -> TaskModel:
     elif is_reference(name):
         return _of_a_user(name)
     else:
-        raise unknown("model", name, MODEL_NAMES, 'Pass e.g. task_model="reader".')
+        raise unknown("model", name, MODEL_NAMES, 'Pass e.g. "reader".')
     model, path = getattr(import_module(module), attribute)(*arguments), cache_path()
     return model if path is None or prefix in UNCACHED else CachedModel(model, path)
 

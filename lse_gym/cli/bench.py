@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from lse_gym.agents import AGENTS
+from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
 from lse_gym.agents.bench.grid import Grid, Job, default_domains, jobs_of, run_grid
@@ -45,7 +45,6 @@ from lse_gym.envs.extras import available
 from lse_gym.envs.registration import ENVS
 
 APART = ("sb3", "moi")  # agents that need a file of their own, or passages: named, or they do not take part
-PACKAGES = {"gepa": "gepa", "textgrad-package": "textgrad"}  # agent -> the package it needs, and the extra
 BUDGET_CALLS = 1300  # pays for about 20 edits
 QUICK_DOMAINS, QUICK_ROUNDS, QUICK_CALLS = 3, 8, 600.0
 
@@ -190,17 +189,20 @@ def _write_report(results: list[Result], out: Path, reference: str | None) -> No
     try:
         budget_figure(results, out / "budget.svg")
         length_figure(results, out / "length.svg")
+        beside = " and figures beside it"
     except MissingExtraError as error:
         err_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
-    out_console.print(f"{out / 'report.md'} and figures beside it", soft_wrap=True, highlight=False)
+        beside = ", without figures"
+    out_console.print(f"{out / 'report.md'}{beside}", soft_wrap=True, highlight=False)
 
 
 def _everyone() -> list[str]:
     """Every agent that needs no training and whose package is installed."""
     names = [name for name in AGENTS if name not in APART]
-    missing = [name for name in names if name in PACKAGES and not available(PACKAGES[name])]
+    packages = {name: agent_class(name).package for name in names}
+    missing = [name for name, package in packages.items() if package and not available(package)]
     for name in missing:
-        err_console.print(f"without {name}: pip install 'lse-gym[{PACKAGES[name]}]'", markup=False, highlight=False)
+        err_console.print(f"without {name}: pip install 'lse-gym[{packages[name]}]'", markup=False, highlight=False)
     return [name for name in names if name not in missing]
 
 

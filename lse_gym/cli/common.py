@@ -86,6 +86,13 @@ def writable(path: Path | None) -> Path | None:
 CUSTOM = "LSE/Custom-v0"
 
 
+def check_pairs(option: str, pairs: Iterable[str] | None, example: str) -> None:
+    """Raise for what a repeatable option was given that is no ``key=value``."""
+    for pair in pairs or ():
+        if "=" not in pair:
+            raise ArgumentError(f"{option} {pair!r} is no key=value. Write e.g. {option} {example}.")
+
+
 def env_settings(
     env: str,
     questions: str | None = None,
@@ -96,13 +103,16 @@ def env_settings(
 ) -> dict[str, Any]:
     """What :class:`Settings` have of the env and its data, from what a command line says of them."""
     args = {name: value for name, value in (("questions", questions), ("scorer", scorer)) if value is not None}
-    for pair in pairs or ():
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise ArgumentError(f"--env-set {pair!r} is no key=value. Write e.g. --env-set held_out_size=30.")
+    check_pairs("--env-set", pairs, "held_out_size=30")
+    for key, _, value in (pair.partition("=") for pair in pairs or ()):
         args[key.strip()] = read_value(value)
+    own = questions is not None or scorer is not None
+    if own and env in ENVS and env not in (DEFAULT.env, CUSTOM):
+        raise ArgumentError(
+            f"--questions and --scorer are for {CUSTOM}, not for {env}. Leave --env out, or leave them out."
+        )
     files = {"data_dir": str(data_dir) if data_dir else None, "exclude": str(exclude) if exclude else None}
-    return {"env": CUSTOM if questions and env == DEFAULT.env else env, "env_args": args, **files}
+    return {"env": CUSTOM if own and env == DEFAULT.env else env, "env_args": args, **files}
 
 
 Env = Annotated[str, typer.Option("--env", help=f"Environment id: {', '.join(ENVS)}.", rich_help_panel="What")]

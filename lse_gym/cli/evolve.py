@@ -38,6 +38,7 @@ from lse_gym.cli.common import (
     SplitSeed,
     TaskModel,
     app,
+    check_pairs,
     env_settings,
     err_console,
     out_console,
@@ -47,7 +48,7 @@ from lse_gym.cli.common import (
 from lse_gym.cli.messages import command_line
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, priced, show_facts, show_plan
 from lse_gym.envs.domain import SPLITS, Split
-from lse_gym.envs.errors import LSEGymError, ProviderError
+from lse_gym.envs.errors import ArgumentError, DataError, ProviderError
 from lse_gym.envs.evaluation import core_env, evaluate_context
 from lse_gym.envs.extras import available
 from lse_gym.envs.models.tally import tell
@@ -126,6 +127,8 @@ def evolve_command(
 ) -> None:
     """Evolve a context: edit it round after round, watch the held-out score, report the test score."""
     given = dict(locals())
+    if resume and not out:
+        raise ArgumentError("--resume needs --out, the directory of the run to continue. Pass --out runs/NAME.")
     if out and resume and has_run(out) and not _options_given(ctx) - BESIDE_A_RUN:
         config = read_config(out)
         config = replace(config, rounds=rounds) if "rounds" in _options_given(ctx) else config
@@ -136,6 +139,7 @@ def evolve_command(
         values |= env_settings(env, questions, scorer, env_set, data_dir, exclude)
         values |= {"start": str(context)} if context else {}
         known = {name: value for name, value in values.items() if name in Settings.__dataclass_fields__}
+        check_pairs("--set", argument, "temperature=0")
         settings = Settings(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
         config = _with_editor(_on_a_domain(settings)).config()
     if plan:
@@ -258,7 +262,7 @@ def evaluate_command(
     try:
         context = sys.stdin.read() if str(context_file) == "-" else context_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise LSEGymError(f"{str(context_file)!r} cannot be read: {error}. Pass a text file with a context.") from None
+        raise DataError(f"{str(context_file)!r} cannot be read: {error}. Pass a text file with a context.") from None
     settings = Settings(
         **env_settings(env, questions, scorer, env_set, data_dir, exclude),
         domain=domain,

@@ -167,13 +167,17 @@ def verify_command(
     backends = dict(pair.rsplit("=", 1) for pair in backend or ())
     failed = 0
     with Board(board) as there:
+        if track:
+            find_track(there.tracks, track)
         wanted = entries or pending(there, again or reproduce)
         for number in wanted:
             (row,) = there.store.entries("e.id = ?", [number]) or [None]
             if row is not None and track and row["track"] != track:
                 continue
             columns = (TextColumn(f"entry {number}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            with Progress(*columns, console=err_console, transient=True) as progress:
+            with Progress(
+                *columns, console=err_console, transient=True, disable=not err_console.is_terminal
+            ) as progress:
                 bar = progress.add_task("")
                 verdict = verify(
                     there,
@@ -209,6 +213,8 @@ def list_command(
         out_console.print(table)
         return
     with Board(board) as there:
+        if track:
+            find_track(there.tracks, track)
         ranking, withdrawn = rank(there), there.store.entries("level = 'withdrawn'")
     for one, rows in ranking.items():
         if not rows or (track and one != track):
@@ -253,7 +259,7 @@ def build_command(
 
     with Board(board) as there:
         written = build(there, out)  # where some pages fail it raises at the end, when all others are there
-    out_console.print(f"{written} pages written; open {out / 'index.html'}", soft_wrap=True, highlight=False)
+    out_console.print(f"{counted(written, 'page')} written; open {out / 'index.html'}", soft_wrap=True, highlight=False)
 
 
 @board_app.command("serve")

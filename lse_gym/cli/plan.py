@@ -45,7 +45,7 @@ def show_plan(config: Config, folder: Path | None) -> None:
     show_costs({"search": plan.search, "  task model": plan.task_model, "  editor": plan.editor, "test": plan.test})
     show_total(plan, config)
     kept = kept_answers(config, folder if folder and (folder / "config.json").exists() else None)
-    say(f"{counted(kept, 'answer')} of them would come from the cache, before the first that has to be asked for.")
+    say(f"{counted(kept, 'answer')} would come from the cache before the first that has to be asked for.")
     show_first(first)
 
 
@@ -141,8 +141,8 @@ def show_first(first: Preview) -> None:
         say(f"\n--- first prompt, {role} ---")
         say(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}\n[… {len(text) - MAX_SHOWN:,} characters more]")
     say(f"\n--- gold ---\n{first.gold}\n")
-    for problem in first.problems:
-        say(f"data: {problem}")
+    for told in filter(None, (first.note, *first.problems)):
+        say(f"data: {told}")
     if not first.problems:
         say("data: every gold answer scores 1.0")
 

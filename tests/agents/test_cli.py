@@ -137,6 +137,11 @@ def test_help_names_every_option_and_choice(tmp_path):
         (["evaluate", "missing.txt"], ["missing.txt"]),
         (["evaluate", ".", "--split", "tset"], ["."]),
         (["evolve", "--rouns", "3"], ["--rounds"]),
+        (["evolve", "--resume"], ["--resume needs --out"]),
+        (["evolve", "--set", "ucb_c"], ["--set 'ucb_c'"]),
+        (["evolve", "--scorer", "exact"], ["LSE/Custom-v0 needs --questions"]),
+        (["evolve", "--env", "LSE/QA-v1", "--questions", "my.csv"], ["LSE/Custom-v0, not for LSE/QA-v1"]),
+        (["evolve", "--env", "LSE/Family-v0"], ["--env-set family=", "envs/EXTENDING.md"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

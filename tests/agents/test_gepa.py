@@ -63,4 +63,4 @@ def test_a_callback_stops_it():
 def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "gepa", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'lse-gym\[gepa\]'"):
-        GEPAAgent(make()).learn(1)
+        GEPAAgent(make())  # before anything is paid for

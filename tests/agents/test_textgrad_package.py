@@ -64,5 +64,6 @@ def test_the_package_is_left_as_it_was():
 def test_without_it_the_extra_is_named(monkeypatch):
     agent = TextGradPackageAgent(make())
     monkeypatch.setitem(sys.modules, "textgrad", None)
-    with pytest.raises(MissingExtraError, match=r"lse-gym\[textgrad\]"):
-        agent.learn(1)
+    for use in (lambda: TextGradPackageAgent(make()), lambda: agent.learn(1)):  # before anything is paid for, or later
+        with pytest.raises(MissingExtraError, match=r"lse-gym\[textgrad\]"):
+            use()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
 
-from lse_gym.envs.errors import DataError
+from lse_gym.envs.errors import DataError, UnknownNameError
 from lse_gym.envs.evaluation import evaluate_context
 from lse_gym.envs.report import FEEDBACK_MODES
 from tests.envs.specs import rollout
@@ -189,6 +189,8 @@ def test_an_archive_of_one_session_does_not_bias_seeds():
 
 
 def test_render_ansi():
+    with pytest.raises(UnknownNameError, match="known: 'ansi'"):
+        make(render_mode="human")
     env = make(render_mode="ansi")
     env.reset(seed=0)
     env.step("The context.")[-1].clear()

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lse_gym.cli.main import app
-from lse_gym.envs.errors import ProviderError
+from lse_gym.envs.errors import ProviderError, UnknownNameError
 from lse_gym.envs.offline.reader import Reader
 from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.export import to_dataset
@@ -192,7 +192,7 @@ def test_every_command_works_without_options(run_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BoardError, match="there is no board"):
         CliRunner().invoke(app, ["leaderboard", "list"], catch_exceptions=False)
-    assert "entry 1: lse of local" in run("leaderboard", "submit", run_folder)
+    assert "entry 1: lse of local in sql-clinic-reader-1300-v2, 1 run, " in run("leaderboard", "submit", run_folder)
     assert "entry 1" in run("leaderboard", "submit", run_folder)  # again: the same entry
     assert "self-reported" in run("leaderboard", "list")
     assert "entry 1: replayed: 0." in run("leaderboard", "verify")
@@ -204,6 +204,9 @@ def test_every_command_works_without_options(run_folder, tmp_path, monkeypatch):
     header, row = Path("export/entries.csv").read_text().splitlines()
     assert dict(zip(header.split(","), row.split(","), strict=False))["agent"] == "lse"
     assert "sql-nano-500-v2" in run("leaderboard", "list", "--tracks")
+    for command in ("list", "verify"):
+        with pytest.raises(UnknownNameError, match="'sql-nano' is not a known track"):
+            CliRunner().invoke(app, ["leaderboard", command, "--track", "sql-nano"], catch_exceptions=False)
     packed = run("leaderboard", "submit", run_folder, "--pack", "sent", "--team", "b").strip()
     assert "of b in" in run("leaderboard", "submit", packed)
 
