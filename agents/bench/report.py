@@ -85,7 +85,8 @@ def transfer_table(results: Sequence[Result]) -> str:
 def report(results: Sequence[Result], reference: str | None = None) -> str:
     """All tables, one after the other."""
     n = estimate(results, lambda r: r.gain)
-    budgets = [f"{calls:,.10g}" for calls in sorted({r.budget_calls for r in results})]
+    caps = sorted({r.budget_calls for r in results if r.budget_calls is not None})
+    budgets = [f"{calls:,.10g}" for calls in caps] or ["any number of"]
     where, unit = (f"{n.domains} domains", "domains") if n.domains > 1 else ("1 domain", "seeds")
     told = (
         f"{where}, {counted(n.runs, 'run')}; budget of a run: {', '.join(budgets)} calls. Means over {unit} with "
