@@ -75,6 +75,7 @@ def _load(name: str) -> TaskModel:
     else:
         raise unknown("model", name, MODEL_NAMES, 'Pass e.g. "reader".')
     model, path = getattr(import_module(module), attribute)(*arguments), cache_path()
+    model.check()
     return model if path is None or prefix in UNCACHED else CachedModel(model, path)
 
 

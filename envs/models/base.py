@@ -91,6 +91,13 @@ class TaskModel(ABC):
     position_weights: Callable[[int], Sequence[float]] | None = None
     tally: "Tally | None" = None
 
+    def check(self) -> None:  # noqa: B027 - most have nothing to look at
+        """Look at what the model is set up with, before it is first asked; nothing is loaded or sent.
+
+        Raises:
+            ArgumentError: it cannot answer anything as it is.
+        """
+
     @abstractmethod
     def complete(self, requests: Sequence[Request]) -> list[Response]:
         """Answer every request, in order; no answer has more than ``max_tokens`` tokens, or token caps would not hold.

@@ -52,14 +52,12 @@ class OpenAIModel(TaskModel):
 
     Raises:
         MissingExtraError: httpx is not installed.
-        ArgumentError: ``OPENAI_BASE_URL`` is no address of a server.
     """
 
     def __init__(self, model: str):
         require("httpx", "api", "A model behind a server (openai:)")
         self.model = model
         self.name = f"openai:{model}"
-        check_url(os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL)
         self.revision = public_url(os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL)
         self.concurrency = int(environment_number("LSE_GYM_CONCURRENCY", CONCURRENCY))
         self.timeout_s = environment_number("LSE_GYM_TIMEOUT_S", TIMEOUT_S)
@@ -86,6 +84,10 @@ class OpenAIModel(TaskModel):
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the connections, and never the key."""
         return {name: value for name, value in self.__dict__.items() if name != "_api"}
+
+    def check(self) -> None:
+        """Look at the address; nothing is sent."""
+        check_url(os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL)
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
         """Send the batch, ``concurrency`` requests at a time.

@@ -46,7 +46,7 @@ def test_an_ascii_terminal_is_enough(tmp_path):
     done = run("evolve", "--rounds", 2, "--editor", "writer", cwd=tmp_path, LC_ALL="C", PYTHONUTF8="0", LANG="C")
     assert done.returncode == 0, done.stderr
     shown = (done.stdout + done.stderr).decode("ascii")
-    assert "sealed test score" in shown
+    assert "test score, n = " in shown
     told = done.stderr.decode()
     for fact in ("domain clinic-0", "reader, a scripted stand-in", "writer, a scripted stand-in", "2 edits", "no caps"):
         assert told.index(fact) < told.index("round   0")
