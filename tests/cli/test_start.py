@@ -13,9 +13,10 @@ import lse_gym
 from lse_gym.agents.files import check_out
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config
-from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError, SubmissionError
+from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError
 from lse_gym.envs.models.base import TaskModel
 from lse_gym.envs.models.chat_api import check_url
+from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.submission import find_runs
 
 
