@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from lse_gym.envs.custom.faults import Faults, shown
-from lse_gym.envs.custom.forms import look_up
+from lse_gym.envs.custom.forms import look_up, text_of
 from lse_gym.envs.custom.scorers import LETTERS
 
 CHOICE_NAME = re.compile(r"(?:(?:choice|option|ending|opt|op|answer)[ _]?)(\d{1,2}|[a-z])", re.IGNORECASE)
@@ -33,7 +33,7 @@ def read_choices(record: Mapping[str, Any], column: str, where: str, scored: boo
     if len(several) > 1 and column not in record:
         labels = [label for _, label in choice_columns(several)]
         labels = labels if len(labels) == len(several) else [*several]
-        texts = ["" if (one := look_up(record, name)) is None or one != one else str(one).strip() for name in several]
+        texts = ["" if (one := look_up(record, name)) is None or one != one else _text(one) for name in several]
         while texts and not texts[-1]:
             texts.pop()
         choices = Choices(tuple(texts), tuple(labels[: len(texts)]))
@@ -172,4 +172,4 @@ def _unnumbered(texts: Sequence[str]) -> Choices:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
+    return text_of(value).strip()

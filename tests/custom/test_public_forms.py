@@ -184,6 +184,12 @@ def test_what_is_said_of_a_question_is_not_its_answer():
     assert "no 'answer'; there are 'question', 'metadata'" in refusal(records)
 
 
+def test_choices_that_are_lists_are_their_texts():
+    records = [{"question": f"{n}?", "choices": [["red"], ["a", "b"]], "answer": n % 2} for n in N]
+    domain, questions, _ = read(records, "multiple_choice")
+    assert domain.user(questions[0]) == "Question: 0?\nA) red\nB) a\nb"
+
+
 def test_parts_of_a_question_are_texts():
     records = [{"a": f"{n}?", "b": {"x": 1}, "answer": n} for n in N]
     assert "{'x': 1}, expected text" in refusal(records, columns={"question": "a,b"})
