@@ -268,8 +268,8 @@ def test_mistakes_on_the_command_line_name_the_mend(tmp_path):
         (["--questions", "my.jsonl", "--env-set", "limits=3"], "Did you mean 'limit'?"),
         (["--questions", "my.jsonl", "--env-set", "limit"], "no key=value"),
         (["--questions", "absent.jsonl"], "No such file"),
-        (["--env", ID], "needs questions="),
-        (["--scorer", "exact"], "'scorer' is not a known argument"),
+        (["--env", ID], "needs --questions"),
+        (["--scorer", "exact"], "needs --questions"),
         (["--context", "absent.txt"], "absent.txt"),
     ):
         done = run("evolve", *arguments, cwd=tmp_path)
