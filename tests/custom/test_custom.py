@@ -269,11 +269,7 @@ def test_mistakes_on_the_command_line_name_the_mend(tmp_path):
         (["--questions", "my.jsonl", "--env-set", "limit"], "no key=value"),
         (["--questions", "absent.jsonl"], "No such file"),
         (["--env", ID], "needs --questions"),
-<<<<<<< HEAD
-        (["--scorer", "exact"], "'scorer' is not a known argument"),
-=======
         (["--scorer", "exact"], "needs --questions"),
->>>>>>> newcomer
         (["--context", "absent.txt"], "absent.txt"),
     ):
         done = run("evolve", *arguments, cwd=tmp_path)
