@@ -224,7 +224,7 @@ def list_command(
         table.add_column("rank", justify="right")
         table.add_column("entry", justify="right")
         table.add_column("agent", min_width=16, overflow="fold")
-        table.add_column("sealed score, 95 % interval", justify="right", no_wrap=True)
+        table.add_column("sealed score, 95 %", justify="right", no_wrap=True)
         table.add_column("tokens", justify="right")
         table.add_column("level", no_wrap=True)
         for row in rows:
