@@ -88,14 +88,13 @@ def _sound(responses: Sequence[Response]) -> bool:
     if not responses:
         return True
     texts, prompt, completion, cached = list(zip(*responses, strict=True))[:4]
-    kinds = {*map(type, texts)}, {*map(type, chain(prompt, completion, cached))}  # few, whatever the batch
+    counts = (*prompt, *completion, *cached)
+    kinds = {*map(type, texts)}, {*map(type, counts)}  # few, whatever the batch
     if not all(issubclass(kind, str) for kind in kinds[0]):
         return False
-    if not all(issubclass(kind, int | np.integer) for kind in kinds[1]):
+    if not all(issubclass(kind, (int, np.integer)) for kind in kinds[1]):
         return False
-    most = max(max(prompt), max(completion), max(cached))
-    least = min(min(prompt), min(completion), min(cached))
-    return 0 <= least <= most <= MAX_TOKENS and all(map(le, cached, prompt))
+    return min(counts) >= 0 and max(counts) <= MAX_TOKENS and all(map(le, cached, prompt))
 
 
 class MeteredModel:
