@@ -86,7 +86,7 @@ def test_a_policy_trains_and_is_an_agent(trained, tmp_path):
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert len(rows) == 160
     settings = f"sb3,algorithm={name},policy={out / 'policy.zip'}"
-    config = parse_contestant(settings).apply(Settings(domain="clinic-0", rounds=3, budget_calls=400))
+    config = parse_contestant(settings).apply(Settings(domain="clinic-0", rounds=3, budget_calls=400)).config()
     summary = evolve(config, tmp_path / "run")
     assert summary["calls"] <= 400
     env = EditMenu(gym.make(ENV, domain="shop-0", max_edits=2))
