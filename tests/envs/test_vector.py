@@ -139,7 +139,7 @@ def test_text_arrives_intact(kind):
 
 
 def test_shared_memory_fails_loudly():
-    with pytest.raises(ValueError, match="shared_memory=False"):
+    with pytest.raises(ValueError, match="shared_memory"):
         gym.make_vec(SQL[0], num_envs=2, vectorization_mode="async", **SQL[1])
 
 
