@@ -272,10 +272,10 @@ def test_page_shows_the_summary_and_the_best_context():
 def test_page_of_300_long_contexts_is_small_and_quick():
     rng = random.Random(5)
     contexts = ["\n".join("".join(rng.choices("abc def", k=79)) for _ in range(100)) for _ in range(300)]
-    start = time.perf_counter()
+    start = time.process_time()
     page = tree_page(a_tree(random_parents(300, 6), contexts=contexts), {})
     assert len(page.encode("utf-8")) < 4_000_000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on PATH: the page is not opened in a browser")

@@ -20,6 +20,7 @@ from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.verify import Options, pending, verify
 from tests.leaderboard.conftest import TRACK, sent
 from tests.leaderboard.test_tampered import dump, replace_context
+from tests.patience import STALL_S
 
 
 def test_an_honest_entry_is_replayed_then_reproduced_from_cache(board, document):
@@ -33,7 +34,7 @@ def test_an_honest_entry_is_replayed_then_reproduced_from_cache(board, document)
     assert pending(board) == []
     start = time.perf_counter()
     second = verify(board, number, Options())
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 5 + STALL_S
     assert second.details["scores"] == first.details["scores"]
     third = verify(board, number, Options(reproduce=True))
     assert third.level == "reproduced", third.details["reproduction"]

@@ -27,6 +27,7 @@ from lse_gym.envs.models.chat_refusal import Filtered, Transient, classify
 from lse_gym.envs.models.chat_reply import estimate
 from lse_gym.envs.models.openai import OpenAIModel
 from tests.models.chat_server import serve
+from tests.patience import STALL_S
 
 ASKED = Request("You add.", "What is 3 + 4?", seed=5, sample=2)
 PROMPT = "You add.What is 3 + 4?"
@@ -330,7 +331,7 @@ def test_the_deadline_ends_what_would_wait_too_long_at_once(monkeypatch, asked):
         with pytest.raises(UnavailableError, match=r"asks for a pause of \d+ s, and the deadline of 30 s \(LSE_GYM"):
             model.complete([ASKED._replace(sample=i) for i in range(50)])
         assert len(server.payloads) <= 16
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 5 + STALL_S
 
 
 def test_a_limit_without_end_ends_at_the_deadline(monkeypatch):
@@ -338,7 +339,7 @@ def test_a_limit_without_end_ends_at_the_deadline(monkeypatch):
     server = model_of(monkeypatch, lambda handler, *_: handler.reply(429, {}), LSE_GYM_DEADLINE_S=1)
     with server as (model, _), pytest.raises(UnavailableError, match="the deadline of 1 s"):
         model.complete([ASKED])
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 5 + STALL_S
 
 
 def drip(handler, head):
@@ -359,7 +360,7 @@ def test_a_server_that_drips_ends_at_the_time_out(monkeypatch, head):
         with pytest.raises(UnavailableError):
             model.complete([ASKED])
         server.closing.set()
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 5 + STALL_S
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -397,7 +398,7 @@ def test_a_dead_port_is_told_within_seconds(monkeypatch):
     begun = time.monotonic()
     with pytest.raises(UnavailableError, match=r"connection refused\). Start the server, or set OPENAI_BASE_URL"):
         OpenAIModel("m").complete([ASKED._replace(sample=i) for i in range(40)])
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 5 + STALL_S
 
 
 def test_a_port_that_never_answers_is_told_within_seconds(monkeypatch):
@@ -413,7 +414,7 @@ def test_a_port_that_never_answers_is_told_within_seconds(monkeypatch):
         begun = time.monotonic()
         with pytest.raises(UnavailableError, match=r"did not answer within 0.5 s"):
             OpenAIModel("m").complete([ASKED])
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 4 + STALL_S
         for one in queued:
             one.close()
 

@@ -199,10 +199,10 @@ HOSTILE = ["a ", "Q: ", "'", '"', "(", "-> ", "SELECT a? ", "* ", "x", " ", "\n"
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_long_hostile_text_takes_no_time(unit: str) -> None:
     text = unit * (8000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     examples = find_examples(text)
     answer_by_analogy(text, [*examples, Example(text, text)], text)
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
 
 
 def test_answers_do_not_depend_on_the_hash_seed() -> None:

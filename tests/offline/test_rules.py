@@ -93,18 +93,18 @@ def test_exclusions_are_negated_and_survive_being_written_back(refusal, conditio
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_hostile_lines_are_read_in_no_time(unit):
     line = (unit * (100_000 // len(unit) + 1))[:100_000]
-    start = time.perf_counter()
+    start = time.process_time()
     parse_rule(line, SCHEMA)
-    assert time.perf_counter() - start < 2.0  # usually a few milliseconds; a blow-up takes minutes
+    assert time.process_time() - start < 2.0  # usually a few milliseconds; a blow-up takes minutes
 
 
 @pytest.mark.parametrize(
     "unit", ["CREATE TABLE t (", "CREATE TABLE ", "REFERENCES ", "FOREIGN KEY (", "(", ",", '"', "a "]
 )
 def test_hostile_schemas_are_read_in_no_time(unit):
-    start = time.perf_counter()
+    start = time.process_time()
     parse_schema("CREATE TABLE t (a TEXT, " + unit * (100_000 // len(unit)))
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
 
 
 @settings(max_examples=150, deadline=None)

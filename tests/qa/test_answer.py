@@ -96,7 +96,7 @@ def test_other_numbers_of_choices(letters):
     ["<answer>" * 20000, "(" * 40000, "answer " * 20000, "**" * 30000, "A" * 50000, "\\boxed{" * 9000, " \n" * 30000],
 )
 def test_hostile_lengths_take_no_time(text):
-    began = time.perf_counter()
+    began = time.process_time()
     extract_choice(text)
     extract_choice(f"{text}<answer>B</answer>")
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2

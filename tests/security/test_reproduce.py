@@ -32,6 +32,7 @@ from lse_gym.leaderboard.track import all_tracks
 from lse_gym.leaderboard.verify import Options, verify
 from tests.leaderboard.conftest import TRACK, sent
 from tests.models.chat_server import serve
+from tests.patience import STALL_S
 
 # What a config says, and what is told. VICTIM stands for a file of the owner, FIFO for one that never ends.
 ATTACKS: list[tuple[dict[str, Any], str]] = [
@@ -216,7 +217,7 @@ def test_a_run_that_takes_too_long_is_ended(document):
     start = time.monotonic()
     found = reproduce(document, track)
     assert "takes longer than 0.2 seconds" in found.reason
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 10 + STALL_S
 
 
 def test_a_commands_words_are_quoted(document):

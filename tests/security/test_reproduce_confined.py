@@ -16,6 +16,7 @@ import pytest
 
 from lse_gym.leaderboard import isolation
 from lse_gym.leaderboard.isolation import Limits, Outcome, call
+from tests.patience import STALL_S
 
 HERE = "tests.security.confined"
 SMALL = Limits(seconds=20, cpu_s=20, memory_bytes=2**30, scratch_bytes=2**24, result_bytes=2**20)
@@ -172,7 +173,7 @@ def test_time_is_bounded():
     for name, job in (("spin", None), ("wait_for", "fifo")):
         start = time.monotonic()
         assert attack(name, job, SHORT).problem == "it takes longer than 1.5 seconds"
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 10 + STALL_S
 
 
 def test_processor_time_is_bounded():
@@ -210,7 +211,7 @@ def test_what_outlives_a_job_does_not_keep_its_caller_waiting(fallback):
     mark = f"mark-outlives-{os.getpid()}"
     start = time.monotonic()
     assert attack("escape", mark).result == "done"
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 10 + STALL_S
     for process in running(mark):
         os.kill(process, signal.SIGKILL)
 
