@@ -88,13 +88,14 @@ def _sound(responses: Sequence[Response]) -> bool:
     if not responses:
         return True
     texts, prompt, completion, cached = list(zip(*responses, strict=True))[:4]
-    counts = (*prompt, *completion, *cached)
-    kinds = {*map(type, texts)}, {*map(type, counts)}  # few, whatever the batch
-    if not all(issubclass(kind, str) for kind in kinds[0]):
+    counts = prompt + completion + cached
+    try:
+        whole = isinstance(sum(counts), (int, np.integer))  # a sum with a fraction or a nan in it is none
+    except TypeError:
         return False
-    if not all(issubclass(kind, (int, np.integer)) for kind in kinds[1]):
+    if not whole or not all(issubclass(kind, str) for kind in set(map(type, texts))):
         return False
-    return min(counts) >= 0 and max(counts) <= MAX_TOKENS and all(map(le, cached, prompt))
+    return min(counts) >= 0 and max(counts) <= MAX_TOKENS and (not any(cached) or all(map(le, cached, prompt)))
 
 
 class MeteredModel:
