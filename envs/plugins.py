@@ -19,7 +19,7 @@ def is_reference(name: str) -> bool:
     return bool(colon) and attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))
 
 
-def import_object(reference: str, what: str) -> Any:
+def import_object(reference: str, what: str, form: str = "package.module:Name") -> Any:
     """What ``package.module:Name`` names; the working directory counts as a folder of modules, as for ``python -m``.
 
     It executes the module, so it is for what a user asks for, never for what a stranger has written.
@@ -27,6 +27,7 @@ def import_object(reference: str, what: str) -> Any:
     Args:
         reference: the name.
         what: what it is to be, for messages: "agent", "task model".
+        form: what to pass, for messages.
 
     Raises:
         ArgumentError: it cannot be imported.
@@ -38,8 +39,8 @@ def import_object(reference: str, what: str) -> Any:
         return getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ArgumentError(
-            f"{what} {reference!r} cannot be imported: {error}. Pass 'package.module:Name', from the folder of the "
-            "module or with it installed."
+            f"{what} {reference!r} cannot be imported: {error}. Pass {form!r}, from the folder of the module or "
+            "with it installed."
         ) from error
 
 

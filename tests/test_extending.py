@@ -54,12 +54,13 @@ def test_several_turns(folder):
     assert run(folder, "-c", code) == "1.0\n"
 
 
-def test_a_scorer(folder):
+@pytest.mark.parametrize("scorer", ["my_scorer:within_one", "my_scorer:Near"])
+def test_a_scorer(folder, scorer):
     rows = [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(12)]
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     code = (
         "import gymnasium as gym, lse_gym; "
-        "env = gym.make('LSE/Custom-v0', questions='sums.jsonl', scorer='my_scorer:within_one').unwrapped; "
+        f"env = gym.make('LSE/Custom-v0', questions='sums.jsonl', scorer='{scorer}').unwrapped; "
         "domain = env.family.load(env.domains[0]); q = domain.splits['test'][0]; near = int(q.gold) + 1; "
         "print([o.score for o in domain.score([q, q], [f'<answer>{near}</answer>', '<answer>999</answer>'])])"
     )

@@ -2,10 +2,8 @@
 
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
@@ -22,6 +20,7 @@ from lse_gym.envs.custom.scorers import (
     Scorer,
 )
 from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.plugins import import_object
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,8 @@ def make_scorer(scorer: str | Callable[..., float | bool]) -> Scorer | SQL:
     if not isinstance(scorer, str):
         return _wrap(scorer, repr(scorer))
     if ":" in scorer:
-        return _wrap(_import(scorer), scorer)
+        found = import_object(scorer, "scorer", "package.module:function")
+        return found() if isinstance(found, type) and issubclass(found, Scorer) else _wrap(found, scorer)
     name, *pairs = (part.strip() for part in scorer.split(","))
     if name not in SCORERS:
         raise unknown("scorer", name, SCORERS, "One of your own is 'package.module:function'.")
@@ -127,19 +127,6 @@ def _option(key: str, value: str, default: object) -> Any:
     if isinstance(default, bool) and not isinstance(read, bool):
         raise ArgumentError(f"{key}={value!r} is neither true nor false. Write {key}=true.")
     return read
-
-
-def _import(reference: str) -> Any:
-    module, _, name = reference.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # the working directory, as `python -m` has it
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ArgumentError(
-            f"scorer={reference!r} cannot be imported: {error}. Pass 'package.module:function', from the folder of "
-            "the module or with it installed."
-        ) from error
 
 
 def _wrap(function: Any, given: str) -> Function:
