@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from concurrent.futures import Future
+from typing import Any, Literal, NamedTuple
 
 from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.report import Problem, Report, Turn
@@ -83,8 +84,10 @@ class Domain(ABC):
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
         """Score each response to the question beside it. Never raises on hostile text."""
 
-    def attempt(self, context: str, question: Question) -> Generator[Prompt, str, str]:
+    def attempt(self, context: str, question: Question) -> Generator[Prompt | Future, Any, str]:
         """Answer one question: yield what the task model is asked, get its text, return what is scored.
+
+        Work that takes time is yielded as a Future, for its result: all attempts of an evaluation wait side by side.
 
         The default asks once. A domain of several turns runs what it finds in a text and yields again, with the text
         and the result as turns, at most ``max_turns`` times in all. Whatever it runs has to be deterministic: a retry

@@ -1,8 +1,10 @@
 """The session: how good is this context on these questions? Everything else is a thin layer around it."""
 
-from collections.abc import Generator, Iterable, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from itertools import cycle, repeat
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -148,8 +150,7 @@ class Session:
         usage = held = NOTHING
         try:
             while True:
-                for one in conversations:
-                    one.go_on(self.metered.memory)
+                _advance(conversations, self.metered.memory)
                 waiting = {one: one.request for one in conversations if one.request}
                 if not waiting:
                     break
@@ -164,21 +165,39 @@ class Session:
                     one.answer(answer)
         finally:
             self.budget.settle(held, NOTHING)
+            for one in conversations:
+                one.close()
         return usage
 
 
-class _Conversation:
-    """A running attempt: the request it waits for, or what came of it."""
+def _advance(conversations: Iterable["_Conversation"], memory: Mapping[Request, Response]) -> None:
+    """Advance all as far as remembered responses go. What they run goes side by side: begun by all, then waited for."""
+    busy = deque(conversations)
+    while busy:
+        one = busy.popleft()
+        one.go_on(memory)
+        if one.work:
+            busy.append(one)
 
-    def __init__(self, turns: Generator[Prompt, str, str], tail: tuple, max_turns: int):
+
+class _Conversation:
+    """A running attempt: the request or the work that it waits for, or what came of it."""
+
+    def __init__(self, turns: Generator[Prompt | Future, Any, str], tail: tuple, max_turns: int):
         self._turns, self._tail, self.left = turns, tail, max_turns
         self.response = ""
         self.transcript: tuple[Turn, ...] = ()
         self.request: Request | None = None
-        self._take(None)
+        self.work: Future | None = None
+        self._begun = False
 
-    def go_on(self, memory: dict[Request, Response]) -> None:
-        """Advance as far as remembered responses go."""
+    def go_on(self, memory: Mapping[Request, Response]) -> None:
+        """Advance as far as remembered responses go, or to the next work; work begun before is waited for."""
+        if not self._begun:
+            self._begun = True
+            self._take(None)
+        elif self.work:
+            self._take(self.work.result())
         while self.request and self.request in memory:
             self.answer(memory[self.request])
 
@@ -190,15 +209,21 @@ class _Conversation:
         self.response = response.text
         self._take(response.text)
 
-    def _take(self, text: str | None) -> None:
+    def close(self) -> None:
+        """Let go of what the attempt holds, ended or not."""
+        self._turns.close()
+
+    def _take(self, got: Any) -> None:
+        self.request = self.work = None
         try:
-            prompt = self._turns.send(text)  # ty: ignore[invalid-argument-type] - a generator's first send is None
+            asked = self._turns.send(got)  # a generator's first send is None
         except StopIteration as end:
-            self.request, self.response = None, end.value
+            self.response = end.value
             return
-        if not self.left:  # its domain asks more often than it says: the last response is the answer
+        if isinstance(asked, Future):
+            self.work = asked
+        elif self.left:
+            self.left -= 1
+            self.request = Request(asked.system, asked.user, *self._tail, tuple(Turn(*turn) for turn in asked.turns))
+        else:  # its domain asks more often than it says: the last response is the answer
             self._turns.close()
-            self.request = None
-            return
-        self.left -= 1
-        self.request = Request(prompt.system, prompt.user, *self._tail, tuple(Turn(*turn) for turn in prompt.turns))

@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -170,3 +172,37 @@ def test_killed_and_resumed_it_comes_to_the_same_and_pays_the_rest(tmp_path):
     paid = [int(out.split()[-1]) for out in (whole, resumed)]
     assert 0 < paid[1] < paid[0]
     assert (tmp_path / "cut").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_work_of_all_attempts_goes_side_by_side():
+    pool, together = ThreadPoolExecutor(len(QUESTIONS)), Barrier(len(QUESTIONS))
+
+    class Working(RingDomain):
+        def attempt(self, context, question):
+            text = yield Prompt(self.system(context), self.user(question))
+            waited = yield pool.submit(lambda: sorted({together.wait(20) >= 0}))
+            again = yield pool.submit(str, waited)
+            return f"{text} {again} {question.id}"
+
+    attempts = evaluate(Session(Speaker()), domain=Working("a")).attempts
+    pool.shutdown()
+    assert [attempt.response.split(" ", 2)[2] for attempt in attempts] == [f"[True] {q.id}" for q in QUESTIONS]
+
+
+@pytest.mark.parametrize("failing", [[1], [2], []])
+def test_what_an_attempt_holds_is_let_go_whatever_happens(failing):
+    held = set()
+
+    class Holding(RingDomain):
+        def attempt(self, context, question):
+            held.add(question.id)
+            try:
+                return (yield from super().attempt(context, question))
+            finally:
+                held.discard(question.id)
+
+    try:
+        evaluate(Session(Speaker(done=10**9, failing=failing)), domain=Holding("a"))
+    except ProviderError:
+        assert failing
+    assert not held
