@@ -1,10 +1,14 @@
 """What the stand-ins have in common: they answer each request by itself, from its text alone, by a seeded chance."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from hashlib import blake2b
+from typing import TypeVar
 
 from lse_gym.envs.models.base import Request, Response, TaskModel
+
+T = TypeVar("T")
 
 CHARS_PER_TOKEN = 4  # the usual rule of thumb for English
 
@@ -26,8 +30,19 @@ class StandIn(TaskModel):
 
     def _respond(self, request: Request) -> Response:
         text = self.answer(request)[: request.max_tokens * CHARS_PER_TOKEN]
-        prompt_tokens = self.count_tokens(request.system) + self.count_tokens(request.user)
+        turns = (turn.content for turn in request.turns)
+        prompt_tokens = sum(map(self.count_tokens, (request.system, request.user, *turns)))
         return Response(text, prompt_tokens, self.count_tokens(text))
+
+
+def in_tags(answer: Callable[[T], str]) -> Callable[[T], str]:
+    """What ``answer`` returns, between answer tags."""
+
+    @wraps(answer)
+    def tagged(prompt: T) -> str:
+        return f"<answer>{answer(prompt)}</answer>"
+
+    return tagged
 
 
 def chance(*parts: object) -> float:

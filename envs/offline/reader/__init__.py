@@ -26,8 +26,8 @@ class Solver(Protocol):
     def recognises(self, prompt: Prompt) -> bool:
         """Whether the prompt is of its family, by its form alone."""
 
-    def answer(self, prompt: Prompt) -> str:
-        """The answer; "" where it can make nothing of the question. It never raises."""
+    def answer(self, prompt: Prompt, /) -> str:
+        """The response: an answer in tags, empty where it can make nothing of the question; or a call. Never raises."""
 
 
 SOLVERS: tuple[Solver, ...] = (passages, sql, choice)
@@ -46,7 +46,7 @@ class Reader(StandIn):
     position_weights = staticmethod(passages.position_weights)
 
     def answer(self, request: Request) -> str:
-        """The answer in tags; nothing between them where no solver recognises the prompt."""
+        """What the solver says; an empty answer where none recognises the prompt."""
         prompt = read_prompt(request)
         solver = next((solver for solver in SOLVERS if solver.recognises(prompt)), None)
-        return f"<answer>{solver.answer(prompt) if solver else ''}</answer>"
+        return solver.answer(prompt) if solver else "<answer></answer>"

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from lse_gym.envs.offline.reader.prompt import Prompt
-from lse_gym.envs.offline.stand_in import chance
+from lse_gym.envs.offline.stand_in import chance, in_tags
 from lse_gym.envs.passages.bias import logit, position_weights
 from lse_gym.envs.passages.prompt import CLAIM, OFFER, PASSAGES_HEADER, STRENGTHS, VALUE
 
@@ -26,6 +26,7 @@ def recognises(prompt: Prompt) -> bool:
     return f"\n{PASSAGES_HEADER}\n" in prompt.frozen
 
 
+@in_tags
 def answer(prompt: Prompt) -> str:
     """One of the two answers that the question offers, "" where it offers none.
 

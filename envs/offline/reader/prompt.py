@@ -5,6 +5,7 @@ from typing import NamedTuple
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.stand_in import chance
 from lse_gym.envs.prompt import CONTEXT_HEADER
+from lse_gym.envs.report import Turn
 
 SLIP_RATE = 0.01  # answers given as if the context had not been read, at temperature 0
 SLIP_RATE_PER_TEMPERATURE = 0.05
@@ -36,6 +37,7 @@ class Prompt(NamedTuple):
         context: the context; empty in one of a hundred prompts, where the reader slips.
         question: the question, with its choices.
         evidence: what stands before the question, line by line.
+        turns: what was said since.
         luck: seed and sample, which decide with the question what a doubtful reader says at a temperature; else empty.
     """
 
@@ -44,6 +46,7 @@ class Prompt(NamedTuple):
     question: str
     evidence: tuple[str, ...]
     luck: tuple[int, ...]
+    turns: tuple[Turn, ...] = ()
 
 
 def read_prompt(request: Request) -> Prompt:
@@ -56,4 +59,4 @@ def read_prompt(request: Request) -> Prompt:
         context = ""
     mood = int(chance("mood", question, *luck) * MOODS) if len(context) > ATTENTION_CHARS else 0
     told = evidence.strip().removeprefix("Evidence: ").splitlines()
-    return Prompt(frozen, Context(context, mood), question, tuple(told), luck)
+    return Prompt(frozen, Context(context, mood), question, tuple(told), luck, request.turns)

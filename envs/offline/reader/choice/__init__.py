@@ -7,7 +7,7 @@ from lse_gym.envs.offline.reader.choice.question import split_choices, understan
 from lse_gym.envs.offline.reader.choice.rules import Knowledge, Meaning, gather, parse_rule
 from lse_gym.envs.offline.reader.choice.solve import solve
 from lse_gym.envs.offline.reader.prompt import Prompt
-from lse_gym.envs.offline.stand_in import chance
+from lse_gym.envs.offline.stand_in import chance, in_tags
 
 
 def recognises(prompt: Prompt) -> bool:
@@ -15,6 +15,7 @@ def recognises(prompt: Prompt) -> bool:
     return bool(split_choices(prompt.question)[1])
 
 
+@in_tags
 def answer(prompt: Prompt) -> str:
     """The letter of a choice."""
 

@@ -9,7 +9,7 @@ from lse_gym.envs.offline.reader.sql.compose import compose
 from lse_gym.envs.offline.reader.sql.question import understand
 from lse_gym.envs.offline.reader.sql.rules import Knowledge, Rule, gather, parse_rule
 from lse_gym.envs.offline.reader.sql.schema import parse_schema
-from lse_gym.envs.offline.stand_in import chance
+from lse_gym.envs.offline.stand_in import chance, in_tags
 from lse_gym.envs.sql.prompt import SCHEMA_HEADER
 
 SURE, HELPFUL = 0.999, 0.3  # similarity of a worked example that is copied, and least one that beats a guess
@@ -21,6 +21,7 @@ def recognises(prompt: Prompt) -> bool:
     return SCHEMA_HEADER in prompt.frozen
 
 
+@in_tags
 def answer(prompt: Prompt) -> str:
     """The statement that rules and guesses lead to, or that of the nearest example where it is the surer one."""
     rules, knowledge, examples = read_context(prompt.context, prompt.frozen)
