@@ -95,7 +95,7 @@ def preview(config: Config) -> Preview:
     """What the questions of a run look like, and what is wrong with them."""
     core, domain, _ = _parts(config)
     question = domain.splits["held_out"][0]
-    prompt = next(domain.attempt(domain.seed_context, question))
+    prompt = domain.prompt(domain.seed_context, question)
     broken, problems = domain.verify(), []
     if broken:
         shown = ", ".join(broken[:10]) + ", …" * (len(broken) > 10)
@@ -185,7 +185,7 @@ def _longest_context(core: ContextEnv) -> str:
 def _requests(core: ContextEnv, domain: Domain, questions: Sequence[Question]) -> list[Request]:
     """The first request of each question, with the longest context."""
     context, session = _longest_context(core), core.session
-    prompts = (next(domain.attempt(context, question)) for question in questions)
+    prompts = (domain.prompt(context, question) for question in questions)
     return [Request(one.system, one.user, session.max_tokens, session.temperature, session.seed) for one in prompts]
 
 

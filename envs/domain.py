@@ -80,6 +80,10 @@ class Domain(ABC):
     def user(self, question: Question) -> str:
         """The part of the prompt that is the question; independent of the context."""
 
+    def prompt(self, context: str, question: Question) -> Prompt:
+        """What an attempt asks first."""
+        return Prompt(self.system(context), self.user(question))
+
     @abstractmethod
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
         """Score each response to the question beside it. Never raises on hostile text."""
@@ -93,7 +97,7 @@ class Domain(ABC):
         and the result as turns, at most ``max_turns`` times in all. Whatever it runs has to be deterministic: a retry
         after a failure, and every resumed run, goes through the recorded texts again.
         """
-        return (yield Prompt(self.system(context), self.user(question)))
+        return (yield self.prompt(context, question))
 
     def report(self, attempts: Sequence[Attempt]) -> Report:
         """Everything there is to tell an editor of a feedback batch; what a feedback mode hides is left out later."""

@@ -25,7 +25,8 @@ class Problem(NamedTuple):
     """What a report says of one question, as it is shown: lines that are empty here are left out of the text.
 
     ``answer`` and ``gold`` are shown even if empty, unless the mode hides them. ``transcript`` is empty where the task
-    model answered at once.
+    model answered at once. Where tools change something, ``changes`` tells what is different after the attempt, and
+    ``gold_changes`` what should be, both as JSON.
     """
 
     question: str
@@ -37,6 +38,8 @@ class Problem(NamedTuple):
     error: str = ""
     explanation: str = ""
     transcript: tuple[Turn, ...] = ()
+    changes: str = ""
+    gold_changes: str = ""
 
     @property
     def right(self) -> bool:
@@ -60,9 +63,9 @@ class Report(NamedTuple):
         """The report without what ``mode`` hides."""
         if mode == "gold":
             return self
-        hidden: dict = {"gold": "", "explanation": ""}
+        hidden: dict = {"gold": "", "explanation": "", "gold_changes": ""}
         if mode == "score":
-            hidden |= {"answer": "", "response": "", "error": "", "transcript": ()}
+            hidden |= {"answer": "", "response": "", "error": "", "transcript": (), "changes": ""}
         return self._replace(mode=mode, problems=tuple(problem._replace(**hidden) for problem in self.problems))
 
     def only(self, problems: Sequence[Problem]) -> Self:
@@ -80,7 +83,8 @@ class Report(NamedTuple):
 
     def lines(self, index: int) -> list[str]:
         """What is told of one problem, the verdict first."""
-        question, answer, gold, score, evidence, response, error, explanation, transcript = self.problems[index]
+        problem = self.problems[index]
+        question, answer, gold, score, evidence, response, error, explanation, transcript, *_ = problem
         lines = [f"Problem {index + 1}: {VERDICTS.get(score) or f'score {score:.3g}'}"]
         if evidence:
             lines.append(f"Evidence: {evidence}")
@@ -90,10 +94,14 @@ class Report(NamedTuple):
             lines.append(f"Model's {self.answer}: {answer}")
             if response:
                 lines.append(f"Model's response: {response}")
+            if problem.changes:
+                lines.append(f"Model's changes: {problem.changes}")
             if error:
                 lines.append(f"Error: {error}")
         if self.mode == "gold":
             lines.append(f"Correct {self.answer}: {gold}")
+            if problem.gold_changes:
+                lines.append(f"Correct changes: {problem.gold_changes}")
             if explanation:
                 lines.append(f"Explanation: {explanation}")
         return lines
@@ -102,8 +110,9 @@ class Report(NamedTuple):
     def from_json(cls, data: Sequence) -> "Report":
         """The inverse of ``list(report)`` through JSON."""
         head, problems, mode, answer = data
-        read = (Problem(*fields, transcript=tuple(Turn(*turn) for turn in turns)) for *fields, turns in problems)
-        return cls(head, tuple(read), mode, answer)
+        read = (Problem(*fields) for fields in problems)
+        with_turns = (one._replace(transcript=tuple(Turn(*turn) for turn in one.transcript)) for one in read)
+        return cls(head, tuple(with_turns), mode, answer)
 
 
 class ReportText(str):

@@ -36,9 +36,11 @@ class Request(NamedTuple):
 
     @property
     def messages(self) -> list[Message]:
-        """The request as chat messages."""
+        """The request as chat messages; a turn of a tool is a user's, which every server and template takes."""
         head: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
-        tail: list[Message] = [{"role": turn.role, "content": turn.content} for turn in self.turns]
+        tail: list[Message] = [
+            {"role": "user" if turn.role == "tool" else turn.role, "content": turn.content} for turn in self.turns
+        ]
         return [*head, {"role": "user", "content": self.user}, *tail]
 
 

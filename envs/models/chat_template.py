@@ -23,7 +23,8 @@ def prompt_ids(tokenizer: Any, requests: Sequence[Request]) -> list[list[int]]:
 def prompt_text(tokenizer: Any, request: Request) -> str:
     """The text of a request, up to where the answer begins."""
     if not tokenizer.chat_template:
-        return "".join(f"{text}\n\n" for text in (request.system, request.user) if text)
+        turns = (turn.content for turn in request.turns)
+        return "".join(f"{text}\n\n" for text in (request.system, request.user, *turns) if text)
     from jinja2 import TemplateError
 
     def rendered(messages: Sequence[Any]) -> str:
@@ -32,7 +33,8 @@ def prompt_text(tokenizer: Any, request: Request) -> str:
     try:
         return rendered(request.messages)
     except TemplateError:  # a template without a system role
-        return rendered([{"role": "user", "content": f"{request.system}\n\n{request.user}"}])
+        user = {"role": "user", "content": f"{request.system}\n\n{request.user}"}
+        return rendered([user, *request.messages[1 + bool(request.system) :]])
 
 
 def opens_thinking(tokenizer: Any, ids: Sequence[int]) -> bool:

@@ -23,6 +23,7 @@ from lse_gym.envs.models.huggingface import HuggingFaceModel
 from lse_gym.envs.models.nano.data import draw_sample
 from lse_gym.envs.models.nano.tokenizer import train_tokenizer
 from lse_gym.envs.models.nano.train import make_model as make_lfm2
+from lse_gym.envs.report import Turn
 
 USERS = [
     "Question: one?",
@@ -182,12 +183,16 @@ def test_a_prompt_beyond_the_window_is_an_error_of_its_own(folders):
 def test_a_model_without_template_or_system_role_still_answers(folders):
     model = HuggingFaceModel(str(folders("gpt2")))
     model.tokenizer.chat_template = None
+    turns = (Turn("assistant", "A"), Turn("tool", "T"))
     assert model.tokenizer.decode(model.prompt_ids(Request("S", "U"))) == "S\n\nU\n\n"
+    assert model.tokenizer.decode(model.prompt_ids(Request("S", "U", turns=turns))) == "S\n\nU\n\nA\n\nT\n\n"
     model.tokenizer.chat_template = (
         "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
         "[{{ m['content'] }}]{% endfor %}"
     )
     assert model.tokenizer.decode(model.prompt_ids(Request("S", "U"))) == "[S\n\nU]"
+    assert model.tokenizer.decode(model.prompt_ids(Request("S", "U", turns=turns))) == "[S\n\nU][A][T]"
+    assert model.tokenizer.decode(model.prompt_ids(Request("", "U", turns=turns))) == "[U][A][T]"
 
 
 def test_too_little_memory_halves_the_batch(model, monkeypatch):
