@@ -117,9 +117,17 @@ class TaskModel(ABC):
         del prompt_tokens, completion_tokens, cached_tokens
         return 0.0
 
-    def logprob(self, request: Request, completion: str) -> float:
-        """Log-probability of ``completion`` after ``request`` in nats, where the backend can tell."""
+    def logprobs(self, request: Request, completion: str) -> list[float]:
+        """Log-probability of each token of ``completion`` after ``request`` in nats, where the backend can tell.
+
+        Raises:
+            NotImplementedError: it cannot.
+        """
         raise NotImplementedError(f"{self.name!r} has no log-probabilities.")
+
+    def logprob(self, request: Request, completion: str) -> float:
+        """Log-probability of ``completion`` after ``request`` in nats: the sum of :meth:`logprobs`."""
+        return float(sum(self.logprobs(request, completion)))
 
 
 def byte_bound(text: str) -> int:

@@ -219,18 +219,18 @@ class HuggingFaceModel(TaskModel):
     def _frame(self) -> int:
         return len(self.prompt_ids(Request("x", "x")))
 
-    def logprob(self, request: Request, completion: str) -> float:
-        """Log-probability of ``completion`` after ``request``, in nats, without its end."""
+    def logprobs(self, request: Request, completion: str) -> list[float]:
+        """Log-probability of each token of ``completion`` after ``request``, in nats, without its end."""
         import torch
 
         prompt = self.prompt_ids(request)
         ids = self.tokenizer(completion, add_special_tokens=False).input_ids
         if not ids:
-            return 0.0
+            return []
         with self.few_threads(), torch.inference_mode():
             out = self.model(torch.tensor([prompt + ids], device=self.model.device), logits_to_keep=len(ids) + 1)
             scores = out.logits[0, :-1].float().log_softmax(-1)
-        return float(scores.gather(1, torch.tensor(ids, device=scores.device)[:, None]).sum())
+        return scores.gather(1, torch.tensor(ids, device=scores.device)[:, None])[:, 0].tolist()
 
 
 def split_revision(path: str) -> tuple[str, str]:

@@ -100,6 +100,6 @@ class StoredModel(TaskModel):
         """As the model is priced."""
         return self.model.price(prompt_tokens, completion_tokens, cached_tokens)
 
-    def logprob(self, request: Request, completion: str) -> float:
+    def logprobs(self, request: Request, completion: str) -> list[float]:
         """As the model says; not stored."""
-        return self.model.logprob(request, completion)
+        return self.model.logprobs(request, completion)

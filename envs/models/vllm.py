@@ -94,12 +94,12 @@ class VLLMModel(TaskModel):
     def _frame(self) -> int:
         return len(prompt_ids(self.engine.get_tokenizer(), [Request("x", "x")])[0])
 
-    def logprob(self, request: Request, completion: str) -> float:
-        """Log-probability of ``completion`` after ``request``, in nats, without its end."""
+    def logprobs(self, request: Request, completion: str) -> list[float]:
+        """Log-probability of each token of ``completion`` after ``request``, in nats, without its end."""
         tokenizer = self.engine.get_tokenizer()
         (prompt,) = prompt_ids(tokenizer, [request])
         ids = tokenizer(completion, add_special_tokens=False).input_ids
         sampling = self._vllm.SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0)
         (output,) = self.engine.generate([{"prompt_token_ids": prompt + ids}], sampling, use_tqdm=False)
         told = output.prompt_logprobs[len(prompt) :]
-        return float(sum(options[token].logprob for token, options in zip(ids, told, strict=True)))
+        return [options[token].logprob for token, options in zip(ids, told, strict=True)]
