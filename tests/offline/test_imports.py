@@ -43,6 +43,7 @@ def test_nothing_but_the_model_registry_knows_the_stand_ins():
         (f"{OFFLINE}.reader", [f"{OFFLINE}.writer"]),
         # what a stand-in must not know: generators, databases, golds
         (OFFLINE, [f"lse_gym.envs.{name}" for name in ("sql.procedural", "qa.procedural", "sql.executor")]),
+        (OFFLINE, ["lse_gym.envs.games.problems.family", "lse_gym.envs.games.hint.game"]),
         (OFFLINE, ["lse_gym.envs.passages.world", "lse_gym.envs.passages.domain"]),
     ],
 )

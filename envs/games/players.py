@@ -1,0 +1,120 @@
+"""Players: a language model by its name, a policy of your own, or one of the two that need neither."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lse_gym.envs.errors import ArgumentError, BudgetExhausted
+from lse_gym.envs.games.game import Game, Move
+from lse_gym.envs.metered import MeteredModel
+from lse_gym.envs.models import make_model
+
+if TYPE_CHECKING:
+    from pettingzoo import AECEnv
+
+Policy = Callable[[dict[str, Any]], Any]
+"""what a player is: an observation to an action"""
+IDLE = ("random", "no-op")
+
+
+class ModelPlayer:
+    """A task model in the place of a player, paid from the game's budget.
+
+    The first player's model is the game's task model where their names agree: then it shares its memory, and its costs
+    are those of the task model. Every other model is charged as an editor is.
+
+    Args:
+        game: the game.
+        agent: the player.
+        model: see :func:`lse_gym.envs.models.make_model`.
+        record: file that keeps the responses.
+    """
+
+    def __init__(self, game: Game, agent: str, model: str, record: str | None = None):
+        self.game, self.agent = game, agent
+        shared = agent == game.agents[0] and record is None and model == game.session.model.name
+        self.metered = (
+            game.session.metered if shared else MeteredModel(make_model(model, record=record), game.session.budget)
+        )
+
+    def __call__(self, observation: dict[str, Any]) -> Any:
+        """The action: a text, or a tuple of them.
+
+        Raises:
+            BudgetExhausted: it cannot be paid.
+        """
+        del observation  # the game knows what is to be asked
+        texts = [response.text for response in self.metered.complete(self.game.requests(self.agent))]
+        return texts[0] if len(texts) == 1 else tuple(texts)
+
+
+def make_player(game: Game, agent: str, player: str | Policy, record: str | None = None) -> Policy:
+    """A policy for a player.
+
+    Args:
+        game: the game.
+        agent: the player.
+        player: "random", "no-op", the name of a model (``module:Class`` included), or a policy of your own.
+        record: file that keeps the responses of a model.
+    """
+    if player == "random":
+        return lambda observation: game.action_spaces[agent].sample()
+    if player == "no-op":
+        return lambda observation: game.noop(agent)
+    if isinstance(player, str):
+        return ModelPlayer(game, agent, player, str(Path(record)) if record else None)
+    if callable(player):
+        return player
+    raise ArgumentError(f"{agent}={player!r} is no player. Pass {IDLE}, the name of a model, or observation -> action.")
+
+
+class Played(NamedTuple):
+    """An episode: what each player earned, the turns, and the last infos."""
+
+    rewards: dict[str, float]
+    moves: list[Move]
+    infos: dict[str, dict[str, Any]]
+
+
+def play(
+    env: "AECEnv",
+    players: Mapping[str, str | Policy],
+    seed: int | None = None,
+    options: dict[str, Any] | None = None,
+) -> Played:
+    """Play one episode of a game.
+
+    A player that the budget cannot pay ends it, truncated.
+
+    Args:
+        env: ``env()`` or ``raw_env()`` of a game.
+        players: a player for each agent, see :func:`make_player`.
+        seed: of the episode, and of the random players.
+        options: of ``reset``.
+    """
+    turns: Any = env.unwrapped
+    game: Game = turns.game
+    if {*players} != {*game.agents}:
+        raise ArgumentError(f"players for {[*players]} were given, not for {[*game.agents]}.")
+    policies = {agent: make_player(game, agent, player) for agent, player in players.items()}
+    env.reset(seed=seed, options=options)
+    if seed is not None:
+        for number, agent in enumerate(game.agents):
+            game.action_spaces[agent].seed(seed + number)
+    earned, infos = dict.fromkeys(game.agents, 0.0), {}
+    while env.agents:  # not agent_iter(), which wants a step after every turn, forfeited ones too
+        agent = env.agent_selection
+        observation, reward, terminated, truncated, info = env.last()
+        assert observation is not None
+        earned[agent] += reward
+        infos[agent] = info
+        if terminated or truncated:
+            env.step(None)
+            continue
+        try:
+            action = policies[agent](observation)
+        except BudgetExhausted as error:
+            turns.forfeit(str(error))
+            continue
+        env.step(action)
+    return Played(earned, game.moves, infos)

@@ -1,0 +1,1 @@
+"""The prompts of the two-player games: a solver for each part."""
