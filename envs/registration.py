@@ -31,6 +31,12 @@ ENVS = {
         "QAVectorEnv",
         "embedded: brewing, masonry, weaving, orchard, harbour (train); glasswork, apiary, observatory (test)",
     ),
+    "LSE/ToolUse-v0": (
+        "lse_gym.envs.tools.envs",
+        "ToolUseEnv",
+        "ToolUseVectorEnv",
+        "embedded: bikes, parcels, cinema, bakery, studio (train); marina, archive, nursery (test); any seed",
+    ),
     "LSE/MMLURedux-v0": (
         "lse_gym.envs.qa.envs",
         "MMLUReduxEnv",

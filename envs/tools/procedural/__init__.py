@@ -1,0 +1,1 @@
+"""The embedded family: offices with a database, tools, and house rules that only experience teaches."""

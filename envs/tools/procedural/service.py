@@ -1,0 +1,307 @@
+"""What the tools of an office do: plain Python over SQLite, after the rules of its house.
+
+Mistakes are met as real interfaces meet them: some with an error that does not say what is wrong, some not at all.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from lse_gym.envs.tools.procedural.catalog import TEMPLATES, filled
+from lse_gym.envs.tools.procedural.house import House, Keyed
+from lse_gym.envs.tools.procedural.theme import ConfirmName, EnumName, Role, Theme
+
+Arguments = Mapping[str, Any]
+MAX_FOUND = 5  # rows that a search returns
+DONE = {"result": "ok"}
+NOT_FOUND, BAD_VALUE, CONFLICT, UNCONFIRMED = "404 not found", "422 invalid value", "409 conflict", "403 not allowed"
+
+
+class Refused(Exception):  # noqa: N818 - an answer of the office, not a failure of it
+    """A call that the office does not make; its text goes to the caller."""
+
+
+class Session(NamedTuple):
+    """What one caller works on: a database of its own, records that were opened, and updates not saved yet."""
+
+    connection: sqlite3.Connection
+    opened: set[int]
+    drafts: dict[int, dict[str, Any]]
+
+
+class Service:
+    """The tools of one office; made once, for all who call them.
+
+    Args:
+        theme: the words.
+        house: the rules.
+    """
+
+    def __init__(self, theme: Theme, house: House):
+        self.theme, self.house = theme, house
+        self._views = {role: self._view(role) for role in ("person", "thing", "place", "record", "payment")}
+        self._run: dict[str, Callable[[Session, Arguments], Any]] = {}
+        for template in TEMPLATES:
+            self._run[filled(template.name, theme.words)] = self._bound(template.does, template.role)
+
+    def call(self, session: Session, name: str, arguments: Arguments) -> str:
+        """The result of a call as JSON, or an error in words; a call that fails changes nothing."""
+        try:
+            return json.dumps(self._run[name](session, arguments), ensure_ascii=False)
+        except Refused as refusal:
+            return f"Error: {refusal}"
+        except sqlite3.IntegrityError:
+            return f"Error: {BAD_VALUE}"
+
+    def _bound(self, does: str, role: Role) -> Callable[[Session, Arguments], Any]:
+        """What a tool runs: of operations for any entity, that for its role."""
+        method = getattr(self, f"_{does}")
+        return partial(method, role) if does in ("find", "get", "list", "all", "update") else method
+
+    # What is shown of a row, and how one is found
+
+    def _view(self, role: Role) -> str:
+        """The statement that shows rows as people know them: with names in the place of references."""
+        theme, entity = self.theme, self.theme.entity(role)
+        person, thing, place, record = theme.person, theme.thing, theme.place, theme.record
+        if role == "record":
+            return (
+                f"SELECT r.{record.id}, r.{record.number}, p.name AS {person.noun}, t.{theme.title} AS {thing.noun}, "
+                f"l.name AS {place.noun}, r.quantity, r.date, r.extended_by, r.{theme.status.column}, "
+                f"r.{theme.channel.argument} FROM {record.table} r JOIN {person.table} p USING ({person.id}) "
+                f"JOIN {thing.table} t USING ({thing.id}) JOIN {place.table} l USING ({place.id})"
+            )
+        if role == "payment":
+            return (
+                f"SELECT r.{entity.id}, o.{record.number}, r.amount, r.{theme.method.column}, r.{theme.till.argument} "
+                f"FROM {entity.table} r JOIN {record.table} o USING ({record.id})"
+            )
+        return f"SELECT * FROM {entity.table} r"
+
+    def _key(self, role: Role) -> str:
+        """The column whose value the tools take for a row of an entity."""
+        entity, keys = self.theme.entity(role), self.house.keys
+        return entity.number if keys.get(role) == "number" else entity.id
+
+    def _row_id(self, session: Session, role: Role, arguments: Arguments) -> int:
+        """The primary key of the row that an argument names."""
+        entity = self.theme.entity(role)
+        found = session.connection.execute(
+            f"SELECT {entity.id} FROM {entity.table} WHERE {self._key(role)} = ?", (arguments[entity.noun],)
+        ).fetchone()
+        if found is None:
+            raise Refused(NOT_FOUND)
+        return found[0]
+
+    def _find(self, role: Keyed, session: Session, arguments: Arguments) -> list[dict[str, Any]]:
+        entity, name = self.theme.entity(role), {"person": "name", "thing": self.theme.title}.get(role)
+        columns, query = [entity.id, entity.number, *([name] if name else [])], arguments["query"].strip()
+        where, values = f"{entity.number} = ?", [query]
+        if name and not query.isdecimal():
+            where, values = f"instr(lower({name}), lower(?))", [query]
+        rows = session.connection.execute(
+            f"SELECT {', '.join(columns)} FROM {entity.table} WHERE {where} LIMIT {MAX_FOUND}", values
+        )
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def _get(self, role: Role, session: Session, arguments: Arguments) -> dict[str, Any]:
+        entity = self.theme.entity(role)
+        key = self._key(role)
+        rows = session.connection.execute(f"{self._views[role]} WHERE r.{key} = ?", (arguments[entity.noun],))
+        shown = _dicts(rows)
+        if not shown:
+            raise Refused(NOT_FOUND)
+        return shown[0]
+
+    def _all(self, role: Role, session: Session, arguments: Arguments) -> list[dict[str, Any]]:
+        del arguments
+        return _dicts(session.connection.execute(self._views[role]))
+
+    def _list(self, role: Role, session: Session, arguments: Arguments) -> dict[str, Any]:
+        """One page; of a page that does not exist, nothing."""
+        theme, wanted, values = self.theme, [], []
+        for argument, value in arguments.items():
+            if argument == "page":
+                continue
+            column = f"r.{argument}"
+            for other in ("person", "place"):
+                if argument == theme.entity(other).noun:
+                    owner = "o" if role == "payment" else "r"
+                    column, value = f"{owner}.{theme.entity(other).id}", self._row_id(session, other, arguments)
+            wanted.append(f"{column} = ?")
+            values.append(value)
+        where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+        size, number = self.house.page_size, arguments["page"] - self.house.first_page
+        if not 0 <= number < 10**6:
+            return {"rows": [], "more": False}
+        statement = f"{self._views[role]}{where} ORDER BY r.{theme.entity(role).id} LIMIT {size + 1} OFFSET ?"
+        rows = _dicts(session.connection.execute(statement, [*values, number * size]))
+        return {"rows": rows[:size], "more": len(rows) > size}
+
+    # Changes
+
+    def _spelled(self, name: EnumName, value: str) -> str:
+        if name in self.house.strict and value not in self.house.codes[name].values():
+            raise Refused(BAD_VALUE)
+        return value
+
+    def _day(self, text: str) -> str:
+        try:
+            datetime.strptime(text, self.house.date)
+        except ValueError:
+            raise Refused(BAD_VALUE) from None
+        return text
+
+    def _set(self, session: Session, role: Role, row_id: int, values: Mapping[str, Any]) -> dict[str, str]:
+        entity = self.theme.entity(role)
+        if values:
+            columns = ", ".join(f"{column} = ?" for column in values)
+            session.connection.execute(
+                f"UPDATE {entity.table} SET {columns} WHERE {entity.id} = ?", [*values.values(), row_id]
+            )
+        return DONE
+
+    def _insert(self, session: Session, role: Role, values: Mapping[str, Any]) -> dict[str, Any]:
+        entity = self.theme.entity(role)
+        made = session.connection.execute(
+            f"INSERT INTO {entity.table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+            [*values.values()],
+        )
+        return {"result": "ok", entity.id: made.lastrowid}
+
+    def _update(self, role: Role, session: Session, arguments: Arguments) -> dict[str, str]:
+        row_id = self._row_id(session, role, arguments)
+        level = self.theme.level.column
+        values = {name: value for name, value in arguments.items() if name != self.theme.entity(role).noun}
+        if role == "person" and level in values:
+            self._spelled("level", values[level])
+        return self._set(session, role, row_id, values)
+
+    def _restock(self, session: Session, arguments: Arguments) -> dict[str, str]:
+        row_id = self._row_id(session, "thing", arguments)
+        table, key = self.theme.thing.table, self.theme.thing.id
+        session.connection.execute(
+            f"UPDATE {table} SET stock = stock + ? WHERE {key} = ?", (arguments["quantity"], row_id)
+        )
+        return DONE
+
+    def _create_record(self, session: Session, arguments: Arguments) -> dict[str, Any]:
+        theme, channel = self.theme, self.theme.channel.argument
+        references = {
+            theme.entity(role).id: self._row_id(session, role, arguments) for role in ("person", "thing", "place")
+        }
+        values = {
+            **references,
+            "quantity": arguments["quantity"],
+            "date": self._day(arguments["date"]),
+            theme.status.column: self.house.codes["status"][theme.status.terms[0]],
+            channel: arguments.get(channel),
+        }
+        return self._insert(session, "record", values)
+
+    def _begin(self, session: Session, arguments: Arguments) -> dict[str, str]:
+        session.opened.add(self._row_id(session, "record", arguments))
+        return DONE
+
+    def _update_record(self, session: Session, arguments: Arguments) -> dict[str, str]:
+        row_id = self._row_id(session, "record", arguments)
+        if self.house.begin and row_id not in session.opened:
+            raise Refused(CONFLICT)
+        values = {name: value for name, value in arguments.items() if name != self.theme.record.noun}
+        if self.theme.status.column in values:
+            self._spelled("status", values[self.theme.status.column])
+        if "date" in values:
+            self._day(values["date"])
+        if not self.house.finish:
+            return self._set(session, "record", row_id, values)
+        session.drafts.setdefault(row_id, {}).update(values)
+        return DONE
+
+    def _finish(self, session: Session, arguments: Arguments) -> dict[str, str]:
+        row_id = self._row_id(session, "record", arguments)
+        session.opened.discard(row_id)
+        return self._set(session, "record", row_id, session.drafts.pop(row_id, {}))
+
+    def _extend(self, session: Session, arguments: Arguments) -> dict[str, str]:
+        row_id = self._row_id(session, "record", arguments)
+        table, key = self.theme.record.table, self.theme.record.id
+        session.connection.execute(
+            f"UPDATE {table} SET extended_by = extended_by + ? WHERE {key} = ?", (arguments["by"], row_id)
+        )
+        return DONE
+
+    def _confirmed(self, name: ConfirmName, arguments: Arguments) -> bool:
+        """Whether a destructive call goes ahead."""
+        wanted = self.house.confirms[name]
+        if wanted is None or arguments.get(self.theme.confirm(name).argument) == wanted:
+            return True
+        if name not in self.house.silent:
+            raise Refused(UNCONFIRMED)
+        return False
+
+    def _cancel(self, session: Session, arguments: Arguments) -> dict[str, str]:
+        row_id = self._row_id(session, "record", arguments)
+        if not self._confirmed("cancel", arguments):
+            return {"result": "accepted"}
+        return self._set(session, "record", row_id, {"is_cancelled": 1})
+
+    def _pay(self, session: Session, arguments: Arguments) -> dict[str, Any]:
+        theme, till = self.theme, self.theme.till.argument
+        method = self._spelled("method", arguments[theme.method.column])
+        record_id = self._row_id(session, "record", arguments)
+        values = {theme.record.id: record_id, "amount": arguments["amount"], theme.method.column: method}
+        return self._insert(session, "payment", {**values, till: arguments.get(till)})
+
+    def _refund(self, session: Session, arguments: Arguments) -> dict[str, str]:
+        row_id = self._row_id(session, "payment", arguments)
+        table, key = self.theme.payment.table, self.theme.payment.id
+        changed = session.connection.execute(
+            f"UPDATE {table} SET amount = round(amount - ?1, 2) WHERE {key} = ?2 AND amount >= ?1 AND ?1 > 0",
+            (arguments["amount"], row_id),
+        )
+        if not changed.rowcount:
+            raise Refused(BAD_VALUE)
+        return DONE
+
+    def _delete(self, session: Session, arguments: Arguments) -> dict[str, str]:
+        row_id = self._row_id(session, "payment", arguments)
+        if not self._confirmed("delete", arguments):
+            return {"result": "accepted"}
+        table, key = self.theme.payment.table, self.theme.payment.id
+        session.connection.execute(f"DELETE FROM {table} WHERE {key} = ?", (row_id,))
+        return DONE
+
+    def _open(self, session: Session, arguments: Arguments) -> dict[str, Any]:
+        theme, priority = self.theme, self.theme.priority.argument
+        reason = self._spelled("reason", arguments[theme.reason.column])
+        values = {theme.record.id: self._row_id(session, "record", arguments), theme.reason.column: reason}
+        return self._insert(session, "case", {**values, priority: arguments.get(priority), "is_open": 1})
+
+    def _settle(self, session: Session, arguments: Arguments) -> dict[str, str]:
+        row_id = self._row_id(session, "case", arguments)
+        if not self._is_open(session, row_id) or arguments["remedy"] not in self.theme.remedies:
+            raise Refused(CONFLICT)
+        return self._set(session, "case", row_id, {"remedy": arguments["remedy"]})
+
+    def _close(self, session: Session, arguments: Arguments) -> dict[str, str]:
+        row_id = self._row_id(session, "case", arguments)
+        if not self._is_open(session, row_id):
+            raise Refused(CONFLICT)
+        return self._set(session, "case", row_id, {"is_open": 0})
+
+    def _is_open(self, session: Session, case_id: int) -> bool:
+        case = self.theme.case
+        found = session.connection.execute(f"SELECT is_open FROM {case.table} WHERE {case.id} = ?", (case_id,))
+        return bool(found.fetchone()[0])
+
+    def _remark(self, session: Session, arguments: Arguments) -> dict[str, Any]:
+        record_id = self._row_id(session, "record", arguments)
+        return self._insert(session, "note", {self.theme.record.id: record_id, "text": arguments["text"]})
+
+
+def _dicts(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
+    columns = [column for column, *_ in cursor.description]
+    return [dict(zip(columns, row, strict=True)) for row in cursor]
