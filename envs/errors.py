@@ -79,6 +79,14 @@ class ExecutorError(LSEGymError, RuntimeError):
     """The SQL executor itself failed (not the statement it was given)."""
 
 
+class SandboxError(LSEGymError, RuntimeError):
+    """Foreign code cannot be confined here, or the confinement itself ended (not the code in it)."""
+
+
+class SetupError(SandboxError):
+    """The warm process of a sandbox could not import or set up what it was given."""
+
+
 class RunDirectoryError(LSEGymError, ValueError):
     """A run directory that belongs to another configuration or cannot be continued."""
 

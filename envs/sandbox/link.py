@@ -1,0 +1,214 @@
+"""The host's end of a sandbox: starts its supervisor, and waits in one thread for what it tells."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from lse_gym.envs.errors import SandboxError
+from lse_gym.envs.sandbox import confinement, landlock
+from lse_gym.envs.sandbox.frames import FILES, Message, Reader, send
+from lse_gym.envs.sandbox.limits import Result
+
+END_S = 5.0  # for a supervisor to leave
+TOLD_CHARS = 300  # of what a supervisor says on its end
+CLOSED = Result(None, "died", "it was closed")
+
+
+def closed() -> Future[Result]:
+    """What a call on something closed gives."""
+    future: Future[Result] = Future()
+    future.set_result(CLOSED)
+    return future
+
+
+class Link:
+    """One supervisor's process, and the futures of what it was asked."""
+
+    def __init__(self, modules: Iterable[str], readable: Sequence[str]):
+        chosen = confinement.choose()
+        code = confinement.code_of(modules)
+        code = code._replace(libraries=[*code.libraries, *readable])
+        self.kind = chosen.kind
+        self._base = chosen.base()
+        self._code = code
+        paths = {*code.libraries, *code.trusted, *(path for path in sys.path if len(path) > 1)}
+        self._folders = sorted((path + os.sep for path in paths), key=len, reverse=True)
+        self._owner = os.getpid()
+        self._closing = False
+        self._lock = threading.Lock()
+        self._waiting: dict[int, tuple[Future[Any], Callable[[Message], Any]]] = {}
+        self._link, theirs = socket.socketpair()
+        own = os.pidfd_open(self._owner)
+        try:
+            self._process = subprocess.Popen(
+                [*chosen.command(code), str(theirs.fileno()), str(own)],
+                env=confinement.environment(code),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd="/",
+                pass_fds=(theirs.fileno(), own),
+                start_new_session=True,
+            )
+        finally:
+            theirs.close()
+            os.close(own)
+        threading.Thread(target=self._listen, name="sandbox", daemon=True).start()
+
+    def confined(self) -> dict[str, Any]:
+        """What a supervisor has to know of the confinement."""
+        found = landlock.version()
+        system = [*confinement.SYSTEM, *confinement.FACTS, *confinement.DEVICES]
+        return {
+            "base": self._base,
+            "memory": self.kind == confinement.BUBBLEWRAP,
+            "landlock": found > 0,
+            "signals": found >= landlock.SCOPES_SINCE,
+            "readable": [*system, *self._code.libraries],
+            "code": self._code.trusted,
+        }
+
+    def ask(self, number: int, head: dict[str, Any]) -> Future[Any]:
+        """Ask for something with no limit but the asker's: the head of the answer, or of a file its bytes."""
+
+        def read(message: Message) -> Any:
+            if "found" in message.head:
+                return message.body if message.head["found"] else None
+            return message.head
+
+        return self._send(number, head, b"", read)
+
+    def call(self, number: int, head: dict[str, Any], body: bytes) -> Future[Result]:
+        """Have a box called."""
+        return self._send(number, head, body, self._result)
+
+    def open(self, number: int, files: Mapping[str, str | Path | bytes], most: int) -> None:
+        """Have a box opened, with copies of files."""
+        with ExitStack() as opened:
+            names, bodies, descriptors, total = [], [], [], 0
+            for name, content in files.items():
+                if isinstance(content, bytes):
+                    size = len(content)
+                    bodies.append(content)
+                    names.append((name, size))
+                else:
+                    file = opened.enter_context(open(content, "rb"))
+                    size = os.fstat(file.fileno()).st_size
+                    descriptors.append(file.fileno())
+                    names.append((name, -1))
+                total += size
+            if total > most:
+                raise ValueError(
+                    f"The files have {total:,} bytes, a scratch directory holds {most:,}. Raise scratch_bytes."
+                )
+            if len(descriptors) > FILES:
+                raise ValueError(f"{len(descriptors)} files: a box is opened with at most {FILES} paths; pass bytes.")
+            self.tell({"do": "open", "box": number, "names": names}, b"".join(bodies), descriptors)
+
+    def tell(self, head: dict[str, Any], body: bytes = b"", files: Sequence[int] = ()) -> None:
+        """Say something.
+
+        Raises:
+            SandboxError: the sandbox is closed, has ended, or belongs to another process.
+        """
+        if os.getpid() != self._owner:
+            raise SandboxError("The sandbox belongs to the process that this one was forked from. Make one here.")
+        try:
+            with self._lock:
+                send(self._link, head, body, files)
+        except OSError as error:
+            raise SandboxError("The sandbox is closed." if self._closing else self._ended()) from error
+
+    def close(self) -> None:
+        """End the supervisor and all boxes; in a forked process only let go of it."""
+        if self._closing or os.getpid() != self._owner:
+            return
+        self._closing = True
+        with suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stderr
+        self._process.stderr.close()
+        if self.kind == confinement.LANDLOCK:
+            with suppress(OSError):
+                os.rmdir(self._base)
+
+    def redact(self, text: str) -> str:
+        """Without the machine's paths: those of scratch directories are relative, those of code begin at a package."""
+        text = re.sub(rf"{re.escape(self._base)}/\d+(/?)", lambda match: "" if match[1] else ".", text)
+        for folder in self._folders:
+            text = text.replace(folder, "")
+        return text
+
+    def _send(self, number: int, head: dict[str, Any], body: bytes, read: Callable[[Message], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        self._waiting[number] = future, read
+        try:
+            self.tell(head | {"number": number}, body)
+        except SandboxError:
+            self._waiting.pop(number, None)
+            raise
+        return future
+
+    def _listen(self) -> None:
+        reader = Reader(self._link)
+        with suppress(OSError):
+            while (messages := reader.read()) is not None:
+                for message in messages:
+                    self._hear(message)
+        self._link.close()
+        waiting, self._waiting = self._waiting, {}
+        for future, read in waiting.values():
+            if not self._closing:
+                future.set_exception(SandboxError(self._ended()))
+            else:
+                future.set_result(CLOSED if read == self._result else None)
+
+    def _hear(self, message: Message) -> None:
+        future, read = self._waiting.pop(message.head["number"], (None, None))
+        if future and read:
+            future.set_result(read(message))
+
+    def _result(self, message: Message) -> Result:
+        head = message.head
+        told, printed = self.redact(head["message"]), self.redact(head["printed"])
+        if head["failure"]:
+            return Result(None, head["failure"], told, printed)
+        try:
+            return Result(_value(message.body), "", "", printed)
+        except (ValueError, RecursionError):
+            return Result(None, "died", "what it answered is no JSON", printed)
+
+    def _ended(self) -> str:
+        assert self._process.stderr
+        with suppress(subprocess.TimeoutExpired, ValueError):
+            self._process.wait(END_S)
+            told = self._process.stderr.read().decode(errors="replace").strip().rpartition("\n")[2]
+            return f"The sandbox ended with status {self._process.returncode}: {told[-TOLD_CHARS:]}"
+        return "The sandbox ended."
+
+
+def _value(text: bytes) -> Any:
+    """JSON as the standard has it: no NaN, no half characters."""
+    value = json.loads(text.decode(), parse_constant=_refused)
+    if b"\\ud" in text.lower():
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

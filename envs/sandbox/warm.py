@@ -1,0 +1,89 @@
+"""The warm process: imports what is trusted, runs the set-up behind the confinement, then forks boxes when told to."""
+
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from typing import Any
+
+from lse_gym.envs.sandbox import box, kernel, landlock, seccomp
+
+OWN = "lse_gym"
+
+
+def run(link: socket.socket, job: dict[str, Any]) -> None:
+    """Be the warm process of a sandbox: answer once when ready, then once for each box.
+
+    Args:
+        link: to the supervisor, which sends a folder and two descriptors for each box.
+        job: what to preload and to set up, where to read and write, ``limits``.
+    """
+    os.setsid()
+    os.chdir(job["folder"])
+    kernel.end_with_parent()
+    kernel.give_up_rights()
+    if job["landlock"]:
+        landlock.restrict([*job["readable"], *job["code"], "/proc/self"], [job["base"]])
+    for name in [name for name in sys.modules if name.partition(".")[0] == OWN]:
+        del sys.modules[name]  # stand-ins for the package; what is preloaded may want it itself
+    problem = _prepare(job)
+    gc.collect()
+    gc.freeze()  # what is never collected is never copied
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the boxes
+    link.send(json.dumps({"problem": problem[-box.TOLD_CHARS :]}).encode())
+    if not problem:
+        _serve(link, job)
+
+
+def _prepare(job: dict[str, Any]) -> str:
+    """What went wrong, or nothing."""
+    try:
+        for name in job["preload"]:
+            importlib.import_module(name)
+        _confine(job)
+        if job["setup"]:
+            name, argument = job["setup"]
+            module, _, attribute = name.partition(":")
+            getattr(importlib.import_module(module), attribute)(argument)
+    except BaseException as error:
+        return box.told(error) or type(error).__name__
+    return ""
+
+
+def _confine(job: dict[str, Any]) -> None:
+    limits = job["limits"]
+    with open("/proc/self/statm", encoding="ascii") as file:
+        pages = int(file.read().split()[0])
+    memory = pages * resource.getpagesize() + limits["memory_bytes"]
+    for kind, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_FSIZE, limits["scratch_bytes"]),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, max(limits["files"], 64)),
+    ):
+        _, hard = resource.getrlimit(kind)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
+    seccomp.restrict(forks=True, signals=job["signals"])
+
+
+def _serve(link: socket.socket, job: dict[str, Any]) -> None:
+    while True:
+        folder, files, _, _ = socket.recv_fds(link, 4096, 2)
+        if not folder:
+            return
+        pid = os.fork()
+        if pid == 0:
+            try:
+                link.close()
+                with socket.socket(fileno=files[0]) as own:
+                    box.run(own, files[1], folder.decode(), job)
+            finally:
+                os._exit(1)
+        for file in files:
+            os.close(file)
+        link.send(json.dumps({"pid": pid}).encode())

@@ -1,0 +1,217 @@
+"""What a sandbox promises to who uses it, under each confinement that works here."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lse_gym.envs.sandbox import Limits, Result, SandboxError, SetupError, check, confinement
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def box(sandbox):
+    with sandbox.open() as box:
+        yield box
+
+
+def run(box, source, **options):
+    return box.call("inside:run", source, **options).result(20)
+
+
+@pytest.mark.parametrize("value", [None, 1.5, "é — \x00 \U0001f600", [1, [2, {"a": None}]], {"k": "v" * 300_000}])
+def test_values_pass_as_json(box, value):
+    assert box.call("inside:echo", value).result(20) == Result(value)
+
+
+def test_state_lives_between_calls_and_not_between_boxes(sandbox, box):
+    assert [box.call("inside:count").result(20).value for _ in range(3)] == [1, 2, 3]
+    with sandbox.open() as other:
+        assert other.call("inside:count").result(20).value == 1
+
+
+def test_calls_of_a_box_are_answered_in_order(box):
+    assert [future.result(20).value for future in [box.call("inside:count") for _ in range(20)]] == [*range(1, 21)]
+
+
+def test_boxes_run_side_by_side(sandbox):
+    boxes = [sandbox.open() for _ in range(6)]
+    start = time.monotonic()
+    futures = [box.call("inside:run", "import time; time.sleep(0.5)") for box in boxes]
+    assert all(future.result(20) == Result(None) for future in futures)
+    assert time.monotonic() - start < 2
+    for box in boxes:
+        box.close()
+
+
+def test_files_go_in_and_out(sandbox, tmp_path):
+    (tmp_path / "table.csv").write_text("a,b\n")
+    files = {"in/deep/table.csv": tmp_path / "table.csv", "text": str(tmp_path / "table.csv"), "bytes": b"\x00\xff"}
+    with sandbox.open(files) as box:
+        program = "import pathlib\nfound = [p for p in pathlib.Path('.').rglob('*') if p.is_file()]\n"
+        program += "result = {p.name: p.read_bytes().hex() for p in found}"
+        assert run(box, program).value == {"table.csv": b"a,b\n".hex(), "text": b"a,b\n".hex(), "bytes": "00ff"}
+        run(box, "import os\nos.mkdir('out')\nopen('out/answer.txt', 'w').write('42')\nopen('in/deep/table.csv', 'w')")
+        assert box.file("out/answer.txt") == b"42"
+        assert box.file("in/deep/table.csv") == b""
+        assert box.file("none") is None
+    assert (tmp_path / "table.csv").read_text() == "a,b\n"
+    assert box.file("out/answer.txt") is None
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a/../../up", "", ".", "nul\0"])
+def test_names_outside_are_refused(sandbox, box, name):
+    with pytest.raises(ValueError, match="not a name inside"):
+        sandbox.open({name: b""})
+    with pytest.raises(ValueError, match="not a name inside"):
+        box.file(name)
+
+
+def test_too_much_for_the_scratch_directory_is_refused(sandbox):
+    with pytest.raises(ValueError, match="Raise scratch_bytes"):
+        sandbox.open({"large": bytes(5 << 20)})
+
+
+def test_what_raises_is_told_without_paths(box):
+    result = run(box, "import json\njson.loads('{')")
+    assert result.failure == "error"
+    assert result.message.endswith(
+        "JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+    )
+    assert 'File "program.py", line 2' in result.message
+    for secret in (str(HERE), sys.prefix, sys.base_prefix, os.path.expanduser("~")):
+        assert secret not in result.message
+    assert run(box, "result = 1") == Result(1), "an error does not end a box"
+
+
+def test_what_is_printed_is_kept_up_to_the_limit(box):
+    result = run(box, "import os, sys\nprint('out')\nprint('err', file=sys.stderr)\nos.write(1, b'raw')")
+    assert result.printed == "out\nerr\nraw"
+    assert len(run(box, "print('x' * 100_000)").printed) == 4 << 10
+    assert run(box, "print('again')").printed == "again\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "failure"),
+    [
+        ("while True: pass", "cpu"),
+        ("import time; time.sleep(60)", "time"),
+        ("x = bytearray(1 << 30)", "memory"),
+        ("x = []\nwhile True: x.append(bytearray(1 << 20))", "memory"),
+        ("while True: print('x' * 1000)", "output"),
+        ("result = 'x' * (2 << 20)", "output"),
+        ("import os; os._exit(0)", "died"),
+        ("import sys; sys.exit(3)", "died"),
+        ("import ctypes; ctypes.string_at(0)", "died"),
+    ],
+)
+def test_limits_end_a_box(make, program, failure):
+    with make(limits=Limits(cpu_s=0.3, memory_bytes=64 << 20, output_bytes=1 << 10)) as sandbox:
+        box = sandbox.open()
+        source = "open('left', 'w').write('here')\nprint('before', flush=True)\n" + program
+        result = run(box, source, wall_s=0.5 if failure == "time" else 15)
+        assert result.failure == failure
+        assert result.printed.startswith("before\n")
+        assert result.message
+        assert run(box, "result = 1") == Result(None, "died", result.message)
+        assert box.file("left") == b"here"
+        assert sandbox.open().call("inside:echo", 1).result(20) == Result(1)
+
+
+def test_a_closed_box_answers_that_it_died(sandbox):
+    box = sandbox.open()
+    waiting = box.call("inside:run", "import time; time.sleep(60)")
+    box.close()
+    box.close()
+    assert waiting.result(20).failure == "died"
+    assert box.call("inside:echo").result(20).failure == "died"
+
+
+def test_a_closed_sandbox(make):
+    sandbox = make()
+    box = sandbox.open()
+    waiting = box.call("inside:run", "import time; time.sleep(60)")
+    sandbox.close()
+    sandbox.close()
+    assert waiting.result(20).failure == "died"
+    with pytest.raises(SandboxError, match="closed"):
+        sandbox.open()
+
+
+def test_a_set_up_is_paid_once(make):
+    with make(setup=("inside:prepare", 41)) as sandbox:
+        assert [sandbox.open().call("inside:count").result(20).value for _ in range(2)] == [42, 42]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"setup": ("inside:run", "1/0")}, "ZeroDivisionError"),
+        ({"setup": ("inside:run", "import os; os._exit(0)")}, "its process ended"),
+        ({"setup": ("inside:run", "open('/proc/1/environ')")}, "Permission denied"),
+    ],
+)
+def test_a_set_up_that_fails_is_told(make, options, told):
+    with pytest.raises(SetupError, match=told):
+        make(**options)
+
+
+def test_modules_must_be_there(make, box):
+    with pytest.raises(ModuleNotFoundError):
+        make(preload=["no_such_module"])
+    with pytest.raises(ValueError, match="preload"):
+        box.call("json:dumps", 1)
+
+
+def test_readable_folders(make, tmp_path):
+    (tmp_path / "shared.txt").write_text("read me")
+    program = f"result = open({str(tmp_path / 'shared.txt')!r}).read()"
+    with make(readable=[tmp_path]) as sandbox:
+        assert run(sandbox.open(), program) == Result("read me")
+        assert run(sandbox.open(), f"open({str(tmp_path / 'new')!r}, 'w')").failure == "error"
+    with make() as sandbox:
+        assert run(sandbox.open(), program).failure == "error"
+
+
+def test_no_key_comes_in(make, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with make() as sandbox:
+        assert "secret" not in run(sandbox.open(), "import os; result = str(dict(os.environ))").value
+
+
+def test_nothing_is_left_of_a_killed_host(kind):
+    program = (
+        "import os, signal, sys, time\nfrom lse_gym.envs.sandbox import Sandbox\n"
+        "box = Sandbox(['inside']).open()\nbox.call('inside:echo').result()\n"
+        "box.call('inside:run', 'while True: pass')\ntime.sleep(0.3)\n"
+        "print(*sys.modules['inside'].descendants(os.getpid()), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    path = os.pathsep.join([str(HERE), *sys.path])
+    environment = os.environ | {"PYTHONPATH": path, confinement.CHOICE: kind, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", f"import inside\n{program}"]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=30)
+    assert done.returncode == -signal.SIGKILL
+    processes = [Path("/proc", number) for number in done.stdout.decode().split()]
+    assert len(processes) >= 3, "the supervisor, the warm process and the box"
+    deadline = time.monotonic() + 5
+    while any(map(Path.exists, processes)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(map(Path.exists, processes))
+
+
+def test_the_check_names_a_confinement_or_says_what_to_install(monkeypatch):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(confinement.CHOICE, raising=False)
+        try:
+            told = check()
+        except SandboxError as error:
+            told = str(error)
+    assert told in confinement.KINDS.values() or "pip install" in told
+    monkeypatch.setenv(confinement.CHOICE, "nothing")
+    with pytest.raises(SandboxError, match="names no confinement"):
+        check()
