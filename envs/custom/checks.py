@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lse_gym.envs.custom.domain import CustomDomain
-from lse_gym.envs.custom.faults import Faults, shown
 from lse_gym.envs.custom.items import Entry
 from lse_gym.envs.custom.make_scorer import Function
 from lse_gym.envs.domain import SPLITS, Question, Split
+from lse_gym.envs.faults import Faults, shown
 from lse_gym.envs.splits import draw, normalised, split_questions
 from lse_gym.envs.sql.domain import GOLD_LIMITS
 from lse_gym.envs.sql.executor import digest_many

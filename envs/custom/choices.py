@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from lse_gym.envs.custom.faults import Faults, shown
 from lse_gym.envs.custom.forms import look_up, text_of
 from lse_gym.envs.custom.scorers import LETTERS
+from lse_gym.envs.faults import Faults, shown
 
 CHOICE_NAME = re.compile(r"(?:(?:choice|option|ending|opt|op|answer)[ _]?)(\d{1,2}|[a-z])", re.IGNORECASE)
 # "A) red", "(b) red", "C. red", "1) red", "2. red": a choice that tells its own letter or number

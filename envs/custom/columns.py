@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lse_gym.envs.custom.choices import choice_columns
-from lse_gym.envs.custom.faults import Faults, shown
 from lse_gym.envs.custom.files import Row
 from lse_gym.envs.custom.forms import look_up, messages_of
 from lse_gym.envs.custom.scorers import SQL, MultipleChoice, Regex, Scorer
 from lse_gym.envs.errors import unknown
+from lse_gym.envs.faults import Faults, shown
 
 # What a column may be for -> names it goes by, the first before all others
 ROLES: Mapping[str, Sequence[str]] = {

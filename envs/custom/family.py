@@ -5,16 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lse_gym.envs.custom.advice import KINDS
 from lse_gym.envs.custom.checks import check_contradictions, check_golds, check_sql, make_splits
 from lse_gym.envs.custom.columns import describe_columns, find_columns
 from lse_gym.envs.custom.domain import CustomDomain
-from lse_gym.envs.custom.faults import Faults
 from lse_gym.envs.custom.files import Reading, read_rows, source_name
 from lse_gym.envs.custom.items import Entry, read_items
 from lse_gym.envs.custom.make_scorer import make_scorer
 from lse_gym.envs.custom.scorers import SQL
 from lse_gym.envs.domain import Domain, Family
 from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.faults import Faults
 from lse_gym.envs.splits import draw
 from lse_gym.envs.sql.bird import schema_text
 from lse_gym.envs.sql.bird_family import LIMITS
@@ -63,7 +64,7 @@ class CustomFamily(Family):
         self.scorer, self.description, self.limit = make_scorer(scorer), description, limit
         self.split_seed, self.held_out_size = split_seed, held_out_size
         source, name = source_name(questions)
-        self._faults = Faults(source)
+        self._faults = Faults(f"questions={source!r}", KINDS)
         self._database = self._find_database(database)
         domains: dict[str, list[Entry]] = {}
         roles = {**columns} if isinstance(columns, Mapping) else {}
@@ -89,7 +90,7 @@ class CustomFamily(Family):
         """Every question that can be read; raises where there is none, or a column is missing."""
         faults = self._faults
         rows = [] if questions is None else read_rows(questions, faults, reading)
-        if not (rows or faults.found):
+        if not (rows or faults):
             faults.add("unreadable file", "", "there are no questions in it")
         found = find_columns(rows, self.scorer, columns, faults) if rows else {}
         if not {"question", "answer"} <= found.keys():

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lse_gym.envs.custom.faults import Faults, shown
 from lse_gym.envs.custom.forms import TABLE_OF_CHOICES, list_of, unfold
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.extras import require
+from lse_gym.envs.faults import Faults, shown
 
 HUB = "hf:"
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")

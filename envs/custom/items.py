@@ -16,13 +16,13 @@ from lse_gym.envs.custom.choices import (
     scores_of,
 )
 from lse_gym.envs.custom.columns import CHECKED, ROLES, SCORED, cell_of
-from lse_gym.envs.custom.faults import Faults, shown
 from lse_gym.envs.custom.files import Row
 from lse_gym.envs.custom.forms import answer_in, chat_text, checked_answer, look_up, messages_of, text_of
 from lse_gym.envs.custom.make_scorer import Function
 from lse_gym.envs.custom.numbers import BOX, unboxed
 from lse_gym.envs.custom.scorers import F1, LETTERS, SQL, Exact, Item, JSONEquality, MultipleChoice, Regex, Scorer
 from lse_gym.envs.domain import Question, Split
+from lse_gym.envs.faults import Faults, shown
 
 MAX_CHARS = 100_000  # of a question or an answer
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffd]")

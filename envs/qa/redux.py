@@ -48,7 +48,7 @@ Annotations = Counter[tuple[str, Fate]]
 """How many records of each annotated error type were kept, corrected and dropped."""
 
 
-def faults(record: object) -> str:
+def record_fault(record: object) -> str:
     """What is wrong with a record; "" where it can be used."""
     if not isinstance(record, dict):
         return "is no object"
@@ -103,7 +103,7 @@ def corrections(record: Mapping[str, Any]) -> list[int] | None:
 
 
 def settle(record: Mapping[str, Any], name: str, errors: Errors = "correct") -> Settled:
-    """Hear the annotations of a record that has no :func:`faults`.
+    """Hear the annotations of a record that has no :func:`record_fault`.
 
     Args:
         record: the record.
@@ -113,7 +113,7 @@ def settle(record: Mapping[str, Any], name: str, errors: Errors = "correct") -> 
     """
     kind = str(record.get("error_type") or OK)
     choices, original = _choices(record), original_answer(record)
-    assert original is not None, "faults() comes first"
+    assert original is not None, "record_fault() comes first"
     right: int | None = original
     if errors == "drop":
         right = original if kind == OK else None

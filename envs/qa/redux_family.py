@@ -11,14 +11,20 @@ from typing import Any
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
 from lse_gym.envs.errors import ArgumentError, DataError, MissingArgumentError, unknown
 from lse_gym.envs.extras import require
+from lse_gym.envs.faults import Faults
 from lse_gym.envs.qa.domain import QADomain
 from lse_gym.envs.qa.prompt import Item
-from lse_gym.envs.qa.redux import ERRORS, KNOWN_TYPES, OK, Annotations, Errors, faults, group, reorder, settle
+from lse_gym.envs.qa.redux import ERRORS, KNOWN_TYPES, OK, Annotations, Errors, group, record_fault, reorder, settle
 from lse_gym.envs.splits import split_questions
 
 HUB = "hf:"
 REDUX = f"{HUB}edinburgh-dawg/mmlu-redux-2.0"  # 57 subjects, CC BY 4.0
-MAX_LISTED = 10  # faults in an error message
+# kind of fault -> what a person does about it
+ADVICE: Mapping[str, str] = {
+    "unreadable files": "Mend or remove them: a .jsonl file has one JSON object a line.",
+    "records in another form": "Mend or remove them: MMLU-Redux has 'question', 'choices' and 'answer' (the index of "
+    "the right choice), its relatives 'options' and a letter.",
+}
 Records = Sequence[Mapping[str, Any]]
 
 
@@ -111,24 +117,22 @@ def _sources(data_dir: str | os.PathLike[str] | None) -> dict[str, Callable[[], 
             f'https://huggingface.co/datasets/edinburgh-dawg/mmlu-redux-2.0, or pass data_dir="{REDUX}".'
         )
     found: dict[str, Records] = {}
-    problems: list[str] = []
+    faults = Faults(f"data_dir={str(root)!r}", ADVICE)
     for path in files:
-        for name, records in group(_read(path, problems), path.stem).items():
+        for name, records in group(_read(path, faults), path.stem).items():
             found[name] = [*found.get(name, ()), *records]
-    if problems:
-        more = f" and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
-        raise DataError(f"{str(root)!r} cannot be used: {'; '.join(problems[:MAX_LISTED])}{more}. Mend or remove them.")
+    faults.check()
     return {name: partial(list, records) for name, records in found.items()}
 
 
-def _read(path: Path, problems: list[str]) -> list[Mapping[str, Any]]:
-    """The records of a file that can be used; what is wrong with the others is added to ``problems``."""
+def _read(path: Path, faults: Faults) -> list[Mapping[str, Any]]:
+    """The records of a file; what is wrong with them is added to ``faults``."""
     if path.suffix == ".parquet":
         parquet = require("pyarrow.parquet", "data", "Reading Parquet")
         try:
             rows: list[Any] = parquet.read_table(path).to_pylist()
         except Exception as error:  # pyarrow raises many kinds
-            problems.append(f"{path.name} is no Parquet file ({error})")
+            faults.add("unreadable files", path.name, f"is no Parquet file ({error})")
             return []
     else:
         rows = []
@@ -137,11 +141,17 @@ def _read(path: Path, problems: list[str]) -> list[Mapping[str, Any]]:
                 try:
                     rows.append(json.loads(line))
                 except (ValueError, RecursionError) as error:
-                    problems.append(f"{path.name} line {number} is no JSON ({error})")
-    wrong = [f"{path.name} record {i} {fault}" for i, row in enumerate(rows, 1) if (fault := faults(row))]
-    problems += wrong
-    if not rows and not problems:
-        problems.append(f"{path.name} is empty")
+                    faults.add("unreadable files", f"{path.name} line {number}", f"is no JSON ({error})")
+    if not rows and not faults:
+        faults.add("unreadable files", path.name, "is empty")
+    return _checked(rows, path.name, faults)
+
+
+def _checked(rows: list[Any], name: str, faults: Faults) -> list[Mapping[str, Any]]:
+    """The records where all are in the right form, else none, and what is wrong with them in ``faults``."""
+    wrong = [(number, fault) for number, row in enumerate(rows, 1) if (fault := record_fault(row))]
+    for number, fault in wrong:
+        faults.add("records in another form", f"{name} record {number}", fault)
     return [] if wrong else rows
 
 
@@ -164,8 +174,7 @@ def _load(name: str, revision: str, config: str) -> Records:
     parts = require("datasets", "data", "Loading from the Hugging Face hub").load_dataset(
         name, config, revision=revision or None
     )
-    rows = [row for part in parts for row in parts[part]]
-    wrong = [f"record {i} {fault}" for i, row in enumerate(rows, 1) if (fault := faults(row))]
-    if wrong:
-        raise DataError(f"{name!r}, {config!r}: {'; '.join(wrong[:MAX_LISTED])}. It is not in the form of MMLU-Redux.")
+    faults = Faults(f"data_dir={HUB + name!r}", ADVICE)
+    rows = _checked([row for part in parts for row in parts[part]], config, faults)
+    faults.check()
     return rows

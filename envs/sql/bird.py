@@ -24,8 +24,9 @@ from typing import NamedTuple
 
 from lse_gym.envs.domain import Question
 from lse_gym.envs.errors import DataError
+from lse_gym.envs.faults import Faults, shown
 from lse_gym.envs.sql import layout
-from lse_gym.envs.sql.layout import Problems, relative, shown
+from lse_gym.envs.sql.layout import HELP, relative
 
 # What is never closed goes on to the end: to look for its end from every beginning would take quadratic time.
 DDL_TOKEN = re.compile(
@@ -46,7 +47,7 @@ class _File:
     """What one question file gave: ids met, questions (with these bare ids) and database files by database name."""
 
     path: Path
-    problems: Problems = field(default_factory=Problems)
+    faults: Faults
     ids: set[str] = field(default_factory=set)
     questions: dict[str, list[Question]] = field(default_factory=dict)
     databases: dict[str, Path] = field(default_factory=dict)
@@ -64,20 +65,16 @@ def load_directory(
     Raises:
         DataError: naming everything that is wrong with the directory and the exclusion file, and what to download.
     """
-    problems = Problems()
-    root = layout.data_root(data_dir, problems)
-    if root is None:
-        raise problems.error(data_dir)
-    files = [_read_file(path, root) for path in layout.find_question_files(root, problems)]
+    faults = Faults(f"data_dir={data_dir and os.fspath(data_dir)!r}")
+    root = layout.data_root(data_dir, faults)
+    files = [_read_file(path, root) for path in layout.find_question_files(root, faults)]
     if any(file.databases for file in files):
         files = [file for file in files if file.databases or not file.ids]
     for file in files:
-        for kind, items in file.problems.items():
-            problems.add(kind, *items)
-    excluded = layout.read_exclusions(exclude, root, [file.path.parent for file in files], problems)
-    databases = _gather(files, root, excluded, problems)
-    if problems:
-        raise problems.error(data_dir)
+        faults.take(file.faults)
+    excluded = layout.read_exclusions(exclude, root, [file.path.parent for file in files], faults)
+    databases = _gather(files, root, excluded, faults)
+    faults.check(HELP)
     return databases
 
 
@@ -104,26 +101,27 @@ def schema_text(path: Path) -> str:
 
 def _read_file(path: Path, root: Path) -> _File:
     """Read one question file and look up the databases it names; what is wrong is recorded, not raised."""
-    file, name = _File(path), relative(path, root)
-    records = layout.read_json(path, name, file.problems)
+    name = relative(path, root)
+    file = _File(path, Faults(name))
+    records = layout.read_json(path, name, file.faults)
     if not isinstance(records, list) or not records:
         if records is not layout.UNREAD:
-            file.problems.add("question files that are not a list of records", f"{name} holds {shown(records)}")
+            file.faults.add("question files that are not a list of records", "", f"{name} holds {shown(records)}")
         return file
     with_ids = any(isinstance(record, dict) and "question_id" in record for record in records)
     named: Counter[str] = Counter()
     for index, record in enumerate(records):
-        faults = layout.record_faults(record, with_ids)
-        for kind, fault in faults:
-            file.problems.add(f"{kind} in {name}", f"record {index} {fault}")
+        wrong = layout.record_faults(record, with_ids)
+        for kind, fault in wrong:
+            file.faults.add(f"{kind} in {name}", "", f"record {index} {fault}")
         id_ = layout.record_id(record, index, with_ids)
         if id_ in file.ids:
-            file.problems.add(f"duplicate ids in {name}", f"record {index} repeats question_id {id_!r}")
+            file.faults.add(f"duplicate ids in {name}", "", f"record {index} repeats question_id {id_!r}")
         elif id_ is not None:
             file.ids.add(id_)
         if isinstance(record, dict) and layout.is_database_name(record.get("db_id")):
             named[record["db_id"]] += 1
-        if not faults and id_ is not None:
+        if not wrong and id_ is not None:
             file.questions.setdefault(record["db_id"], []).append(layout.to_question(id_, record))
     for database, count in named.items():
         _find_database(file, database, count, root)
@@ -137,14 +135,14 @@ def _find_database(file: _File, name: str, count: int, root: Path) -> None:
         folder = path.parent.parent
         archive = folder.with_name(f"{folder.name}.zip")
         hint = f"; {archive.name} is not unpacked" if archive.exists() and not folder.exists() else ""
-        file.problems.add("missing databases", f"{relative(path, root)} ({count} questions{hint})")
+        file.faults.add("missing databases", "", f"{relative(path, root)} ({count} questions{hint})")
         return
     file.databases[name] = path
     if fault := layout.database_fault(path):
-        file.problems.add("unusable database files", f"{relative(path, root)} {fault}")
+        file.faults.add("unusable database files", "", f"{relative(path, root)} {fault}")
 
 
-def _gather(files: Sequence[_File], root: Path, excluded: set[str], problems: Problems) -> dict[str, Database]:
+def _gather(files: Sequence[_File], root: Path, excluded: set[str], faults: Faults) -> dict[str, Database]:
     """Join the files' questions by database under their final ids, without the excluded ones."""
     found: dict[str, Database] = {}
     left = set(excluded)
@@ -156,7 +154,7 @@ def _gather(files: Sequence[_File], root: Path, excluded: set[str], problems: Pr
             before = found.get(name, Database(name, path, ()))
             if before.path != path:
                 paths = f"{relative(before.path, root)} and {relative(path, root)}"
-                problems.add("databases of the same name", f"{paths}: keep one, or point data_dir at one folder")
+                faults.add("databases of the same name", paths, "keep one, or point data_dir at one folder")
             every = file.questions.get(name, ())
             kept = [q for q in every if excluded.isdisjoint((f"{stem}/{q.id}", prefix + q.id))]
             if kept:
@@ -164,9 +162,9 @@ def _gather(files: Sequence[_File], root: Path, excluded: set[str], problems: Pr
                 found[name] = before._replace(questions=(*before.questions, *questions))
     if files and all(file.ids for file in files):  # next to a file that cannot be read, an id may only seem unknown
         for id_ in sorted(left):
-            problems.add("excluded ids that no question has", shown(id_))
-    if not found and not problems:
-        problems.add("exclusions", "every question is excluded")
+            faults.add("excluded ids that no question has", "", shown(id_))
+    if not found and not faults:
+        faults.add("exclusions", "", "every question is excluded")
     return dict(sorted(found.items()))
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TypeGuard
 
 from lse_gym.envs.domain import Question
-from lse_gym.envs.errors import DataError, MissingArgumentError
+from lse_gym.envs.errors import MissingArgumentError
+from lse_gym.envs.faults import Faults, shown
 
 # Question file -> the folders beside it that may hold its databases, in order of preference.
 QUESTION_FILES: dict[str, tuple[str, ...]] = {
@@ -22,7 +23,6 @@ QUESTION_FILES: dict[str, tuple[str, ...]] = {
     "train_others.json": ("database", "databases", "train_databases"),
 }
 MAX_DEPTH = 2  # minidev.zip unpacks to minidev/MINIDEV/mini_dev_sqlite.json
-MAX_SHOWN = 20  # problems of one kind that an error spells out
 EXCLUDE_FILES = ("exclude.txt", "exclude.json")
 UNREAD = object()  # JSON has null, so None could be a file's content
 SQLITE_MAGIC = b"SQLite format 3\0"
@@ -43,53 +43,34 @@ train_databases/, mini_dev_sqlite.json with dev_databases/):
 Then: gym.make("LSE/BIRD-v0", data_dir="path/to/dev")"""
 
 
-class Problems(dict[str, list[str]]):
-    """What is wrong with a directory, by kind (a plural noun), so that one error can name all of it."""
+def data_root(data_dir: str | os.PathLike[str] | None, faults: Faults) -> Path:
+    """The directory as an absolute path.
 
-    def add(self, kind: str, *items: str) -> None:
-        """Record problems under their kind."""
-        self.setdefault(kind, []).extend(items)
-
-    def error(self, data_dir: str | os.PathLike[str] | None) -> DataError:
-        """Build the error: each kind with its count and first 20 problems, then what to download, and to where."""
-        given, count = data_dir and os.fspath(data_dir), sum(map(len, self.values()))
-        lines = [f"data_dir={given!r} is not a usable BIRD or Spider directory; problems: {count}."]
-        for kind, items in self.items():
-            lines.append(f"{kind} ({len(items)}):")
-            lines.extend(f"  - {item}" for item in items[:MAX_SHOWN])
-            if len(items) > MAX_SHOWN:
-                lines.append(f"  … and {len(items) - MAX_SHOWN} more")
-        return (DataError if given else MissingArgumentError)("\n".join([*lines, HELP]))
-
-
-def shown(value: object) -> str:
-    """A value from a file as it may appear in a message: on one line, control characters escaped, at most 60 signs."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:60] + "…"
-
-
-def data_root(data_dir: str | os.PathLike[str] | None, problems: Problems) -> Path | None:
-    """The directory as an absolute path, or None with the problem recorded."""
+    Raises:
+        MissingArgumentError: none is given.
+        DataError: it is none.
+    """
     if data_dir is None or not os.fspath(data_dir):
-        problems.add("no directory", "data_dir names no directory")
-        return None
+        raise MissingArgumentError(f"data_dir={data_dir!r} names no directory.\n{HELP}")
     root = Path(os.path.expanduser(data_dir)).absolute()
-    if os.path.isdir(root):
-        return root
-    problems.add("no directory", f"{root} {'is not a directory' if os.path.lexists(root) else 'does not exist'}")
-    return None
+    if not os.path.isdir(root):
+        faults.add("no directory", "", f"{root} {'is not a directory' if os.path.lexists(root) else 'does not exist'}")
+        faults.check(HELP)
+    return root
 
 
-def find_question_files(root: Path, problems: Problems) -> list[Path]:
+def find_question_files(root: Path, faults: Faults) -> list[Path]:
     """The question files of the nearest level below ``root`` that has any, in the order of ``QUESTION_FILES``."""
     level = [root]
     for _ in range(MAX_DEPTH + 1):
         found = [folder / name for name in QUESTION_FILES for folder in level if os.path.isfile(folder / name)]
         if found:
-            _report_ambiguous(root, found, problems)
+            _report_ambiguous(root, found, faults)
             return found
         level = [child for folder in level for child in _subfolders(folder)]
-    problems.add("missing question files", f"none of {', '.join(QUESTION_FILES)} in {root} or {MAX_DEPTH} levels below")
+    faults.add(
+        "missing question files", "", f"none of {', '.join(QUESTION_FILES)} in {root} or {MAX_DEPTH} levels below"
+    )
     return []
 
 
@@ -103,7 +84,7 @@ def _subfolders(folder: Path) -> list[Path]:
     return [folder / name for name in names if not name.startswith(".")]
 
 
-def _report_ambiguous(root: Path, found: list[Path], problems: Problems) -> None:
+def _report_ambiguous(root: Path, found: list[Path], faults: Faults) -> None:
     """Record files that would give two versions of the same questions."""
     by_name: dict[str, list[str]] = {}
     for path in found:
@@ -113,7 +94,7 @@ def _report_ambiguous(root: Path, found: list[Path], problems: Problems) -> None
     for paths in by_name.values():
         if len(paths) > 1:
             advice = "point data_dir at one folder, and keep one of dev.json and mini_dev_sqlite.json"
-            problems.add("files of the same questions", f"{', '.join(paths)}: {advice}")
+            faults.add("files of the same questions", ", ".join(paths), advice)
 
 
 def relative(path: Path, root: Path) -> str:
@@ -121,28 +102,28 @@ def relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _read_text(path: Path, name: str, problems: Problems) -> str | None:
-    """The text of a file, or None with the problem recorded under its displayed ``name``."""
+def _read_text(path: Path, name: str, faults: Faults) -> str | None:
+    """The text of a file, or None with the fault recorded under its displayed ``name``."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        problems.add("unreadable files", f"{name}: byte {error.start} is not UTF-8")
+        faults.add("unreadable files", name, f"byte {error.start} is not UTF-8")
     except OSError as error:
-        problems.add("unreadable files", f"{name}: {error.strerror}")
+        faults.add("unreadable files", name, f"{error.strerror}")
     return None
 
 
-def read_json(path: Path, name: str, problems: Problems) -> object:
-    """The content of a JSON file, or `UNREAD` with the problem recorded under its displayed ``name``."""
-    text = _read_text(path, name, problems)
+def read_json(path: Path, name: str, faults: Faults) -> object:
+    """The content of a JSON file, or `UNREAD` with the fault recorded under its displayed ``name``."""
+    text = _read_text(path, name, faults)
     if text is None:
         return UNREAD
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        problems.add("unreadable files", f"{name}, line {error.lineno}, column {error.colno}: {error.msg}")
+        faults.add("unreadable files", f"{name}, line {error.lineno}, column {error.colno}", error.msg)
     except (RecursionError, ValueError) as error:  # nesting or a number beyond what Python's parser takes
-        problems.add("unreadable files", f"{name}: {type(error).__name__}: {error}")
+        faults.add("unreadable files", name, f"{type(error).__name__}: {error}")
     return UNREAD
 
 
@@ -189,25 +170,25 @@ def _is_text(value: object, may_be_empty: bool) -> TypeGuard[str]:
 
 
 def read_exclusions(
-    exclude: str | os.PathLike[str] | None, root: Path, folders: Iterable[Path], problems: Problems
+    exclude: str | os.PathLike[str] | None, root: Path, folders: Iterable[Path], faults: Faults
 ) -> set[str]:
     """The excluded ids of the given file, or without one, of those that lie in the root or the folders."""
     if exclude is not None:
-        return _read_ids(Path(os.path.expanduser(exclude)), os.fspath(exclude), problems)
+        return _read_ids(Path(os.path.expanduser(exclude)), os.fspath(exclude), faults)
     paths = [folder / name for folder in dict.fromkeys([root, *folders]) for name in EXCLUDE_FILES]
-    return set().union(*(_read_ids(path, relative(path, root), problems) for path in paths if os.path.isfile(path)))
+    return set().union(*(_read_ids(path, relative(path, root), faults) for path in paths if os.path.isfile(path)))
 
 
-def _read_ids(path: Path, name: str, problems: Problems) -> set[str]:
+def _read_ids(path: Path, name: str, faults: Faults) -> set[str]:
     """The ids in an exclusion file: JSON by its suffix, else one a line."""
     if path.suffix.lower() != ".json":
-        lines = (_read_text(path, name, problems) or "").splitlines()
+        lines = (_read_text(path, name, faults) or "").splitlines()
         return {line.partition("#")[0].strip() for line in lines} - {""}
-    ids = read_json(path, name, problems)
+    ids = read_json(path, name, faults)
     if isinstance(ids, (list, dict)) and all(isinstance(i, (int, str)) and not isinstance(i, bool) for i in ids):
         return {str(i) for i in ids}
     if ids is not UNREAD:
-        problems.add("exclusions", f"{name} holds {shown(ids)}, expected a list of ids, or an object of id to reason")
+        faults.add("exclusions", "", f"{name} holds {shown(ids)}, expected a list of ids, or an object of id to reason")
     return set()
 
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from lse_gym.envs.custom.faults import KINDS, MAX_SHOWN
+from lse_gym.envs.custom.advice import KINDS
+from lse_gym.envs.faults import MAX_SHOWN
 from tests.custom.questions import SUMS, refusal, write_questions
 from tests.sql.layouts import write_database
 

@@ -126,8 +126,8 @@ def test_a_dataset_of_the_hub_is_read_like_a_directory(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{", "line 1 is no JSON"),
-        ("[]", "record 1 is no object"),
+        ("{", "line 1: is no JSON"),
+        ("[]", "record 1: is no object"),
         ('{"choices": ["a", "b"], "answer": 0}', "no text 'question'"),
         ('{"question": "Q?", "choices": "ab", "answer": 0}', "no list of texts"),
         ('{"question": "Q?", "choices": ["a", "b"], "answer": 2}', "no 'answer'"),

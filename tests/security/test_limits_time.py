@@ -8,7 +8,6 @@ from itertools import product
 import pytest
 
 from lse_gym.agents.ace import read_marks
-from lse_gym.envs.custom.faults import Faults
 from lse_gym.envs.custom.files import read_rows
 from lse_gym.envs.custom.make_scorer import make_scorer
 from lse_gym.envs.custom.numbers import BadAnswer, read_number
@@ -16,6 +15,7 @@ from lse_gym.envs.custom.scorers import Item
 from lse_gym.envs.domain import Question
 from lse_gym.envs.editing import parse_edit
 from lse_gym.envs.errors import LSEGymError
+from lse_gym.envs.faults import Faults
 from lse_gym.envs.passages.prompt import read_order
 from lse_gym.envs.qa.answer import extract_choice
 from lse_gym.envs.splits import normalised

@@ -91,7 +91,7 @@ def test_damaged_values(tmp_path, change, expected):
     (tmp_path / "dev.json").write_text(json.dumps(records))
     message = problems(tmp_path)
     assert expected in message
-    assert "problems: 1." in message
+    assert "1 problem." in message
 
 
 @pytest.mark.parametrize("key", ["db_id", "question", "SQL", "question_id"])
@@ -168,12 +168,12 @@ def test_every_problem_is_named_at_once_and_long_lists_are_cut(tmp_path):
     (tmp_path / "train.json").write_text("[,]")
     (tmp_path / "exclude.json").write_text("{")
     message = problems(tmp_path)
-    assert "problems: 38." in message
+    assert "38 problems." in message
     named = ["record 0 is 5, expected an object", "db_id='../x'", "record 2 has question=[]", "repeats question_id '7'"]
     named += ["record 4 lacks 'SQL' (or 'query')", "alps.sqlite is not a SQLite database", "missing databases (30):"]
-    named += ["lost_19/lost_19.sqlite (4 questions)", "… and 10 more", "train.json, line 1", "exclude.json, line 1"]
+    named += ["lost_09/lost_09.sqlite (4 questions)", "… and 20 more", "train.json, line 1", "exclude.json, line 1"]
     assert [part for part in named if part not in message] == []
-    assert "lost_20" not in message
+    assert "lost_10" not in message
 
 
 def test_two_versions_of_the_same_questions(tmp_path):

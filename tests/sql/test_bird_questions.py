@@ -76,7 +76,7 @@ def test_exclusions_are_not_called_unknown_beside_an_unreadable_file(tmp_path):
     write_bird(tmp_path)
     (tmp_path / "train.json").write_text("[")
     (tmp_path / "exclude.txt").write_text("train/1")
-    assert "problems: 1." in problems(tmp_path)
+    assert "1 problem." in problems(tmp_path)
 
 
 def test_missing_exclusion_file(tmp_path):

@@ -1,11 +1,7 @@
-"""Everything that is wrong with somebody's questions, in one error that says what to do about each of it."""
+"""What can be wrong with somebody's questions, and what a person does about it."""
 
 from collections.abc import Mapping
 
-from lse_gym.envs.errors import DataError
-
-MAX_SHOWN = 10  # faults of one kind that the error spells out
-# kind of fault -> what a person does about it
 KINDS: Mapping[str, str] = {
     "unreadable file": "Pass the path of a .jsonl, .json, .csv, .tsv or .parquet file, or 'hf:ID' for a dataset of "
     "the Hugging Face Hub.",
@@ -38,35 +34,4 @@ KINDS: Mapping[str, str] = {
     "database": "Pass database='path/to/file.sqlite' with the scorer 'sql', and with no other; on the command line "
     "--env-set database=path/to/file.sqlite.",
 }
-
-
-class Faults:
-    """What is wrong with the questions that ``source`` names, by kind."""
-
-    def __init__(self, source: str):
-        self.source = source
-        self.found: dict[str, list[str]] = {}
-
-    def add(self, kind: str, where: str, what: str) -> None:
-        """Record a fault of one of the ``KINDS``; ``where`` is a line, a row or the file."""
-        assert kind in KINDS
-        self.found.setdefault(kind, []).append(f"{where}: {what}" if where else what)
-
-    def check(self) -> None:
-        """Raise :class:`DataError` with every fault recorded; return if there is none."""
-        if not self.found:
-            return
-        count = sum(map(len, self.found.values()))
-        lines = [f"questions={self.source!r} cannot be used; {count} problem{'s' if count > 1 else ''}."]
-        for kind, items in self.found.items():
-            lines.append(f"{kind} ({len(items)}). {KINDS[kind]}")
-            lines += [f"  - {item}" for item in items[:MAX_SHOWN]]
-            if len(items) > MAX_SHOWN:
-                lines.append(f"  … and {len(items) - MAX_SHOWN} more")
-        raise DataError("\n".join(lines))
-
-
-def shown(value: object) -> str:
-    """A value of the data as it may stand in a message: on one line, at most 60 signs, nothing unprintable."""
-    text = ascii(value) if not repr(value).isprintable() else repr(value)
-    return text if len(text) <= 60 else text[:60] + "…"
+"""kind of fault -> advice, for :class:`lse_gym.envs.faults.Faults`"""
