@@ -25,6 +25,16 @@ def default_editor(otherwise: str = "writer") -> str:
     return os.environ.get("LSE_GYM_EDITOR") or otherwise
 
 
+def edit_seed(seed: int, step: int) -> int:
+    """The seed of the requests for one edit, another one for each run and step below 1,000,003.
+
+    Not a ``SeedSequence``: nothing is drawn from this number as it is, each model makes a generator's seed of it. It is
+    part of the keys of records and caches, and of what submissions are executed again with. Another formula would part
+    every recorded run from its responses, and would tell no two edits apart that this one does not.
+    """
+    return seed * 1_000_003 + step
+
+
 @dataclass(frozen=True)
 class EditorArgs(SearchArgs):
     """Arguments of every agent with an editor."""
@@ -92,7 +102,7 @@ class EditorAgent(SearchAgent):
             BudgetExhausted: the editor cannot be paid.
         """
         temperature = 0.0 if deterministic else self.args.temperature
-        request = Request("", prompt, self.args.max_edit_tokens, temperature, self.args.seed * 1_000_003 + step, call)
+        request = Request("", prompt, self.args.max_edit_tokens, temperature, edit_seed(self.args.seed, step), call)
         return self.editor.complete([request])[0].text
 
 

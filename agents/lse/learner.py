@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lse_gym.agents.editor_agent import edit_seed
 from lse_gym.agents.files import read_object, write_text
 from lse_gym.agents.lse.advantage import ADVANTAGES, EPSILON, advantages
 from lse_gym.agents.lse.loggers import make_logger
@@ -150,7 +151,7 @@ class Learner:
 
     def _update(self, batch: Sequence[State]) -> Metrics:
 
-        seed = self.args.seed * 1_000_003 + self.step_number
+        seed = edit_seed(self.args.seed, self.step_number)
         each = [state for state in batch for _ in range(self.args.samples)]
         first = [self.request(state, 0, seed * len(batch) + i, self.args.temperature) for i, state in enumerate(batch)]
         requests = [request._replace(sample=sample) for request in first for sample in range(self.args.samples)]

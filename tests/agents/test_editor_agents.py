@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from lse_gym.agents import agent_class
 from lse_gym.agents.ace import ACEAgent, read_marks
+from lse_gym.agents.editor_agent import edit_seed
 from lse_gym.agents.evoprompt import EvoPromptAgent
 from lse_gym.agents.opro import OPROAgent
+from lse_gym.agents.search import MAX_SEED
 from lse_gym.agents.self_evolve import SelfEvolveAgent
 from lse_gym.agents.textgrad_native import TextGradAgent
 from lse_gym.envs.editing import EditorPrompt
 from lse_gym.envs.errors import UnknownNameError
-from lse_gym.envs.models.base import Response
+from lse_gym.envs.models.base import Request, Response, sampling_seed
 
 NAMES = ["self-evolve", "opro", "textgrad", "evoprompt", "ace"]
 
@@ -117,3 +119,11 @@ def test_ace_drops_what_was_marked_harmful_twice_and_saves_its_marks(monkeypatch
 @given(st.text(), st.lists(st.text(max_size=5), max_size=4))
 def test_marks_are_read_from_any_text(answer, bullets):
     assert all(bullet in bullets and mark in (1, -1) for bullet, mark in read_marks(answer, bullets))
+
+
+def test_seeds_of_edits_are_those_that_records_were_made_with_and_tell_all_edits_apart():
+    assert edit_seed(0, 19) == 19
+    assert edit_seed(3, 7) == 3_000_016  # frozen: part of the keys of every recorded response
+    requests = [Request("", "p", seed=edit_seed(seed, step)) for seed in range(40) for step in range(40)]
+    assert len({sampling_seed(request) for request in requests}) == len(requests)
+    assert sampling_seed(Request("", "p", seed=edit_seed(MAX_SEED, 10**6))) < 2**31
