@@ -220,7 +220,7 @@ class ContextEnv(gym.Env[Observation, str]):
     @property
     def report(self) -> Report:
         """The report behind the last observation's ``feedback``, as data."""
-        return self._state.feedback.report if self._state else NO_REPORT.report
+        return self._state.feedback.data if self._state else NO_REPORT.data
 
     @property
     def domain_name(self) -> str:

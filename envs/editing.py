@@ -4,10 +4,10 @@ Source of the form: LSE, arXiv 2603.18620 (one user message with the context and
 ``<prompt>`` tags); the wording is ours.
 """
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from lse_gym.envs.report import Report, report_of
-from lse_gym.envs.text import elements, tagged
+from lse_gym.envs.text import TextOf, elements, tagged
 
 MIN_EDIT_CHARS = 10  # LSE's released code treats a shorter edit as invalid
 
@@ -25,19 +25,8 @@ class EditorTask(NamedTuple):
     max_chars: int
 
 
-class EditorPrompt(str):
-    """The text of an editor prompt, as any other string, that still knows what it was made from."""
-
-    task: EditorTask
-
-    def __new__(cls, text: str, task: EditorTask) -> Self:
-        """``text`` with ``task`` behind it."""
-        made = super().__new__(cls, text)
-        made.task = task
-        return made
-
-    def __getnewargs__(self) -> tuple[str, EditorTask]:  # ty: ignore[incompatible-method-override] - what copies keep
-        return str(self), self.task
+class EditorPrompt(TextOf[EditorTask]):
+    """The text of an editor prompt, with what it was made from behind it."""
 
 
 def editor_prompt(context: str, report: str, max_chars: int, notes: str = "") -> EditorPrompt:

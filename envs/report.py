@@ -7,6 +7,8 @@ editors were trained on them.
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Self
 
+from lse_gym.envs.text import TextOf
+
 FeedbackMode = Literal["gold", "error", "score"]
 FEEDBACK_MODES: tuple[FeedbackMode, ...] = ("gold", "error", "score")
 
@@ -115,21 +117,10 @@ class Report(NamedTuple):
         return cls(head, tuple(with_turns), mode, answer)
 
 
-class ReportText(str):
-    """The text of a report, as any other string, that still knows the data it was made from."""
-
-    report: Report
-
-    def __new__(cls, text: str, report: Report) -> Self:
-        """``text`` with ``report`` behind it."""
-        made = super().__new__(cls, text)
-        made.report = report
-        return made
-
-    def __getnewargs__(self) -> tuple[str, Report]:  # ty: ignore[incompatible-method-override] - what copies and pickles keep
-        return str(self), self.report
+class ReportText(TextOf[Report]):
+    """The text of a report, with the report behind it."""
 
 
 def report_of(text: str) -> Report:
     """The data behind a report's text; a text that has none is all head, and has no problems."""
-    return text.report if isinstance(text, ReportText) else Report(text)
+    return text.data if isinstance(text, ReportText) else Report(text)

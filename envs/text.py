@@ -1,8 +1,25 @@
 """Plain text handling that several layers share: tags in model output, one-line display."""
 
 import re
+from typing import Generic, Self, TypeVar
 
+T = TypeVar("T")
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # controls and lone surrogates
+
+
+class TextOf(str, Generic[T]):
+    """A text, as any other string, that still knows the data it was made from."""
+
+    data: T
+
+    def __new__(cls, text: str, data: T) -> Self:
+        """``text`` with ``data`` behind it."""
+        made = super().__new__(cls, text)
+        made.data = data
+        return made
+
+    def __getnewargs__(self) -> tuple[str, T]:  # ty: ignore[incompatible-method-override] - what copies and pickles keep
+        return str(self), self.data
 
 
 def clean(text: str, max_chars: int) -> tuple[str, str]:

@@ -59,7 +59,7 @@ def test_opro_shows_earlier_contexts_worst_first(monkeypatch):
     assert 1 <= len(shown) <= 3
     assert shown == sorted(shown)
     assert (
-        prompts[-1].task.context
+        prompts[-1].data.context
         == max(agent.tree.nodes[:-1], key=lambda n: (n["performance"], n["depth"], n["id"]))["context"]
     )
 
@@ -88,7 +88,7 @@ def test_evoprompt_crosses_contexts_of_its_population(monkeypatch, variant):
     assert sum(told in prompt for prompt in prompts) >= 5
     contexts = {node["context"] for node in agent.tree.nodes}
     for prompt in prompts:
-        assert prompt.task.context in contexts
+        assert prompt.data.context in contexts
 
 
 def test_an_unknown_variant_is_told(monkeypatch):

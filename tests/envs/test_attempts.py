@@ -47,7 +47,7 @@ def test_the_report_tells_the_transcript_unless_the_mode_hides_it():
     attempts = evaluate(session).attempts
     shown = session.report(DOMAIN, attempts, "gold").text()
     assert shown.count("user: tool ") == 2 * len(QUESTIONS)
-    assert shown.report.problems[0].transcript == attempts[0].transcript
+    assert shown.data.problems[0].transcript == attempts[0].transcript
     hidden = session.report(DOMAIN, attempts, "score")
     assert "tool" not in hidden.text()
     assert all(not problem.transcript and not problem.gold for problem in hidden.problems)

@@ -60,7 +60,7 @@ def test_demonstrations_are_edits_of_mixed_quality():
     changed = removed = 0
     turns = [turn for index in range(40) for turn in draw_demonstration((9, index)).turns]
     for prompt, answer in turns:
-        task = prompt.task
+        task = prompt.data
         assert 1 <= len(task.report.problems) <= 10
         if "<add>" not in answer:
             continue

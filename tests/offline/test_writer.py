@@ -231,7 +231,7 @@ def test_any_context_and_report_give_an_edit_within_the_cap(context, pairs, max_
 @given(TEXTS, TEXTS, st.integers(0, 10**6))
 def test_editor_prompts_are_read_back(context, answer, max_chars):
     report = report_of(("Which?", "SELECT 1"), answer=answer)
-    task = editor_prompt(context, report, max_chars).task
+    task = editor_prompt(context, report, max_chars).data
     assert task.context == context
     assert task.report.text() == report
     assert task.max_chars == max_chars

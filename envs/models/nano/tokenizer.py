@@ -5,7 +5,6 @@ schema and in a rule. What stands between names (signs, SQL keywords, the common
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from lse_gym.envs.extras import needs
 
@@ -64,11 +63,6 @@ def train_tokenizer(texts: Iterable[str], split: str = SPLIT) -> PreTrainedToken
         model_max_length=4096,
         padding_side="left",
     )
-
-
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer saved in ``folder``."""
-    return PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 def chat_parts(system: str, user: str, answer: str) -> tuple[str, str, str]:

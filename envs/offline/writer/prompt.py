@@ -22,7 +22,7 @@ def read_task(prompt: str) -> Task | None:
     """The task behind an editor prompt; None where the text was not made by :func:`editor_prompt`."""
     if not isinstance(prompt, EditorPrompt):
         return None
-    context, report, max_chars = prompt.task
+    context, report, max_chars = prompt.data
     return Task(context, report.head, report.problems, max_chars)
 
 
