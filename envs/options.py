@@ -1,7 +1,6 @@
 """The arguments that every env shares, and the checks that turn a wrong one into a helpful error."""
 
 from collections.abc import Mapping
-from inspect import signature
 from typing import Any, TypedDict
 
 import numpy as np
@@ -48,11 +47,10 @@ def with_shared_arguments(doc: str, base: str) -> str:
     return f"{head}{mark}\n{table}{lines}{gap}{tail}" if own else doc
 
 
-def check_names(options: Mapping[str, object], env: type) -> None:
-    """Raise :class:`UnknownNameError` for an argument that is neither shared nor one of the env's own."""
+def check_names(options: Mapping[str, object], *own: str) -> None:
+    """Raise :class:`UnknownNameError` for an argument that is neither shared nor one of an env's ``own``."""
     for name in options:
         if name not in CoreOptions.__annotations__:
-            own = signature(env).parameters.keys() - {"options"}
             raise unknown("argument", name, [*CoreOptions.__annotations__, *own])
 
 

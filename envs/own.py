@@ -56,7 +56,7 @@ class FamilyEnv(ContextEnv):
         domain: str | Sequence[str] | None = None,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, FamilyEnv)
+        check_names(options, "family", "family_args", "domain")
         if family is None:
             raise MissingArgumentError(
                 "LSE/Family-v0 needs family='package.module:Class', a Family of yours. envs/EXTENDING.md has one."

@@ -106,7 +106,8 @@ class CustomEnv(ContextEnv):
         test_size: int | None = TEST_SIZE,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, CustomEnv)
+        own = "questions scorer columns header database description limit domain split_seed held_out_size test_size"
+        check_names(options, *own.split())
         if questions is None:
             raise MissingArgumentError(
                 'LSE/Custom-v0 needs questions="FILE", a .jsonl, .json, .csv, .tsv or .parquet file of yours, or '

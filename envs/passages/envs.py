@@ -88,7 +88,7 @@ class PassageOrderEnv(ContextEnv):
         split_seed: int = 0,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, PassageOrderEnv)
+        check_names(options, "domain", "passages", "actions", "split_seed")
         if actions not in ACTIONS:
             raise unknown("kind of actions", actions, ACTIONS)
         super().__init__(PassageFamily(passages, split_seed), domain=domain, **options)

@@ -65,7 +65,7 @@ class QAEnv(ContextEnv):
         split_seed: int = 0,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, QAEnv)
+        check_names(options, "domain", "split_seed")
         super().__init__(ProceduralQAFamily(split_seed), domain=domain, **options)
 
 
@@ -124,7 +124,7 @@ class MMLUReduxEnv(ContextEnv):
         choice_seed: int | None = None,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, MMLUReduxEnv)
+        check_names(options, "data_dir", "domain", "split_seed", "held_out_size", "errors", "choice_seed")
         family = ReduxFamily(data_dir, split_seed, held_out_size, errors, choice_seed)
         super().__init__(family, domain=domain, **options)
 

@@ -65,7 +65,7 @@ class TextToSQLEnv(ContextEnv):
         scoring: Scoring = "set",
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, TextToSQLEnv)
+        check_names(options, "domain", "split_seed", "scoring")
         super().__init__(ProceduralFamily(split_seed, scoring), domain=domain, **options)
 
 
@@ -122,7 +122,7 @@ class BIRDEnv(ContextEnv):
         exclude: str | os.PathLike[str] | None = None,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, BIRDEnv)
+        check_names(options, "data_dir", "domain", "split_seed", "scoring", "held_out_size", "exclude")
         super().__init__(BIRDFamily(data_dir, exclude, split_seed, held_out_size, scoring), domain=domain, **options)
 
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 from lse_gym.envs.custom.columns import ROLES
 from lse_gym.envs.custom.domain import CustomDomain
 from lse_gym.envs.custom.family import CustomFamily
-from lse_gym.envs.custom.faults import Faults
 from lse_gym.envs.custom.files import read_rows, source_name
 from lse_gym.envs.custom.forms import text_of
 from lse_gym.envs.custom.numbers import BOX, unboxed
 from lse_gym.envs.domain import SPLITS, Domain, Family, Question
 from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.faults import Faults
 from lse_gym.envs.games.problems.family import Difficulty, ProblemFamily
 
 TASK = "You solve problems. Think step by step."
@@ -61,7 +61,7 @@ def make_exercises(
         return Exercises(ProblemFamily(split_seed, difficulty))
     if difficulty is not None:
         raise ArgumentError(f"difficulty={difficulty!r} goes with the embedded problems. Leave out questions= or it.")
-    rows = [row.record for row in read_rows(questions, Faults(source_name(questions)[0]))]
+    rows = [row.record for row in read_rows(questions, Faults(f"questions={source_name(questions)[0]!r}"))]
     if scorer is None:
         worked = rows and all(FINAL in text_of(row.get("answer")) for row in rows)
         scorer = "numeric" if worked else "exact"
