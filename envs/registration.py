@@ -43,6 +43,12 @@ ENVS = {
         "MMLUReduxVectorEnv",
         "every subject of --data-dir, or of a dataset on the hub: --data-dir hf:edinburgh-dawg/mmlu-redux-2.0",
     ),
+    "LSE/Injection-v0": (
+        "lse_gym.envs.games.injection.envs",
+        "InjectionEnv",
+        "InjectionVectorEnv",
+        "embedded: leaves, magnets, shoes (train); volcanoes, bees, trains (test); any seed, e.g. bees-0",
+    ),
     "LSE/Family-v0": (
         "lse_gym.envs.own",
         "FamilyEnv",

@@ -1,7 +1,7 @@
 """What every game is: a state machine in which players take turns at texts, on one session and one budget."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
@@ -12,11 +12,14 @@ from gymnasium.utils import seeding
 
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.errors import BudgetExhausted
+from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.session import Session
 from lse_gym.envs.text import clean, one_line
 
 Info = dict[str, Any]
+Policy = Callable[[dict[str, Any]], Any]
+"""what a player is: an observation to an action"""
 TOLD = Usage._fields[1:]
 
 
@@ -59,6 +62,7 @@ class Game(ABC):
         observation_space: of every player; what a player is not to see is empty.
         action_spaces: by player.
         cyclic: whether the players always take turns in the same order.
+        task_agent: the player in whose place the task model can be, "" for none.
         active: whose turn it is.
         rewards: of the last turn, by player.
         moves: what was played since the reset.
@@ -67,6 +71,7 @@ class Game(ABC):
     name: ClassVar[str]
     agents: ClassVar[tuple[str, ...]]
     cyclic: ClassVar[bool] = False
+    task_agent: ClassVar[str] = ""
     observation_space: Dict
     action_spaces: Mapping[str, Space]
 
@@ -79,7 +84,7 @@ class Game(ABC):
         self.terminated = self.truncated = False
         self.turns = 0
         self.moves: list[Move] = []
-        self.problem = ""
+        self.problems = dict.fromkeys(self.agents, "")
         self.usage = Usage()  # of everyone, in the last turn
         self._spent = Usage()
 
@@ -94,12 +99,12 @@ class Game(ABC):
             if seed is not None:
                 self.rng = seeding.np_random(seed)[0]
                 self.session.forget()
-            self.turns, self.problem, self.moves = 0, "", []
+            self.turns, self.problems, self.moves = 0, dict.fromkeys(self.agents, ""), []
             self._spent = self.session.budget.spent
             self._take(self.begin(options or {}))
 
     def act(self, action: Any) -> None:
-        """Play the turn of :attr:`active`. What is no action is played as an empty one, and told in ``problem``.
+        """Play the turn of :attr:`active`. What is no action is played as an empty one, and told in ``problems``.
 
         Raises:
             ResetNeeded: there is no episode.
@@ -112,10 +117,11 @@ class Game(ABC):
         try:
             with self._whole():
                 result = self.play(texts)
+            self.problems = {**self.problems, agent: problem}
         except BudgetExhausted as error:
             result = Result(self.state, agent, {}, str(error), truncated=True)
-            problem = "; ".join(filter(None, (problem, str(error))))
-        self.problem, self.turns = problem, self.turns + 1
+            self.problems = dict.fromkeys(self.agents, str(error))
+        self.turns += 1
         self._take(result)
         self.moves.append(Move(agent, phase, texts, self.rewards, result.outcome))
         if self.max_cycles is not None and not self.over and self.cycles >= self.max_cycles:
@@ -134,7 +140,7 @@ class Game(ABC):
 
     def forfeit(self, problem: str) -> None:
         """End the episode because a player cannot go on, such as one that the budget does not pay."""
-        self.problem, self.truncated = problem, True
+        self.problems, self.truncated = dict.fromkeys(self.agents, problem), True
         self.rewards = dict.fromkeys(self.agents, 0.0)
 
     def _take(self, result: Result) -> None:
@@ -164,7 +170,7 @@ class Game(ABC):
     def info(self, agent: str) -> Info:
         """Floats and strings, the same keys every time; nothing that a player must not see."""
         usage = dict(zip(TOLD, map(float, self.usage[1:]), strict=True))
-        return {**self.tell(agent), "phase": self.phase, "problem": self.problem, **usage}
+        return {**self.tell(agent), "phase": self.phase, "problem": self.problems[agent], **usage}
 
     @property
     def cycles(self) -> int:
@@ -208,6 +214,20 @@ class Game(ABC):
     @abstractmethod
     def requests(self, agent: str) -> list[Request]:
         """What a language model in the place of the player is asked now, one request a text of its action."""
+
+    def action(self, agent: str, texts: Sequence[str]) -> Any:
+        """The action that a language model's answers to :meth:`requests` are."""
+        return texts[0] if self.texts(agent) == 1 else tuple(texts)
+
+    def model_policy(self, agent: str, metered: MeteredModel) -> Policy:
+        """A language model in the place of a player: asked what :meth:`requests` says, once an action."""
+
+        def policy(observation: dict[str, Any]) -> Any:
+            del observation  # the game knows what is to be asked
+            responses = metered.complete(self.requests(agent))
+            return self.action(agent, [response.text for response in responses])
+
+        return policy
 
 
 def _shown(move: Move) -> str:

@@ -1,55 +1,24 @@
 """Players: a language model by its name, a policy of your own, or one of the two that need neither."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted
-from lse_gym.envs.games.game import Game, Move
+from lse_gym.envs.games.game import Game, Move, Policy
 from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models import make_model
 
 if TYPE_CHECKING:
     from pettingzoo import AECEnv
 
-Policy = Callable[[dict[str, Any]], Any]
-"""what a player is: an observation to an action"""
 IDLE = ("random", "no-op")
 
 
-class ModelPlayer:
-    """A task model in the place of a player, paid from the game's budget.
-
-    The first player's model is the game's task model where their names agree: then it shares its memory, and its costs
-    are those of the task model. Every other model is charged as an editor is.
-
-    Args:
-        game: the game.
-        agent: the player.
-        model: see :func:`lse_gym.envs.models.make_model`.
-        record: file that keeps the responses.
-    """
-
-    def __init__(self, game: Game, agent: str, model: str, record: str | None = None):
-        self.game, self.agent = game, agent
-        shared = agent == game.agents[0] and record is None and model == game.session.model.name
-        self.metered = (
-            game.session.metered if shared else MeteredModel(make_model(model, record=record), game.session.budget)
-        )
-
-    def __call__(self, observation: dict[str, Any]) -> Any:
-        """The action: a text, or a tuple of them.
-
-        Raises:
-            BudgetExhausted: it cannot be paid.
-        """
-        del observation  # the game knows what is to be asked
-        texts = [response.text for response in self.metered.complete(self.game.requests(self.agent))]
-        return texts[0] if len(texts) == 1 else tuple(texts)
-
-
 def make_player(game: Game, agent: str, player: str | Policy, record: str | None = None) -> Policy:
-    """A policy for a player.
+    """A policy for a player. A model is paid from the game's budget.
+
+    Where a player answers as the game's task model does, a model of its name shares its memory, and its costs are those
+    of the task model. Every other model is charged as an editor is.
 
     Args:
         game: the game.
@@ -62,10 +31,16 @@ def make_player(game: Game, agent: str, player: str | Policy, record: str | None
     if player == "no-op":
         return lambda observation: game.noop(agent)
     if isinstance(player, str):
-        return ModelPlayer(game, agent, player, str(Path(record)) if record else None)
+        return game.model_policy(agent, _metered(game, agent, player, record))
     if callable(player):
         return player
     raise ArgumentError(f"{agent}={player!r} is no player. Pass {IDLE}, the name of a model, or observation -> action.")
+
+
+def _metered(game: Game, agent: str, model: str, record: str | None) -> MeteredModel:
+    if agent == game.task_agent and model == game.session.model.name and record is None:
+        return game.session.metered
+    return MeteredModel(make_model(model, record=record), game.session.budget)
 
 
 class Played(NamedTuple):

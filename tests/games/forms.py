@@ -4,16 +4,19 @@ import warnings
 from contextlib import contextmanager
 from functools import partial
 
-from lse_gym.envs.games import hint_v0
+from lse_gym.envs.games import hint_v0, injection_v0
 
-GAMES = {"hint_v0": hint_v0}
+GAMES = {"hint_v0": hint_v0, "injection_v0": injection_v0}
 # PettingZoo advises arrays; what is text has none
 ABOUT_ARRAYS = (
     "Observation is not a NumPy array",
     "Observation space for each agent probably should be",
     "Action space for each agent probably should be",
 )
-SMALL = {"hint_v0": {"num_samples": 2, "max_hint_rounds": 3}}
+SMALL = {
+    "hint_v0": {"num_samples": 2, "max_hint_rounds": 3},
+    "injection_v0": {"num_items": 4, "feedback_size": 2, "max_cycles": 5},
+}
 
 
 @contextmanager

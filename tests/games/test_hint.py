@@ -7,7 +7,7 @@ import pytest
 from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
 from lse_gym.envs.games import hint_v0
 from lse_gym.envs.games.hill import non_deg, transfer_weight
-from lse_gym.envs.games.players import ModelPlayer, play
+from lse_gym.envs.games.players import play
 
 HARD = {"difficulty": "hard", "domain": "bakery-0"}
 GOOD = "<analysis>…</analysis><hint>Percent means of each hundred.</hint>"
@@ -204,8 +204,6 @@ def test_all_calls_are_on_one_budget_and_its_end_truncates():
     spent = game.session.budget.by_task_model.calls
     assert 0 < spent <= game.session.budget.spent.calls
     assert game.session.metered.spent.calls == spent, "the reasoner is the task model"
-    player = ModelPlayer(game, "hinter_0", "reader")
-    assert player.metered.budget is game.session.budget
 
 
 def test_a_record_is_played_again_without_a_call(tmp_path):

@@ -43,7 +43,8 @@ def test_nothing_but_the_model_registry_knows_the_stand_ins():
         (f"{OFFLINE}.reader", [f"{OFFLINE}.writer"]),
         # what a stand-in must not know: generators, databases, golds
         (OFFLINE, [f"lse_gym.envs.{name}" for name in ("sql.procedural", "qa.procedural", "sql.executor")]),
-        (OFFLINE, ["lse_gym.envs.games.problems.family", "lse_gym.envs.games.hint.game"]),
+        (OFFLINE, [f"lse_gym.envs.games.{name}" for name in ("problems.family", "injection.family")]),
+        (OFFLINE, [f"lse_gym.envs.games.{name}" for name in ("hint.game", "injection.domain")]),
         (OFFLINE, ["lse_gym.envs.passages.world", "lse_gym.envs.passages.domain"]),
     ],
 )

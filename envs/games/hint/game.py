@@ -93,6 +93,7 @@ class HintGame(Game):
 
     name = "hint_v0"
     agents = (REASONER, HINTER_AGENT)
+    task_agent = REASONER
 
     def __init__(
         self,

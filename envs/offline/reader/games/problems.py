@@ -15,8 +15,8 @@ from lse_gym.envs.offline.stand_in import chance
 KINDS = {
     "gain": (0.03, r"arriv|added|comes? in", r"\badd"),
     "lose": (0.03, r"\bgoes\b|lost|taken", r"take away|taken away|subtract"),
-    "packs": (0.25, r"\bpack|\beach\b|\bper\b", r"multipl(?:y|ied)"),
-    "times": (0.25, r"times as many|times (?:the|their|its) number", r"multipl(?:y|ied)"),
+    "packs": (0.25, r"\bpack|\beach\b|\bper\b", r"multiply|multiplied"),
+    "times": (0.25, r"times as many|times (?:the|their|its) number", r"multiply|multiplied"),
     "share": (0.45, r"evenly|equal(?:ly)? |shared|split", r"divid"),
     "fraction": (0.75, r"one (?:in|out of|in every)|fraction|\bevery\b", r"divid"),
     "percent": (0.85, r"percent|per cent|%", r"hundred"),
