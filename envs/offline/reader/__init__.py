@@ -13,12 +13,13 @@ silent. None has seen a database, a gold answer or the generator of a family.
 | ``games/injection`` | a text to grade or to sort | a mark, a desk, the word for an injection, or what the text wants |
 | ``sql`` | a schema | a statement, by rules and by analogy with worked examples |
 | ``choice`` | choices A) B) … | a letter, by rules and by what everyone knows |
+| ``tools`` | the tools of an office | the next calls, by the playbook, then an answer |
 """
 
 from typing import Protocol
 
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.offline.reader import choice, passages, sql
+from lse_gym.envs.offline.reader import choice, passages, sql, tools
 from lse_gym.envs.offline.reader.games import hints, injection, problems
 from lse_gym.envs.offline.reader.prompt import Prompt, read_prompt
 from lse_gym.envs.offline.stand_in import StandIn
@@ -34,7 +35,7 @@ class Solver(Protocol):
         """The response: an answer in tags, empty where it can make nothing of the question; or a call. Never raises."""
 
 
-SOLVERS: tuple[Solver, ...] = (passages, problems, hints, injection, sql, choice)
+SOLVERS: tuple[Solver, ...] = (passages, problems, hints, injection, sql, choice, tools)
 
 
 class Reader(StandIn):

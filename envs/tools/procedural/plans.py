@@ -204,15 +204,19 @@ class Clerk:
     def _refund(self, task: Task) -> Plan[str]:
         payment = self.theme.payment.noun
         shown = yield from self._made(f"get_{payment}", **{payment: task.payment})
-        cents = self._cents(shown["amount"])
-        exact = refund(self._usual, cents, task.percent)
-        back = self._use(refund(self.house, cents, task.percent), exact, "rounding")
-        yield from self._made(f"refund_{payment}", **{payment: task.payment}, amount=self._refunded(back, exact))
+        amount = self._share(shown["amount"], task.percent)
+        yield from self._made(f"refund_{payment}", **{payment: task.payment}, amount=amount)
         return ""
 
-    def _refunded(self, back: int, exact: int) -> int | float:
-        """What is paid back, as it is written; a share that is not rounded is the same share in any unit."""
-        return stored_money(self.house, back) if back == exact else self._money(back)
+    def _share(self, stored: float, percent: int) -> int | float:
+        """A share of a stored amount; the unit matters only to who rounds."""
+        cents = round(stored * 100 / self.house.money)
+        exact = refund(self._usual, cents, percent)
+        back = self._use(refund(self.house, cents, percent), exact, "rounding")
+        guess = stored_money(self._usual, refund(self._usual, round(stored * 100), percent))
+        if back != exact or stored_money(self.house, exact) != guess:
+            return self._money(back)
+        return guess
 
     def _delete(self, task: Task) -> Plan[str]:
         payment = self.theme.payment.noun
