@@ -28,11 +28,11 @@ class Usage(NamedTuple):
 
     def plus(self, other: "Usage") -> "Usage":
         """The sum, amount by amount."""
-        return Usage._make(map(add, self, other))
+        return tuple.__new__(Usage, map(add, self, other))  # as ``_make``, in half the time: a step adds up often
 
     def minus(self, other: "Usage") -> "Usage":
         """The difference, amount by amount."""
-        return Usage._make(map(sub, self, other))
+        return tuple.__new__(Usage, map(sub, self, other))
 
 
 RESOURCES = Usage._fields[:4]

@@ -6,7 +6,7 @@ the vector env is made of.
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, filterfalse
 from operator import le
 from typing import TypeVar
 
@@ -48,6 +48,8 @@ def drive(tasks: Iterable[Task[T]], model: TaskModel) -> list[T]:
                     del waiting[index]
             if failure is not None:
                 raise failure
+            if not wanted:
+                break
             try:
                 answers = _answers(model, wanted)
             except ProviderError as error:  # what was answered all the same is handed out before this is raised
@@ -127,7 +129,7 @@ class MeteredModel:
             BudgetExhausted: before any call, when the whole batch cannot be paid at its upper bound.
         """
         memory, usage = self.memory, NOTHING
-        fresh = [request for request in dict.fromkeys(requests) if request not in memory]
+        fresh = [*filterfalse(memory.__contains__, dict.fromkeys(requests))]
         reserved = self.upper_bound(fresh) if fresh else NOTHING
         if any(reserved) or any(hold) or any(held):
             self._reserve(reserved.plus(hold), held)
@@ -212,9 +214,7 @@ class MeteredModel:
     def _cost(self, responses: Sequence[Response]) -> Usage:
         if not responses:
             return NOTHING
-        prompts = [response.prompt_tokens for response in responses]
-        completions = [response.completion_tokens for response in responses]
-        cached = [response.cached_tokens for response in responses]
+        prompts, completions, cached = list(zip(*responses, strict=True))[1:4]
         prompt, completion = sum(prompts), sum(completions)
         return Usage(
             calls=len(responses),

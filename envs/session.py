@@ -114,32 +114,33 @@ class Session:
             BudgetExhausted: before any call, when it cannot be paid in full.
         """
         samples = range(self.samples)
+        each = questions if self.samples == 1 else [question for question in questions for _ in samples]
         if domain.max_turns == 1 and type(domain).attempt is Domain.attempt:  # nobody needs a generator a question
-            users = [domain.user(question) for question in questions for _ in samples]
-            answers, usage = yield from self.metered.ask(self._requests(domain.system(context), users))
+            answers, usage = yield from self.metered.ask(self._requests(domain.system(context), map(domain.user, each)))
             texts = [answer.text for answer in answers]
             transcripts: list[tuple[Turn, ...]] = [()] * len(answers)
         else:
             asked = [self._ask(domain, context, question, sample) for question in questions for sample in samples]
             usage = yield from self._converse(asked, domain)
             texts, transcripts = [one.response for one in asked], [one.transcript for one in asked]
-        if self.samples == 1:
-            outcomes = domain.score(questions, texts)
-            scores = np.array([outcome.score for outcome in outcomes], dtype=np.float64)
-            return Evaluation(scores, questions, texts, outcomes, transcripts, usage)
-        outcomes = domain.score([question for question in questions for _ in samples], texts)
-        scores = np.array([o.score for o in outcomes], dtype=np.float64).reshape(len(questions), -1).mean(axis=1)
-        first = slice(None, None, self.samples)
-        return Evaluation(scores, questions, texts[first], outcomes[first], transcripts[first], usage)
+        outcomes = domain.score(each, texts)
+        scores = np.array([outcome.score for outcome in outcomes], dtype=np.float64)
+        if self.samples > 1:
+            scores, first = scores.reshape(len(questions), -1).mean(axis=1), slice(None, None, self.samples)
+            texts, outcomes, transcripts = texts[first], outcomes[first], transcripts[first]
+        return Evaluation(scores, questions, texts, outcomes, transcripts, usage)
 
     def report(self, domain: Domain, attempts: Sequence[Attempt], mode: FeedbackMode) -> Report:
         """What an editor is told of attempts."""
         return domain.report(attempts).in_mode(mode)
 
-    def _requests(self, system: str, users: Sequence[str]) -> list[Request]:
+    def _requests(self, system: str, users: Iterable[str]) -> list[Request]:
         """One request a user message, the samples of a question side by side. Made in bulk: there are many."""
         sampling = repeat(self.max_tokens), repeat(self.temperature), repeat(self.seed), cycle(range(self.samples))
-        return list(map(Request._make, zip(repeat(system), users, *sampling, repeat(()), strict=False)))
+        fields = zip(repeat(system), users, *sampling, repeat(()), strict=False)
+        return list(
+            map(tuple.__new__, repeat(Request), fields)
+        )  # as Request._make, but for its call of Python a request
 
     def _ask(self, domain: Domain, context: str, question: Question, sample: int) -> "_Conversation":
         tail = self.max_tokens, self.temperature, self.seed, sample

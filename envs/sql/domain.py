@@ -70,10 +70,11 @@ class SQLDomain(Domain):
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
         """Execution accuracy. Each statement runs once per question, each gold once per domain."""
         keys, told = list(zip([q.id for q in questions], responses, strict=True)), self._told
-        new = {key: q for key, q in zip(keys, questions, strict=True) if key not in told}
-        if new:
+        outcomes = [outcome for outcome in map(told.get, keys) if outcome]
+        if len(outcomes) < len(keys):
+            new = {key: q for key, q in zip(keys, questions, strict=True) if key not in told}
             told |= zip(new, self._execute([*new.values()], [response for _, response in new]), strict=True)
-        outcomes = [told[key] for key in keys]
+            outcomes = [told[key] for key in keys]
         while len(told) > MAX_SCORED:
             del told[next(iter(told))]
         return outcomes
