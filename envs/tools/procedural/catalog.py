@@ -1,9 +1,9 @@
 """The tools of an office: one row a tool, filled with the words of a theme."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from lse_gym.envs.tools.procedural.theme import Role, Theme
+from lse_gym.envs.tools.procedural.theme import CONFIRMS, Role, Theme
 from lse_gym.envs.tools.protocol import Tool
 
 
@@ -109,12 +109,15 @@ def filled(pattern: str, words: Mapping[str, str]) -> str:
     return text[:1].upper() + text[1:] if text.endswith(".") else text
 
 
-def tool(template: Template, words: Mapping[str, str]) -> Tool:
-    """A template as a tool with a JSON schema."""
-    properties, required = {}, []
+def tool(template: Template, words: Mapping[str, str], choices: Mapping[str, Sequence[str]]) -> Tool:
+    """A template as a tool with a JSON schema; some arguments take one of a few values."""
+    properties: dict[str, dict[str, Any]] = {}
+    required = []
     for parameter in filled(template.parameters, words).split():
         name, kind = parameter.split(":")
         properties[name] = {"type": kind.rstrip("?")}
+        if name in choices:
+            properties[name]["enum"] = [*choices[name]]
         if not kind.endswith("?"):
             required.append(name)
     schema = {"type": "object", "properties": properties, "required": required}
@@ -123,4 +126,5 @@ def tool(template: Template, words: Mapping[str, str]) -> Tool:
 
 def tools(theme: Theme) -> tuple[Tool, ...]:
     """Every tool of a theme, in the order in which prompts show them."""
-    return tuple(tool(template, theme.words) for template in TEMPLATES)
+    choices = {option.argument: option.values for option in map(theme.confirm, CONFIRMS)}
+    return tuple(tool(template, theme.words, choices) for template in TEMPLATES)

@@ -155,14 +155,26 @@ class Service:
             raise Refused(BAD_VALUE) from None
         return text
 
-    def _set(self, session: Session, role: Role, row_id: int, values: Mapping[str, Any]) -> dict[str, str]:
+    def _set(self, session: Session, role: Role, row_id: int, values: Mapping[str, Any]) -> None:
         entity = self.theme.entity(role)
         if values:
             columns = ", ".join(f"{column} = ?" for column in values)
             session.connection.execute(
                 f"UPDATE {entity.table} SET {columns} WHERE {entity.id} = ?", [*values.values(), row_id]
             )
-        return DONE
+
+    def _add(self, session: Session, role: Role, row_id: int, column: str, amount: float) -> dict[str, Any]:
+        entity = self.theme.entity(role)
+        session.connection.execute(
+            f"UPDATE {entity.table} SET {column} = {column} + ? WHERE {entity.id} = ?", (amount, row_id)
+        )
+        return self._done(session, role, row_id)
+
+    def _done(self, session: Session, role: Role, row_id: int) -> dict[str, Any]:
+        """That all went well, and the row as it is now."""
+        entity = self.theme.entity(role)
+        rows = session.connection.execute(f"{self._views[role]} WHERE r.{entity.id} = ?", (row_id,))
+        return {**DONE, entity.noun: _dicts(rows)[0]}
 
     def _insert(self, session: Session, role: Role, values: Mapping[str, Any]) -> dict[str, Any]:
         entity = self.theme.entity(role)
@@ -172,21 +184,17 @@ class Service:
         )
         return {"result": "ok", entity.id: made.lastrowid}
 
-    def _update(self, role: Role, session: Session, arguments: Arguments) -> dict[str, str]:
+    def _update(self, role: Role, session: Session, arguments: Arguments) -> dict[str, Any]:
         row_id = self._row_id(session, role, arguments)
         level = self.theme.level.column
         values = {name: value for name, value in arguments.items() if name != self.theme.entity(role).noun}
         if role == "person" and level in values:
             self._spelled("level", values[level])
-        return self._set(session, role, row_id, values)
+        self._set(session, role, row_id, values)
+        return self._done(session, role, row_id)
 
-    def _restock(self, session: Session, arguments: Arguments) -> dict[str, str]:
-        row_id = self._row_id(session, "thing", arguments)
-        table, key = self.theme.thing.table, self.theme.thing.id
-        session.connection.execute(
-            f"UPDATE {table} SET stock = stock + ? WHERE {key} = ?", (arguments["quantity"], row_id)
-        )
-        return DONE
+    def _restock(self, session: Session, arguments: Arguments) -> dict[str, Any]:
+        return self._add(session, "thing", self._row_id(session, "thing", arguments), "stock", arguments["quantity"])
 
     def _create_record(self, session: Session, arguments: Arguments) -> dict[str, Any]:
         theme, channel = self.theme, self.theme.channel.argument
@@ -206,7 +214,7 @@ class Service:
         session.opened.add(self._row_id(session, "record", arguments))
         return DONE
 
-    def _update_record(self, session: Session, arguments: Arguments) -> dict[str, str]:
+    def _update_record(self, session: Session, arguments: Arguments) -> dict[str, Any]:
         row_id = self._row_id(session, "record", arguments)
         if self.house.begin and row_id not in session.opened:
             raise Refused(CONFLICT)
@@ -215,23 +223,20 @@ class Service:
             self._spelled("status", values[self.theme.status.column])
         if "date" in values:
             self._day(values["date"])
-        if not self.house.finish:
-            return self._set(session, "record", row_id, values)
-        session.drafts.setdefault(row_id, {}).update(values)
-        return DONE
+        if self.house.finish:
+            session.drafts.setdefault(row_id, {}).update(values)
+        else:
+            self._set(session, "record", row_id, values)
+        return self._done(session, "record", row_id)
 
-    def _finish(self, session: Session, arguments: Arguments) -> dict[str, str]:
+    def _finish(self, session: Session, arguments: Arguments) -> dict[str, Any]:
         row_id = self._row_id(session, "record", arguments)
         session.opened.discard(row_id)
-        return self._set(session, "record", row_id, session.drafts.pop(row_id, {}))
+        self._set(session, "record", row_id, session.drafts.pop(row_id, {}))
+        return self._done(session, "record", row_id)
 
-    def _extend(self, session: Session, arguments: Arguments) -> dict[str, str]:
-        row_id = self._row_id(session, "record", arguments)
-        table, key = self.theme.record.table, self.theme.record.id
-        session.connection.execute(
-            f"UPDATE {table} SET extended_by = extended_by + ? WHERE {key} = ?", (arguments["by"], row_id)
-        )
-        return DONE
+    def _extend(self, session: Session, arguments: Arguments) -> dict[str, Any]:
+        return self._add(session, "record", self._row_id(session, "record", arguments), "extended_by", arguments["by"])
 
     def _confirmed(self, name: ConfirmName, arguments: Arguments) -> bool:
         """Whether a destructive call goes ahead."""
@@ -242,11 +247,12 @@ class Service:
             raise Refused(UNCONFIRMED)
         return False
 
-    def _cancel(self, session: Session, arguments: Arguments) -> dict[str, str]:
+    def _cancel(self, session: Session, arguments: Arguments) -> dict[str, Any]:
         row_id = self._row_id(session, "record", arguments)
         if not self._confirmed("cancel", arguments):
             return {"result": "accepted"}
-        return self._set(session, "record", row_id, {"is_cancelled": 1})
+        self._set(session, "record", row_id, {"is_cancelled": 1})
+        return self._done(session, "record", row_id)
 
     def _pay(self, session: Session, arguments: Arguments) -> dict[str, Any]:
         theme, till = self.theme, self.theme.till.argument
@@ -284,13 +290,15 @@ class Service:
         row_id = self._row_id(session, "case", arguments)
         if not self._is_open(session, row_id) or arguments["remedy"] not in self.theme.remedies:
             raise Refused(CONFLICT)
-        return self._set(session, "case", row_id, {"remedy": arguments["remedy"]})
+        self._set(session, "case", row_id, {"remedy": arguments["remedy"]})
+        return DONE
 
     def _close(self, session: Session, arguments: Arguments) -> dict[str, str]:
         row_id = self._row_id(session, "case", arguments)
         if not self._is_open(session, row_id):
             raise Refused(CONFLICT)
-        return self._set(session, "case", row_id, {"is_open": 0})
+        self._set(session, "case", row_id, {"is_open": 0})
+        return DONE
 
     def _is_open(self, session: Session, case_id: int) -> bool:
         case = self.theme.case
