@@ -66,7 +66,7 @@ def core_env(env: gym.Env) -> ContextEnv:
     """The core env inside ``env``; TypeError where it is not one of this package."""
     core = env.unwrapped
     if not isinstance(core, ContextEnv):
-        raise TypeError(f"{env} is not an env of the namespace LSE. Make one with gym.make('LSE/TextToSQL-v1').")
+        raise TypeError(f"{env} has no context of the namespace LSE. Make one with gym.make('LSE/TextToSQL-v1').")
     return core
 
 

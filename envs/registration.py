@@ -1,6 +1,7 @@
 """The ids of the namespace ``LSE``, one row each."""
 
 from importlib import import_module
+from typing import Any
 
 import gymnasium as gym
 
@@ -58,14 +59,32 @@ ENVS = {
 }
 
 
+# Envs of another kind: one player of a game, with a model as the other. id -> module, class, what there is to draw from
+PLAYER_ENVS = {
+    "LSE/Hint-v0": (
+        "lse_gym.envs.games.hint.envs",
+        "HintEnv",
+        "embedded: bakery, garden, harbour, museum (train); workshop, farm, school (test); or questions of your own",
+    ),
+}
+
+
 def register_all() -> None:
-    """Register every id of ``ENVS``; an id that exists already is left alone."""
+    """Register every id of ``ENVS`` and ``PLAYER_ENVS``; an id that exists already is left alone."""
     for name, (module, env, vector_env, _) in ENVS.items():
         if name not in gym.registry:
             gym.register(name, entry_point=f"{module}:{env}", vector_entry_point=f"{module}:{vector_env}")
+    for name, (module, env, _) in PLAYER_ENVS.items():
+        if name not in gym.registry:
+            gym.register(name, entry_point=f"{module}:{env}")
 
 
 def describe(name: str) -> tuple[str, str]:
     """The first line of an env's documentation, and its domains."""
-    module, env, _, domains = ENVS[name]
-    return (getattr(import_module(module), env).__doc__ or "").splitlines()[0], domains
+    return (env_class(name).__doc__ or "").splitlines()[0], (ENVS.get(name) or PLAYER_ENVS[name])[-1]
+
+
+def env_class(name: str) -> Any:
+    """The class of a registered env."""
+    module, env, *_ = ENVS.get(name) or PLAYER_ENVS[name]
+    return getattr(import_module(module), env)

@@ -47,6 +47,8 @@ def test_python_of_the_readmes_runs(page, number, tmp_path):
     block = PYTHON[page][number]
     if "sb3" in block:
         pytest.importorskip("sb3_contrib")
+    if "envs.games" in block:
+        pytest.importorskip("pettingzoo")
     folder = tmp_path / "data" / "dev_databases" / "shop"
     folder.mkdir(parents=True)
     with closing(sqlite3.connect(folder / "shop.sqlite")) as connection:

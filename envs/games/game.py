@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from gymnasium.utils import seeding
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.errors import BudgetExhausted
 from lse_gym.envs.metered import MeteredModel
+from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.session import Session
 from lse_gym.envs.text import clean, one_line
@@ -85,7 +87,8 @@ class Game(ABC):
         self.turns = 0
         self.moves: list[Move] = []
         self.problems = dict.fromkeys(self.agents, "")
-        self.usage = Usage()  # of everyone, in the last turn
+        self.meters = {"": session.metered}  # the task model, and the models of players
+        self.usage = Usage()  # of all of them, in the last turn
         self._spent = Usage()
 
     @property
@@ -95,12 +98,12 @@ class Game(ABC):
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> None:
         """Begin an episode; with a seed, forget what was paid for so far."""
-        with self._whole():
+        with self.whole():
             if seed is not None:
                 self.rng = seeding.np_random(seed)[0]
-                self.session.forget()
+                self.forget()
             self.turns, self.problems, self.moves = 0, dict.fromkeys(self.agents, ""), []
-            self._spent = self.session.budget.spent
+            self._spent = self._paid()
             self._take(self.begin(options or {}))
 
     def act(self, action: Any) -> None:
@@ -115,7 +118,7 @@ class Game(ABC):
         agent, phase = self.active, self.phase
         texts, problem = self._read(agent, action)
         try:
-            with self._whole():
+            with self.whole():
                 result = self.play(texts)
             self.problems = {**self.problems, agent: problem}
         except BudgetExhausted as error:
@@ -123,20 +126,47 @@ class Game(ABC):
             self.problems = dict.fromkeys(self.agents, str(error))
         self.turns += 1
         self._take(result)
-        self.moves.append(Move(agent, phase, texts, self.rewards, result.outcome))
+        self.moves = [*self.moves, Move(agent, phase, texts, self.rewards, result.outcome)]
         if self.max_cycles is not None and not self.over and self.cycles >= self.max_cycles:
             self.truncated = True
 
     @contextmanager
-    def _whole(self) -> Generator[None]:
+    def whole(self) -> Generator[None]:
         """Around what may fail: then the game is as it was, but that responses it got stay paid for."""
-        mark, memory, stream = dict(vars(self)), self.session.metered.memory, self.rng.bit_generator.state
+        mark, stream = dict(vars(self)), self.rng.bit_generator.state
+        memories = [(meter, meter.memory) for meter in self.meters.values()]
         try:
             yield
         except BaseException:
             vars(self).update(mark)
-            self.session.metered.memory, self.rng.bit_generator.state = memory, stream
+            self.rng.bit_generator.state = stream
+            for meter, memory in memories:
+                meter.memory = memory
             raise
+
+    def forget(self) -> None:
+        """Forget the responses paid for so far."""
+        for meter in self.meters.values():
+            meter.memory = {}
+
+    def meter(self, agent: str, model: str, record: str | None = None) -> MeteredModel:
+        """A model in the place of a player, behind the game's budget.
+
+        Where the player answers as the game's task model does, a model of its name shares its memory, and its costs are
+        those of the task model. Every other model is charged as an editor is.
+
+        Args:
+            agent: the player.
+            model: see :func:`lse_gym.envs.models.make_model`.
+            record: file that keeps its responses.
+        """
+        if agent == self.task_agent and model == self.session.model.name and record is None:
+            return self.session.metered
+        self.meters[agent] = MeteredModel(make_model(model, record=record), self.session.budget)
+        return self.meters[agent]
+
+    def _paid(self) -> Usage:
+        return reduce(Usage.plus, (meter.spent for meter in self.meters.values()))
 
     def forfeit(self, problem: str) -> None:
         """End the episode because a player cannot go on, such as one that the budget does not pay."""
@@ -147,7 +177,7 @@ class Game(ABC):
         self.state, self.active = result.state, result.active
         self.rewards = {agent: float(result.rewards.get(agent, 0.0)) for agent in self.agents}
         self.terminated, self.truncated = result.terminated, result.truncated
-        spent = self.session.budget.spent
+        spent = self._paid()
         self.usage, self._spent = spent.minus(self._spent), spent
 
     def _read(self, agent: str, action: Any) -> tuple[tuple[str, ...], str]:

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted
 from lse_gym.envs.games.game import Game, Move, Policy
-from lse_gym.envs.metered import MeteredModel
-from lse_gym.envs.models import make_model
 
 if TYPE_CHECKING:
     from pettingzoo import AECEnv
@@ -15,10 +13,7 @@ IDLE = ("random", "no-op")
 
 
 def make_player(game: Game, agent: str, player: str | Policy, record: str | None = None) -> Policy:
-    """A policy for a player. A model is paid from the game's budget.
-
-    Where a player answers as the game's task model does, a model of its name shares its memory, and its costs are those
-    of the task model. Every other model is charged as an editor is.
+    """A policy for a player. A model is paid from the game's budget, see :meth:`Game.meter`.
 
     Args:
         game: the game.
@@ -31,16 +26,10 @@ def make_player(game: Game, agent: str, player: str | Policy, record: str | None
     if player == "no-op":
         return lambda observation: game.noop(agent)
     if isinstance(player, str):
-        return game.model_policy(agent, _metered(game, agent, player, record))
+        return game.model_policy(agent, game.meter(agent, player, record))
     if callable(player):
         return player
     raise ArgumentError(f"{agent}={player!r} is no player. Pass {IDLE}, the name of a model, or observation -> action.")
-
-
-def _metered(game: Game, agent: str, model: str, record: str | None) -> MeteredModel:
-    if agent == game.task_agent and model == game.session.model.name and record is None:
-        return game.session.metered
-    return MeteredModel(make_model(model, record=record), game.session.budget)
 
 
 class Played(NamedTuple):

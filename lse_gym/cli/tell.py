@@ -13,7 +13,7 @@ from lse_gym.envs.doctor import checks
 from lse_gym.envs.domain import SPLITS, Domain
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.models.response_cache import cache_path, contents, prune
-from lse_gym.envs.registration import ENVS, describe
+from lse_gym.envs.registration import ENVS, PLAYER_ENVS, describe
 
 
 @app.command("envs")
@@ -35,7 +35,7 @@ def envs_command(
     table = Table(show_lines=True)
     for column in ("id", "what is edited and rewarded", "domains"):
         table.add_column(column, no_wrap=column == "id")
-    for name in ENVS:
+    for name in (*ENVS, *PLAYER_ENVS):
         table.add_row(name, *describe(name))
     out_console.print(table)
 

@@ -12,7 +12,7 @@ from lse_gym.agents.bench.report import markdown
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.models import ABOUT, BACKENDS, MODELS, SHIPPED
 from lse_gym.envs.options import CoreOptions, argument_rows
-from lse_gym.envs.registration import ENVS, describe
+from lse_gym.envs.registration import ENVS, PLAYER_ENVS, describe, env_class
 from lse_gym.leaderboard.track import all_tracks
 
 EXTRA = {"hf": "hf", "vllm": "vllm", "openai": "api"}  # of a backend
@@ -22,9 +22,9 @@ ARGUMENT_HEAD = ["name", "type", "default", "unit", "effect"]
 def envs() -> str:
     """The ids: what is edited, the domains, the arguments that have to be given."""
     rows = []
-    for name in ENVS:
+    for name in (*ENVS, *PLAYER_ENVS):
         about, domains = describe(name)
-        required = [f"`{row[0]}=`" for row in argument_rows(_env_class(name).__doc__) if not row[2]]
+        required = [f"`{row[0]}=`" for row in argument_rows(env_class(name).__doc__) if not row[2]]
         rows.append([f"`{name}`", about, domains, ", ".join(required) or "nothing, offline"])
     return markdown(["id", "", "domains", "needs"], rows)
 
@@ -34,8 +34,10 @@ def arguments() -> str:
     shared = [row for row in argument_rows(ContextEnv.__doc__) if row[0] in CoreOptions.__annotations__]
     parts = ["Every env:\n", _code_names(shared)]
     for name in ENVS:
-        rows = argument_rows(_env_class(name).__doc__)
+        rows = argument_rows(env_class(name).__doc__)
         parts += [f"`{name}`, besides:\n", _code_names([row for row in rows if row not in shared])]
+    for name in PLAYER_ENVS:
+        parts += [f"`{name}`, which has no others:\n", _code_names(argument_rows(env_class(name).__doc__))]
     return "\n".join(parts)
 
 
@@ -77,11 +79,6 @@ def tracks() -> str:
         transfer = ", ".join(f"`{name}`" for name in others)
         rows.append([f"`{track.id}`", track.env, where, f"`{first}`", budget, transfer])
     return markdown(["track", "env", "domains, seeds", "task model", "budget of a run", "transfer"], rows)
-
-
-def _env_class(name: str) -> Any:
-    module, cls, *_ = ENVS[name]
-    return getattr(import_module(module), cls)
 
 
 def _summary(cls: Any) -> str:

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 import lse_gym  # noqa: F401 - registers the ids
+from lse_gym.envs.registration import PLAYER_ENVS
 from tests.custom.questions import write_questions
 from tests.qa.layouts import REDUX, write_redux
 from tests.sql.layouts import GEOQUERY, write_bird
 
-SPECS = sorted((spec for spec in gym.registry.values() if spec.namespace == "LSE"), key=lambda spec: spec.id)
+ALL = sorted((spec for spec in gym.registry.values() if spec.namespace == "LSE"), key=lambda spec: spec.id)
+SPECS = [spec for spec in ALL if spec.id not in PLAYER_ENVS]  # those of games: tests/games/test_player_envs.py
 needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")
 needs_redux = pytest.mark.skipif(not REDUX.is_dir(), reason="the MMLU-Redux data is not at ../shared/data")
 TINY = {"LSE/BIRD-v0": "tiny bird", "LSE/MMLURedux-v0": "tiny redux"}

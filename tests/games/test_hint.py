@@ -163,7 +163,7 @@ def test_players_of_the_package_play_offline_and_hints_help():
     hard = [info for info in last if info["hard"]]
     assert len(hard) > 12
     assert sum(info["replaced"] for info in hard) > 0.5 * len(hard)
-    assert {info["reliance_from"] for info in hard if info["replaced"]} == {"outcomes of a twin"}
+    assert {info["reliance_from"] for info in hard if info["replaced"]} == {"log-probabilities"}
     idle = [play(env, {"reasoner_0": "reader", "hinter_0": "no-op"}, seed=seed) for seed in range(25)]
     assert all(episode.infos["hinter_0"]["replaced"] == 0.0 for episode in idle)
     assert {round(episode.rewards["hinter_0"], 3) for episode in idle} == {0.0, -0.6}, "a failed gate a round"

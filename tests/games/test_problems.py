@@ -1,6 +1,8 @@
 """The embedded word problems: splits, golds, difficulty; and the offline reasoner, who needs hints for what is hard."""
 
 import re
+from collections import Counter
+from math import exp, sqrt
 
 import numpy as np
 import pytest
@@ -150,6 +152,28 @@ def test_the_offline_hinter_names_what_went_wrong_and_then_the_next():
     assert "69" not in ask()
     observation |= {"solution": "18", "past_hints": ""}
     assert "<hint>Go through it again" in ask()
+
+
+def test_log_probabilities_of_the_offline_reasoner_are_how_often_it_says_so():
+    reader = make_model("reader")
+    domain = ProblemFamily(difficulty="easy").load("farm-0")
+    question = next(q for q in domain.splits["test"] if "share" in domain.items[q.id].doc["kinds"])
+    context = f"{FORMS['share'].method}."
+    requests = [Request(domain.system(context), domain.user(question), 512, 1.0, 0, i) for i in range(3000)]
+    said = Counter(response.text for response in reader.complete(requests))
+    told = {text: exp(reader.logprob(requests[0], text)) for text in said}
+    assert sum(told.values()) > 0.999
+    for text, count in said.items():
+        deviation = sqrt(told[text] * (1 - told[text]) / 3000)
+        assert abs(count / 3000 - told[text]) < 4 * deviation, text
+    (text,) = (text for text in said if text.endswith(f"<answer>{question.gold}</answer>"))
+    plain, given = requests[0], requests[0]._replace(user=hinted(domain.user(question), context))
+    assert reader.logprob(given, text) > reader.logprob(plain, text)
+    for other in ("<answer>3</answer>", "no idea", text + "."):
+        with pytest.raises(NotImplementedError):
+            reader.logprobs(plain, other)
+    with pytest.raises(NotImplementedError):
+        reader.logprobs(Request("Who?", "You."), "Me.")
 
 
 def test_what_is_too_long_loses_its_middle():

@@ -126,7 +126,7 @@ class HintGame(Game):
         self.num_samples, self.num_hints, self.max_hint_rounds = num_samples, num_hints, max_hint_rounds
         self.max_prompt_tokens, self.knows_reasoner = max_prompt_tokens, task_model is not None
         seen = {name: FreeText(MAX_SEEN_CHARS) for name in "system question hint attempt solution past_hints".split()}
-        numbers = {"round": Box(0.0, np.inf, (), np.float64), "active": Box(0, 1, (), np.int8)}
+        numbers = {"round": Box(0.0, max_hint_rounds, (), np.float64), "active": Box(0, 1, (), np.int8)}
         self.observation_space = Dict({"phase": FreeText(20), **seen, **numbers})
         self.action_spaces = {agent: _texts_space(self.texts(agent), max_chars) for agent in self.agents}
 

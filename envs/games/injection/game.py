@@ -109,7 +109,7 @@ class InjectionGame(Game):
         self.reward, self.num_items, self.feedback_size = reward, num_items, feedback_size
         self.starts = {ATTACKER: attack, DEFENDER: defence}
         numbers = {"score": Box(0.0, 1.0, (), np.float64), "improvement": Box(-1.0, 1.0, (), np.float64)}
-        counts = {"round": Box(0.0, np.inf, (), np.float64), "active": Box(0, 1, (), np.int8)}
+        counts = {"round": Box(0.0, max_cycles, (), np.float64), "active": Box(0, 1, (), np.int8)}
         texts = {"context": FreeText(max_chars), "feedback": FreeText(MAX_FEEDBACK_CHARS)}
         self.observation_space = Dict({**texts, **numbers, **counts})
         self.action_spaces = {agent: FreeText(max_chars) for agent in self.agents}

@@ -16,12 +16,14 @@ silent. None has seen a database, a gold answer or the generator of a family.
 | ``tools`` | the tools of an office | the next calls, by the playbook, then an answer |
 """
 
+from math import log
+from operator import mul
 from typing import Protocol
 
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.reader import choice, passages, sql, tools
 from lse_gym.envs.offline.reader.games import hints, injection, problems
-from lse_gym.envs.offline.reader.prompt import Prompt, read_prompt
+from lse_gym.envs.offline.reader.prompt import Prompt, read_prompt, slip_rate
 from lse_gym.envs.offline.stand_in import StandIn
 
 
@@ -55,3 +57,19 @@ class Reader(StandIn):
         prompt = read_prompt(request)
         solver = next((solver for solver in SOLVERS if solver.recognises(prompt)), None)
         return solver.answer(prompt) if solver else "<answer></answer>"
+
+    def logprobs(self, request: Request, completion: str) -> list[float]:
+        """The exact log-probability of an answer to a word problem at a temperature, in equal parts a token.
+
+        Raises:
+            NotImplementedError: it is another prompt, or an answer that it never gives.
+        """
+        attentive, absent = (read_prompt(request, slips) for slips in (False, True))
+        if not problems.recognises(attentive):
+            raise NotImplementedError(f"{self.name!r} has log-probabilities of word problems alone.")
+        slip, tokens = slip_rate(request), self.count_tokens(completion)
+        chances = (problems.likelihood(prompt, completion) for prompt in (attentive, absent))
+        probability = sum(map(mul, (1 - slip, slip), chances))
+        if not probability:
+            raise NotImplementedError(f"{self.name!r} never gives this answer.")
+        return [log(probability) / tokens] * tokens

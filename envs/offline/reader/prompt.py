@@ -49,14 +49,19 @@ class Prompt(NamedTuple):
     turns: tuple[Turn, ...] = ()
 
 
-def read_prompt(request: Request) -> Prompt:
-    """Take the prompt of a request apart."""
+def slip_rate(request: Request) -> float:
+    """How often a request like this is answered as if the context had not been read."""
+    return SLIP_RATE + SLIP_RATE_PER_TEMPERATURE * request.temperature
+
+
+def read_prompt(request: Request, slips: bool | None = None) -> Prompt:
+    """Take the prompt of a request apart; whether the context slips is drawn unless it is given."""
     frozen, _, context = request.system.partition(f"\n{CONTEXT_HEADER}\n")
     evidence, _, question = f"\n{request.user}".rpartition("\nQuestion: ")
     luck = (request.seed, request.sample) if request.temperature else ()
-    slip = SLIP_RATE + SLIP_RATE_PER_TEMPERATURE * request.temperature
-    if chance("slip", request.system, request.user, *luck) < slip:
-        context = ""
+    if slips is None:
+        slips = chance("slip", request.system, request.user, *luck) < slip_rate(request)
+    context = "" if slips else context
     mood = int(chance("mood", question, *luck) * MOODS) if len(context) > ATTENTION_CHARS else 0
     told = evidence.strip().removeprefix("Evidence: ").splitlines()
     return Prompt(frozen, Context(context, mood), question, tuple(told), luck, request.turns)

@@ -6,6 +6,7 @@ done. What was taught is forgotten now and then, a hint less often than a line o
 
 import re
 from collections.abc import Iterable
+from math import prod
 
 from lse_gym.envs.games.problems.wording import OVERVIEW, Step, apply, line, read_problem
 from lse_gym.envs.offline.reader.prompt import Prompt
@@ -38,16 +39,38 @@ def answer(prompt: Prompt) -> str:
     if read is None:
         return "<answer></answer>"
     value, steps = read
-    taught = {"context": taught_by(prompt.context.lines()), "hint": taught_by([hint])}
     lines = []
-    for number, step in enumerate(steps, 1):
-        rate = KINDS[step.kind][0]
-        for source, kinds in taught.items():
-            rate *= STILL_WRONG[source] if step.kind in kinds else 1
+    for number, (step, rate) in enumerate(zip(steps, _rates(steps, prompt, hint), strict=True), 1):
         wrong = chance("step", question, number, *prompt.luck) < rate
         working, value = _misread(step, value) if wrong else apply(step, value)
         lines.append(line(number, working, value))
     return "\n".join([*lines, f"<answer>{value}</answer>"])
+
+
+def likelihood(prompt: Prompt, text: str) -> float:
+    """How likely this text is as an answer, over all samples at a temperature; in [0, 1]."""
+    question, _, hint = prompt.question.partition("\n\n")
+    read = read_problem(question)
+    lines = text.split("\n")
+    if read is None or len(lines) != len(read[1]) + 1:
+        return 0.0
+    value, steps = read
+    likely = 1.0
+    for number, (step, rate, said) in enumerate(zip(steps, _rates(steps, prompt, hint), lines, strict=False), 1):
+        right, wrong = apply(step, value), _misread(step, value)
+        ways = {line(number, *right): (right[1], 1 - rate), line(number, *wrong): (wrong[1], rate)}
+        if said not in ways:
+            return 0.0
+        value, p = ways[said]
+        likely *= p
+    return likely if lines[-1] == f"<answer>{value}</answer>" else 0.0
+
+
+def _rates(steps: Iterable[Step], prompt: Prompt, hint: str) -> list[float]:
+    """How often each step goes wrong, after what context and hint teach."""
+    taught = {"context": taught_by(prompt.context.lines()), "hint": taught_by([hint])}
+    left = {kind: prod(STILL_WRONG[source] for source in taught if kind in taught[source]) for kind in KINDS}
+    return [KINDS[step.kind][0] * left[step.kind] for step in steps]
 
 
 def taught_by(texts: Iterable[str]) -> set[str]:

@@ -1,0 +1,288 @@
+"""One player of a game as a Gymnasium env: what holds of every registered env holds of it, where it has no context."""
+
+import copy
+import inspect
+import json
+import pickle
+import re
+import subprocess
+import sys
+import warnings
+from ast import literal_eval
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils.env_checker import check_env, data_equivalence
+
+from lse_gym.agents.settings import Settings
+from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, UnknownNameError
+from lse_gym.envs.games.hint.menu import DEFAULT
+from lse_gym.envs.models.base import Response, TaskModel
+from lse_gym.envs.options import argument_rows
+from lse_gym.envs.registration import PLAYER_ENVS
+from tests.envs.specs import ALL, plain, rollout
+from tests.envs.test_registry import SECTIONS
+
+HINT = "LSE/Hint-v0"
+CASES = {
+    "hinter": {"num_samples": 4, "max_hint_rounds": 3},
+    "menu": {"num_samples": 4, "actions": "menu", "difficulty": "hard"},
+    "reasoner": {"num_samples": 2, "side": "reasoner"},
+    "random": {"num_samples": 2, "opponent": "random"},
+}
+per_case = pytest.mark.parametrize("case", CASES)
+
+
+class Moody(TaskModel):
+    """Never right; fails whenever it is told to."""
+
+    name, revision = "moody", "1"
+    fails = False
+
+    def complete(self, requests):
+        if Moody.fails:
+            raise ProviderError("not now")
+        return [Response("<answer>-1</answer>", 1, 1) for _ in requests]
+
+    def count_tokens(self, text):
+        return len(text)
+
+
+def make(case, **more):
+    return gym.make(HINT, **{**CASES[case], **more})
+
+
+def test_every_player_env_is_registered_and_tested_here():
+    assert {*PLAYER_ENVS} == {HINT}
+    assert {spec.id for spec in ALL} >= {HINT}
+
+
+@per_case
+def test_gymnasium_check_passes(case):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(make(case).unwrapped)
+
+
+@per_case
+def test_passive_checker_is_content(case):
+    env = make(case, render_mode="ansi")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rollout(env, 3, steps=5)
+        assert isinstance(env.render(), str)
+
+
+@per_case
+def test_twin_rollouts_agree_and_a_seeded_reset_forgets(case):
+    env = make(case)
+    one, two, again = rollout(env, 11, 6), rollout(make(case), 11, 6), rollout(env, 11, 6)
+    assert data_equivalence(one, two, exact=True)
+    assert data_equivalence(one, again, exact=True)
+    assert not data_equivalence(one, rollout(make(case), 12, 6), exact=True)
+
+
+def test_processes_and_hash_seeds_agree():
+    code = (
+        "import gymnasium as gym, lse_gym; from tests.envs.specs import plain, rollout;"
+        f"print(repr(plain(rollout(gym.make({HINT!r}, num_samples=2), 1, 5))))"
+    )
+    expected = repr(plain(rollout(gym.make(HINT, num_samples=2), 1, 5)))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected
+
+
+@per_case
+def test_spec_survives_json_and_pickle(case):
+    env = make(case, budget={"calls": 5000})
+    for spec in (EnvSpec.from_json(env.spec.to_json()), pickle.loads(pickle.dumps(env.spec))):  # noqa: S301 - our own
+        assert spec == env.spec
+        assert data_equivalence(rollout(gym.make(spec), 5, 4), rollout(make(case), 5, 4), exact=True)
+
+
+@per_case
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])  # noqa: S301
+def test_a_copy_continues_identically(case, duplicate):
+    env = make(case).unwrapped
+    rollout(env, seed=7, steps=2)
+    env.reset()
+    twin = duplicate(env)
+    actions = [env.action_space.sample() for _ in range(2)]
+    twin.action_space.seed(0)
+    seen = []
+    for one in (env, twin):
+        for agent, space in one.game.action_spaces.items():
+            space.seed(len(agent))  # of random opponents
+        seen.append([one.step(action) for action in actions] + [one.reset()])
+    assert data_equivalence(*seen, exact=True)
+
+
+def test_docstring_and_arguments_are_complete():
+    env_class = gym.envs.registration.load_env_creator(gym.spec(HINT).entry_point)
+    doc = inspect.cleandoc(env_class.__doc__)
+    assert re.findall(r"^## (.*)$", doc, re.MULTILINE) == SECTIONS
+    real = {name: p.default for name, p in inspect.signature(env_class).parameters.items()}
+    told = {name: literal_eval(default) for name, _, default, *_ in argument_rows(env_class.__doc__)}
+    assert [*told] == [*real]
+    assert told == real
+
+
+@per_case
+def test_infos_are_floats_and_strings_under_the_same_keys(case):
+    infos = [entry[-1] for entry in rollout(make(case), 8, 8)]
+    assert len({tuple(info) for info in infos}) == 1
+    assert {type(value) for info in infos for value in info.values()} <= {float, str}
+
+
+def test_text_arrives_intact_in_a_vector_env():
+    envs = gym.make_vec(HINT, num_envs=2, vectorization_mode="sync", num_samples=2, opponent="no-op")
+    observations, _ = envs.reset(seed=0)
+    assert len(observations["question"]) == 2
+    hints = ("<hint>é — one</hint>", "<hint>two</hint>")
+    envs.step(hints)
+    assert [env.unwrapped.game.moves[1].texts[0] for env in envs.envs] == [*hints]
+
+
+def test_a_hint_is_rewarded_as_in_the_game():
+    env = make("hinter", difficulty="hard", max_hint_rounds=1, opponent="reader", num_samples=8)
+    found = []
+    for seed in range(12):
+        observation, info = env.reset(seed=seed)
+        assert observation["phase"] == "hint"
+        assert "####" in observation["solution"]
+        assert info["hard"] == 1.0
+        _, reward, terminated, _, info = env.step(f"<hint>{' '.join(DEFAULT)}</hint>")
+        assert terminated
+        found.append(reward)
+        assert reward == pytest.approx(info["prob_term"] * info["weight"] if info["success"] < 1 else 0.0)
+    assert max(found) > 0.5
+    assert info["reliance_from"] == "log-probabilities"
+    _, reward, *_ = env.step("nothing more")
+    assert reward == 0.0, "the episode is over"
+    env.reset(seed=0)
+    assert env.step("no hint at all")[1] == -0.2
+
+
+def test_the_reasoner_answers_and_gets_hints():
+    env = make("reasoner", difficulty="hard")
+    observation, _ = env.reset(seed=0)
+    assert observation["phase"] == "no hint"
+    assert observation["solution"] == ""
+    observation, reward, terminated, *_ = env.step(("<answer>-1</answer>", "no idea"))
+    assert (reward, terminated, observation["phase"]) == (0.0, False, "hinted")
+    assert observation["hint"]
+    gold = env.unwrapped.game.state.question.gold
+    _, reward, terminated, _, info = env.step((f"<answer>{gold}</answer>", "no idea"))
+    assert (reward, terminated, info["replaced"], info["reliance_from"]) == (0.5, True, 1.0, "outcomes")
+
+
+def test_a_menu_is_discrete_and_its_numbers_tell_good_hints_from_bad():
+    env = make("menu")
+    assert env.action_space == gym.spaces.Discrete(len(DEFAULT))
+    assert env.observation_space.shape == (1 + 4 * len(DEFAULT),)
+
+    def mean(choose):
+        rewards = []
+        for seed in range(40):
+            observation, _ = env.reset(seed=seed)
+            rewards.append(env.step(choose(observation[1:].reshape(-1, 4)))[1])
+        return np.mean(rewards)
+
+    rng = np.random.default_rng(0)
+    by_solution = mean(lambda each: int(np.argmax(each[:, 2])))
+    assert by_solution > mean(lambda each: int(rng.integers(len(each)))) + 0.05
+    env.reset(seed=0)
+    assert env.unwrapped.step(99)[1] == -0.2, "no action of the menu is no hint"
+    own = gym.make(HINT, actions="menu", menu=["Think.", "Think twice."])
+    assert own.action_space.n == 2
+
+
+@pytest.mark.extra("rl")
+def test_stable_baselines3_learns_from_a_menu():
+    from stable_baselines3 import PPO
+
+    env = make("menu", num_samples=2)
+    model = PPO("MlpPolicy", env, n_steps=16, batch_size=16, n_epochs=1, seed=0, device="cpu")
+    model.learn(32)
+    action, _ = model.predict(env.reset(seed=0)[0], deterministic=True)
+    assert env.action_space.contains(int(action))
+
+
+def test_the_budget_ends_an_episode():
+    env = make("hinter", difficulty="hard", budget={"calls": 10})
+    for seed in range(9):
+        _, info = env.reset(seed=seed)
+        if info["problem"]:
+            break
+        env.step("<hint>Percent means of each hundred.</hint>")
+    assert "do not fit into the budget" in info["problem"]
+    _, reward, terminated, truncated, info = env.step("<hint>more</hint>")
+    assert (reward, terminated, truncated) == (0.0, False, True)
+    assert env.unwrapped.game.session.budget.spent.calls <= 10
+
+
+def test_a_failing_opponent_changes_nothing():
+    env = make("hinter", opponent="tests.games.test_player_envs:Moody", max_hint_rounds=2).unwrapped
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step("x")
+    env.reset(seed=0)
+    twin = copy.deepcopy(env)
+    Moody.fails = True
+    try:
+        with pytest.raises(ProviderError):
+            env.step("<hint>Take care.</hint>")
+    finally:
+        Moody.fails = False
+    assert env.game.moves == twin.game.moves
+    seen = [[one.step("<hint>Take care.</hint>"), one.reset()] for one in (env, twin)]
+    assert data_equivalence(*seen, exact=True)
+
+
+def test_a_record_is_played_again(tmp_path):
+    for side in ("hinter", "reasoner"):
+        record = tmp_path / f"{side}.jsonl"
+        one, two = (rollout(gym.make(HINT, side=side, num_samples=2, record=str(record)), 1, 4) for _ in range(2))
+        assert data_equivalence(one, two, exact=True)
+        assert record.exists()
+
+
+def test_a_wrong_argument_says_what_is_right(tmp_path):
+    for arguments, told in [
+        ({"side": "hint"}, "reasoner"),
+        ({"actions": "numbers"}, "menu"),
+        ({"actions": "menu", "side": "reasoner"}, "text"),
+        ({"opponent": "raeder"}, "reader"),
+        ({"actions": "menu", "questions": [{"question": "1?", "answer": "1"}]}, "menu="),
+        ({"difficulty": "easy", "num_samples": 0}, "num_samples"),
+    ]:
+        with pytest.raises((UnknownNameError, ArgumentError), match=told):
+            gym.make(HINT, **arguments)
+    with pytest.raises(UnknownNameError, match="question"):
+        make("hinter").reset(options={"questions": "x"})
+    with pytest.raises(DataError):
+        gym.make(HINT, questions=str(tmp_path / "none.jsonl"))
+    easy = [{"question": f"What is {i}?", "answer": "-1"} for i in range(12)]
+    with pytest.raises(ArgumentError, match="none was hard"):
+        gym.make(HINT, questions=easy, opponent="tests.games.test_player_envs:Moody").reset(seed=0)
+    with pytest.raises(ArgumentError, match="one player of a game"):
+        Settings(env=HINT).config().make_env()
+
+
+def test_the_command_line_lists_it():
+    done = subprocess.run([sys.executable, "-m", "lse_gym", "envs"], capture_output=True, text=True, check=True)
+    assert HINT in done.stdout
+    done = subprocess.run([sys.executable, "-m", "lse_gym", "envs", HINT], capture_output=True, text=True)
+    assert done.returncode
+    assert "one player of a game" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_questions_of_your_own_in_an_env(tmp_path):
+    file = tmp_path / "gsm8k.jsonl"
+    rows = [{"question": f"What is {i} + 1?", "answer": f"{i} + 1\n#### {i + 1}"} for i in range(20)]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    env = gym.make(HINT, questions=str(file), opponent="tests.games.test_player_envs:Moody", num_samples=2)
+    observation, _ = env.reset(seed=0)
+    assert "####" in observation["solution"]
