@@ -179,7 +179,8 @@ def _places(module: str) -> Sequence[str]:
     if not spec.submodule_search_locations:
         return [spec.origin] if spec.origin and os.path.isabs(spec.origin) else []
     folders = [*spec.submodule_search_locations]
-    return [*folders, *(str(path) for folder in folders for path in Path(folder).iterdir() if path.is_symlink())]
+    links = (path for folder in folders for path in Path(folder).iterdir() if path.is_symlink())
+    return [*folders, *(os.path.realpath(str(path)) for path in links)]  # a link comes with its folder, what it leads to does not
 
 
 def _resolved(paths: Iterable[str]) -> list[str]:
