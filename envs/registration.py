@@ -50,6 +50,12 @@ ENVS = {
         "InjectionVectorEnv",
         "embedded: leaves, magnets, shoes (train); volcanoes, bees, trains (test); any seed, e.g. bees-0",
     ),
+    "LSE/DARE-v0": (
+        "lse_gym.envs.datascience.envs",
+        "DAREEnv",
+        "DAREVectorEnv",
+        "class_if, class_mm, reg_if, reg_mm, ts_xf, ts_cf: families of tasks of --data-dir",
+    ),
     "LSE/Family-v0": (
         "lse_gym.envs.own",
         "FamilyEnv",

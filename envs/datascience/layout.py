@@ -13,7 +13,7 @@ from typing import Any
 
 from lse_gym.envs.datascience.licences import read_licences
 from lse_gym.envs.datascience.problems import Problems, read_json, shown
-from lse_gym.envs.datascience.task import FAMILIES, FOLLOWING, REFERENCE, VERSIONS, Task
+from lse_gym.envs.datascience.task import FAMILIES, FOLLOWING, REFERENCE, VERSIONS, Task, is_file_name
 
 QUESTIONS = "question_list.json"
 MAX_DEPTH = 2  # data/eval/question_list.json
@@ -105,7 +105,7 @@ def _records(path: Path, problems: Problems) -> list[dict]:
 def _record_fault(record: object) -> str:
     if not isinstance(record, dict):
         return f"is {shown(record)}, expected an object"
-    if not _is_name(record.get("file_path")):
+    if not is_file_name(record.get("file_path")):
         return f"has file_path {shown(record.get('file_path'))}, expected the name of a folder"
     if record.get("task") not in KINDS:
         return f"has task {shown(record.get('task'))}, expected one of {', '.join(KINDS)}"
@@ -114,14 +114,9 @@ def _record_fault(record: object) -> str:
         return "has no text question_v1 or question_v2"
     for version in asked:
         files = record.get(f"needed_files_{version}")
-        if not isinstance(files, list) or not files or not all(map(_is_name, files)):
+        if not isinstance(files, list) or not files or not all(map(is_file_name, files)):
             return f"has needed_files_{version} {shown(files)}, expected a list of file names"
     return ""
-
-
-def _is_name(value: object) -> bool:
-    """Whether ``value`` names something inside a folder, and nothing outside of it."""
-    return isinstance(value, str) and value not in ("", ".", "..") and not set(value) & {"/", "\\", "\0"}
 
 
 def _add(tasks: dict[str, list[Task]], new: list[Task], problems: Problems) -> None:

@@ -4,6 +4,9 @@ Rules of github Snowflake-Labs/dare-bench, commit 0144714, ``scripts/evaluation.
 canonical forecasts on every column that is no target); a missing id column, or another number of rows than the truth
 has, scores 0; a missing target scores 0 for that target. Where the benchmark's script would stop with an exception, or
 say "not a number" (R² of a single row), the score is 0.
+
+Counting rows alone, the benchmark accepts a row given twice in the place of one left out: a file that repeats the one
+row that it is sure of scores 1. ``strict`` grading wants every row that is asked for.
 """
 
 import warnings
@@ -68,8 +71,14 @@ def _truth(family: str, path: Path, targets: tuple[str, ...], *version: int) -> 
     return make_truth(family, path.read_text(encoding="utf-8"), targets)
 
 
-def grade(text: str | None, truth: Truth) -> Grade:
-    """Score the text of a prediction file; None where there is no file. Never raises on hostile text."""
+def grade(text: str | None, truth: Truth, strict: bool = False) -> Grade:
+    """Score the text of a prediction file; None where there is no file. Never raises on hostile text.
+
+    Args:
+        text: the file.
+        truth: what it is compared with.
+        strict: whether rows given twice may not stand for others that are missing.
+    """
     if text is None:
         return Grade(0.0, problem=f"there is no {PREDICTION}")
     if len(text) > truth.max_bytes or len(text.encode("utf-8", "surrogatepass")) > truth.max_bytes:
@@ -77,12 +86,12 @@ def grade(text: str | None, truth: Truth) -> Grade:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of labels that were never predicted, and of what pandas makes of odd columns
         try:
-            return _grade(read_table(text), truth)
+            return _grade(read_table(text), truth, strict)
         except BadTable as error:
             return Grade(0.0, problem=f"{PREDICTION} {error}")
 
 
-def _grade(table: "pd.DataFrame", truth: Truth) -> Grade:
+def _grade(table: "pd.DataFrame", truth: Truth, strict: bool) -> Grade:
     lacking = [column for column in truth.ids if column not in table.columns]
     if lacking or not truth.ids:
         return Grade(0.0, problem=f"{PREDICTION} has no column {', '.join(map(repr, lacking)) or ROW_ID}")
@@ -90,12 +99,14 @@ def _grade(table: "pd.DataFrame", truth: Truth) -> Grade:
     scores = dict.fromkeys(truth.targets, 0.0)
     problems = [f"{PREDICTION} has no column {target!r}" for target in truth.targets if target not in found]
     try:
-        count = _matches(table, truth)
+        count, missing = _matches(table, truth)
         if count != len(truth.table):
             told = (
                 f"{count:,} rows match of {len(truth.table):,} that are asked for; {PREDICTION} has {len(table):,} rows"
             )
             return Grade(0.0, scores, told)
+        if missing and strict:
+            return Grade(0.0, scores, f"{missing:,} rows are missing, and others are there twice")
         merged = truth.table.merge(table[[*truth.ids, *found]], on=[*truth.ids], how="inner", suffixes=SIDES)
     except Exception as error:  # columns that cannot be compared: pandas raises many kinds
         return Grade(0.0, scores, f"{', '.join(truth.ids)} cannot be matched: {str(error)[:200]}")
@@ -114,12 +125,16 @@ def _grade(table: "pd.DataFrame", truth: Truth) -> Grade:
     return Grade(score, scores, "; ".join(problems), "; ".join(differences))
 
 
-def _matches(table: "pd.DataFrame", truth: Truth) -> int:
-    """How many rows the merge would have. Counted before: repeated ids could make it of any size."""
+def _matches(table: "pd.DataFrame", truth: Truth) -> tuple[int, int]:
+    """How many rows the merge would have, and how many rows of the truth have none of them.
+
+    Counted before: repeated ids could make it of any size.
+    """
     ids = [*truth.ids]
     asked, given = (one[ids].value_counts(dropna=False).reset_index(name=COUNT) for one in (truth.table, table))
     pairs = asked.merge(given, on=ids, how="inner", suffixes=SIDES)
-    return sum(a * b for a, b in zip(*(pairs[COUNT + side].tolist() for side in SIDES), strict=True))
+    count = sum(a * b for a, b in zip(*(pairs[COUNT + side].tolist() for side in SIDES), strict=True))
+    return count, len(asked) - len(pairs)
 
 
 def measure(family: str, predicted: list, right: list) -> tuple[float, str]:

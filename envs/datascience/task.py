@@ -49,3 +49,8 @@ class Task(NamedTuple):
     def id(self) -> str:
         """The dataset and the family."""
         return f"{self.dataset}/{self.family}"
+
+
+def is_file_name(value: object) -> bool:
+    """Whether ``value`` names something inside a folder, and nothing outside of it."""
+    return isinstance(value, str) and value.isprintable() and value not in ("", ".", "..") and not {*value} & {*"/\\"}

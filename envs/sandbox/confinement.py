@@ -180,7 +180,7 @@ def _places(module: str) -> Sequence[str]:
         return [spec.origin] if spec.origin and os.path.isabs(spec.origin) else []
     folders = [*spec.submodule_search_locations]
     links = (path for folder in folders for path in Path(folder).iterdir() if path.is_symlink())
-    return [*folders, *(os.path.realpath(str(path)) for path in links)]  # a link comes with its folder, what it leads to does not
+    return [*folders, *(os.path.realpath(str(path)) for path in links)]  # links come with their folder, their ends not
 
 
 def _resolved(paths: Iterable[str]) -> list[str]:

@@ -4,14 +4,21 @@ import os
 from collections.abc import Iterator
 
 from lse_gym.agents.console import counted
-from lse_gym.agents.settings import Config
+from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.models import MODELS, SHIPPED
 from lse_gym.envs.models.openai import DEFAULT_URL
 from lse_gym.envs.redaction import public_url
 
 STAND_INS = ("reader", "writer")
 REAL = "openai:MODEL (a server), hf:ID (Transformers) or vllm:ID"
-WORLDLY = ("LSE/Custom-v0", "LSE/MMLURedux-v0", "LSE/Family-v0")  # whose questions ask for more than the prompt holds
+WORLDLY = (  # whose questions ask for more than the prompt holds
+    "LSE/Custom-v0",
+    "LSE/DARE-v0",
+    "LSE/MMLURedux-v0",
+    "LSE/Family-v0",
+)
+SCRIPTED = ("LSE/DARE-v0",)  # whose answers are scripts
+SCRIPT_TOKENS = 1024
 TRAINED_EDITOR = "nano-lse"
 
 
@@ -49,7 +56,13 @@ def lines(config: Config, folder: object = None) -> Iterator[tuple[str, str]]:
 
 
 def limits(config: Config) -> Iterator[str]:
-    """What the stand-ins of this run cannot do, a sentence each."""
+    """What the stand-ins and the settings of this run cannot do, a sentence each."""
+    max_tokens = config.env_args.get("max_tokens", Settings.max_tokens)
+    if config.env in SCRIPTED and max_tokens < SCRIPT_TOKENS:
+        yield (
+            f"A message of the task model holds a whole script, and ends after {max_tokens} tokens. "
+            "Pass --max-tokens 4096."
+        )
     if config.env not in WORLDLY:
         return
     if config.task_model == "reader":

@@ -142,7 +142,7 @@ EnvSet = Annotated[
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Directory with the data (LSE/BIRD-v0, LSE/MMLURedux-v0).", rich_help_panel="What"),
+    typer.Option(help="Directory with the data (LSE/BIRD-v0, LSE/DARE-v0, LSE/MMLURedux-v0).", rich_help_panel="What"),
 ]
 Exclude = Annotated[
     Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")

@@ -11,7 +11,7 @@ import gymnasium
 import typer
 from rich.markup import escape
 
-from lse_gym.cli import bench, evolve, leaderboard, tell, train  # noqa: F401 - they register their commands
+from lse_gym.cli import bench, data, evolve, leaderboard, tell, train  # noqa: F401 - they register their commands
 from lse_gym.cli.common import app, err_console, show_waits
 from lse_gym.cli.messages import in_options
 from lse_gym.cli.streams import show_what_can_be_shown

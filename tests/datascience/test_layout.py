@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,7 @@ from lse_gym.envs.datascience.layout import load_tasks
 from lse_gym.envs.datascience.task import FAMILIES, REFERENCE
 from lse_gym.envs.errors import DataError, MissingArgumentError
 from tests.datascience.directories import record, write_dataset, write_directory, write_list, write_sqlite
-
-REAL = Path(__file__).parents[3] / "shared" / "data" / "dare"
-real = pytest.mark.skipif(not REAL.is_dir(), reason="needs DARE-bench's data in ../shared/data/dare")
+from tests.datascience.playing import REAL, real
 
 
 @pytest.mark.parametrize("deep", ["", "eval", "data/eval"])

@@ -144,6 +144,16 @@ def test_there_are_enough_vectors():
     assert len(CASES) >= 40
 
 
+def test_a_row_twice_for_one_that_is_missing_scores_0_where_grading_is_strict():
+    """The benchmark counts the rows of the merge and nothing else; so does grading that is not strict."""
+    truth = make_truth("reg_mm", NUMBERS, ["y"])
+    repeated = "row_id,y\n" + "2,2\n" * 3 + "3,3\n"
+    assert grade(repeated, truth).score == 1
+    assert grade(repeated, truth, strict=True) == (0, {"y": 0}, "2 rows are missing, and others are there twice", "")
+    assert grade(NUMBERS, truth, strict=True).score == 1
+    assert grade(NUMBERS + "9,9\n", truth, strict=True).score == 1
+
+
 def test_no_file_scores_0():
     assert grade(None, make_truth("reg_mm", NUMBERS, ["y"])) == (0.0, {}, "there is no prediction.csv", "")
 

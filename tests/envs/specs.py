@@ -9,6 +9,7 @@ import pytest
 import lse_gym  # noqa: F401 - registers the ids
 from lse_gym.envs.registration import PLAYER_ENVS
 from tests.custom.questions import write_questions
+from tests.datascience.directories import write_directory
 from tests.qa.layouts import REDUX, write_redux
 from tests.sql.layouts import GEOQUERY, write_bird
 
@@ -16,7 +17,7 @@ ALL = sorted((spec for spec in gym.registry.values() if spec.namespace == "LSE")
 SPECS = [spec for spec in ALL if spec.id not in PLAYER_ENVS]  # those of games: tests/games/test_player_envs.py
 needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")
 needs_redux = pytest.mark.skipif(not REDUX.is_dir(), reason="the MMLU-Redux data is not at ../shared/data")
-TINY = {"LSE/BIRD-v0": "tiny bird", "LSE/MMLURedux-v0": "tiny redux"}
+TINY = {"LSE/BIRD-v0": "tiny bird", "LSE/DARE-v0": "tiny dare", "LSE/MMLURedux-v0": "tiny redux"}
 CASES = [
     *(pytest.param((spec.id, TINY.get(spec.id, "")), id=spec.id) for spec in SPECS),
     pytest.param(("LSE/BIRD-v0", "geoquery"), id="GeoQuery", marks=needs_geoquery),
@@ -37,6 +38,10 @@ def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
         if not (folder / "dev.json").exists():
             write_bird(folder, each=8)
         return name, {"data_dir": str(folder), "feedback_size": 2}
+    if data == "tiny dare":
+        if not (folder / "question_list.json").exists():
+            write_directory(folder, [f"pipes{i}_reg" for i in range(4)], question_v1="")
+        return name, {"data_dir": str(folder), "feedback_size": 1}
     if name == "LSE/Family-v0":
         return name, {"family": "tests.envs.several_turns:RingFamily", "feedback_size": 2}
     if name == "LSE/Custom-v0":
