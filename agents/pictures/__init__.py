@@ -1,4 +1,4 @@
-"""Pictures of a run, drawn with the standard library only: evolution tree, score curve, one HTML page.
+"""Pictures of a run, drawn with the standard library only: evolution tree, score curve, one HTML page; and of a game.
 
 ``tree_svg`` and ``curve_svg`` return standalone SVG documents, ``tree_page`` a page that needs no network. All take
 what ``tree.json`` holds, treat every string in it as hostile, and give the same bytes for the same input.

@@ -47,12 +47,12 @@ def test_golds_are_right_and_stand_in_no_question(name):
 
 def test_a_problem_belongs_to_one_split_whatever_the_seed_and_the_secret():
     seen = {split: set() for split in (*SPLITS, "sealed")}
-    for split_seed in range(12):
+    for split_seed in range(6):
         family = ProblemFamily(split_seed)
         for split in SPLITS:
             seen[split] |= keys(family.load("bakery-3"), split)
         seen["sealed"] |= keys(family.sealed("bakery-3", 2**100 + split_seed, 150), "test")
-    assert sum(map(len, seen.values())) == len(set().union(*seen.values())) > 3000
+    assert sum(map(len, seen.values())) == len(set().union(*seen.values())) > 1500
     one, again, other = (ProblemFamily().sealed("farm-0", secret, 50) for secret in (1, 1, 2))
     assert one.fingerprint() == again.fingerprint() != other.fingerprint()
     assert one.splits["feedback"] == ProblemFamily().load("farm-0").splits["feedback"]
