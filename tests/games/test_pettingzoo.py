@@ -127,3 +127,17 @@ def test_nothing_that_is_passed_as_an_action_raises(name):
             env.step(action)
             problems += [info["problem"] for info in env.infos.values()]
         assert any(problems), action
+
+
+@per_game
+def test_wrappers_of_supersuit_for_rewards_run(name):
+    supersuit = pytest.importorskip("supersuit")
+    plain = rollout(maker(name, "parallel_env")(), 3)
+    with strict():
+        clipped = rollout(supersuit.clip_reward_v0(maker(name, "parallel_env")(), -0.1, 0.1), 3)
+        doubled = rollout(supersuit.reward_lambda_v0(maker(name, "parallel_env")(), lambda reward: 2 * reward), 3)
+    steps = [(one, two, three) for one, two, three in zip(plain, clipped, doubled, strict=True) if len(one) == 5]
+    assert steps
+    for one, two, three in steps:
+        assert two[1] == {agent: min(max(reward, -0.1), 0.1) for agent, reward in one[1].items()}
+        assert three[1] == {agent: 2 * reward for agent, reward in one[1].items()}
