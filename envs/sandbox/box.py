@@ -78,7 +78,7 @@ def _receive(link: socket.socket) -> bytes:
 
 def _answer(request: dict[str, Any]) -> bytes:
     try:
-        return VALUE + json.dumps(_function(request["function"])(request["argument"]), allow_nan=False).encode()
+        return VALUE + json.dumps(function(request["function"])(request["argument"]), allow_nan=False).encode()
     except MemoryError:
         return MEMORY + b"it needs more memory than it may have"
     except (SystemExit, KeyboardInterrupt) as error:
@@ -87,7 +87,8 @@ def _answer(request: dict[str, Any]) -> bytes:
         return ERROR + told(error).encode(errors="replace")
 
 
-def _function(name: str) -> Callable[[Any], Any]:
+def function(name: str) -> Callable[[Any], Any]:
+    """The function that ``module:function`` names, of a module that is loaded."""
     module, _, attribute = name.partition(":")
     return getattr(sys.modules[module], attribute)
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from lse_gym.envs.errors import SandboxError
 from lse_gym.envs.sandbox import landlock, seccomp
 
+OWN = "lse_gym"
 CHOICE = "LSE_GYM_SANDBOX"  # names one of KINDS, to try it where another would be taken
 BUBBLEWRAP, LANDLOCK = "bubblewrap", "landlock"
 KINDS = {BUBBLEWRAP: "bubblewrap", LANDLOCK: "Landlock and seccomp"}
@@ -55,8 +56,15 @@ START = Path(__file__).with_name("start.py")
 class Code(NamedTuple):
     """Where a sandbox's code is."""
 
-    trusted: list[str]  # readable until the preloaded modules are imported
-    libraries: list[str]  # readable in boxes
+    trusted: list[str]
+    """this package and modules of no library: readable until the preloaded modules are imported"""
+    readable: list[str]
+    """what boxes may read, but for this package"""
+
+    def untrusted(self) -> list[str]:
+        """What boxes may read, taken apart where this package is in it."""
+        folders = dict.fromkeys(map(os.path.realpath, self.readable))
+        return [part for path in folders for part in _without(path, self.trusted)]
 
 
 class Confinement(NamedTuple):
@@ -128,7 +136,7 @@ def _no_bubblewrap() -> str:
     program = _bubblewrap()
     if not program:
         return "not installed"
-    command = Confinement(BUBBLEWRAP, program).command(Code([], code_of(()).libraries))
+    command = Confinement(BUBBLEWRAP, program).command(code_of(()))
     python = command.index(sys.executable)
     probe = [*command[:python], sys.executable, "-I", "-S", "-c", ""]
     try:
@@ -149,14 +157,18 @@ def _bubblewrap() -> str:
         return ""
 
 
-def environment(code: Code) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """All that a sandbox knows of the host's environment: no key, no proxy, no home."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", *ONE_THREAD) if name in os.environ}
     return ENVIRONMENT | kept | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if os.path.isabs(path))}
 
 
-def code_of(modules: Iterable[str]) -> Code:
+def code_of(modules: Iterable[str], readable: Iterable[str] = ()) -> Code:
     """Where the interpreter, its libraries and modules are, links resolved.
+
+    Args:
+        modules: to preload.
+        readable: what boxes may read beside libraries.
 
     Raises:
         ModuleNotFoundError: there is no such module.
@@ -164,12 +176,14 @@ def code_of(modules: Iterable[str]) -> Code:
     folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, *os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)]
     folders += [path for path in sys.path if path.endswith(("site-packages", "dist-packages", ".zip"))]
     libraries = _resolved(path for path in folders if os.path.isabs(path))
-    own = str(Path(__file__).parent)
-    trusted = [
-        own,
-        *(place for name in dict.fromkeys(name.partition(".")[0] for name in modules) for place in _places(name)),
-    ]
-    return Code(_resolved(trusted), libraries)
+    own = [OWN, *(name.partition(".")[0] for name in modules)]
+    places = [place for name in dict.fromkeys(own) for place in _places(name)]
+    trusted = [place for place in places if place in _places(OWN) or not _inside(place, [*SYSTEM, *libraries])]
+    return Code(_resolved(trusted), [*SYSTEM, *FACTS, *DEVICES, *libraries, *_resolved(readable)])
+
+
+def _inside(path: str, folders: Iterable[str]) -> bool:
+    return any(path.startswith(folder + os.sep) for folder in folders)
 
 
 def _places(module: str) -> Sequence[str]:
@@ -183,6 +197,15 @@ def _places(module: str) -> Sequence[str]:
     return [*folders, *(os.path.realpath(str(path)) for path in links)]  # links come with their folder, their ends not
 
 
+def _without(path: str, others: Sequence[str]) -> list[str]:
+    """A folder, or what is in it where some of that is among the others."""
+    if path in others:
+        return []
+    if not any(_inside(other, [path]) for other in others):
+        return [path]
+    return [part for name in os.listdir(path) for part in _without(os.path.join(path, name), others)]
+
+
 def _resolved(paths: Iterable[str]) -> list[str]:
     paths = [*paths]
     return [*dict.fromkeys([*paths, *map(os.path.realpath, paths)])]
@@ -190,5 +213,5 @@ def _resolved(paths: Iterable[str]) -> list[str]:
 
 def _bound(code: Code) -> list[str]:
     """What to bind, folders before what is in them."""
-    facts = [path for path in FACTS if not path.startswith("/proc")]
-    return sorted(dict.fromkeys([*SYSTEM, *facts, *code.libraries, *code.trusted]))
+    virtual = [*DEVICES, *(path for path in FACTS if path.startswith("/proc"))]
+    return sorted({*code.readable, *code.trusted} - {*virtual})

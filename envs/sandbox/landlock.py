@@ -30,9 +30,10 @@ def version() -> int:
     return max(LIBC.syscall(CREATE_RULESET, None, 0, 1), 0)
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
+def restrict(readable: Iterable[str], writable: Iterable[str], listed: Iterable[str] = ()) -> None:
     """From now on this thread, and what it starts, reads below ``readable`` only and changes below ``writable`` only.
 
+    Below ``listed`` it sees names.
     Nothing can be executed, no TCP connection be made, no process outside be signalled, as far as the kernel's version
     knows of it. Paths that do not exist are passed over. Another call restricts further.
 
@@ -49,6 +50,8 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
             _allow(rules, path, (READ | WRITE) & known)
         for path in readable:
             _allow(rules, path, READ)
+        for path in listed:
+            _allow(rules, path, READ_DIR)
         _allow(rules, os.devnull, (READ_FILE | WRITE_FILE | TRUNCATE) & known)
         syscall(RESTRICT_SELF, rules, 0, what="landlock_restrict_self")
     finally:
@@ -62,6 +65,7 @@ def _allow(rules: int, path: str, rights: int) -> None:
             if not os.path.isdir(path):
                 rights &= OF_FILES
             rule = struct.pack("=Qi", rights, place)
-            syscall(ADD_RULE, rules, 1, rule, 0, what=f"landlock_add_rule {path}")
+            if rights:
+                syscall(ADD_RULE, rules, 1, rule, 0, what=f"landlock_add_rule {path}")
         finally:
             os.close(place)

@@ -35,12 +35,11 @@ class Link:
 
     def __init__(self, modules: Iterable[str], readable: Sequence[str]):
         chosen = confinement.choose()
-        code = confinement.code_of(modules)
-        code = code._replace(libraries=[*code.libraries, *readable])
+        code = confinement.code_of(modules, readable)
         self.kind = chosen.kind
         self._base = chosen.base()
         self._code = code
-        paths = {*code.libraries, *code.trusted, *(path for path in sys.path if len(path) > 1)}
+        paths = {*code.readable, *code.trusted, *(path for path in sys.path if len(path) > 1)}
         self._folders = sorted((path + os.sep for path in paths), key=len, reverse=True)
         self._owner = os.getpid()
         self._closing = False
@@ -51,7 +50,7 @@ class Link:
         try:
             self._process = subprocess.Popen(
                 [*chosen.command(code), str(theirs.fileno()), str(own)],
-                env=confinement.environment(code),
+                env=confinement.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -67,14 +66,14 @@ class Link:
     def confined(self) -> dict[str, Any]:
         """What a supervisor has to know of the confinement."""
         found = landlock.version()
-        system = [*confinement.SYSTEM, *confinement.FACTS, *confinement.DEVICES]
         return {
             "base": self._base,
             "memory": self.kind == confinement.BUBBLEWRAP,
             "landlock": found > 0,
             "signals": found >= landlock.SCOPES_SINCE,
-            "readable": [*system, *self._code.libraries],
-            "code": self._code.trusted,
+            "readable": self._code.readable,
+            "untrusted": self._code.untrusted(),
+            "trusted": self._code.trusted,
         }
 
     def ask(self, number: int, head: dict[str, Any]) -> Future[Any]:

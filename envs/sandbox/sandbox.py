@@ -55,13 +55,13 @@ class Sandbox:
         readable: Sequence[str | Path] = (),
     ):
         self.limits = limits or Limits()
-        self._modules = {*preload, *([setup[0].partition(":")[0]] if setup else [])}
+        self._modules = [*preload, *([setup[0].partition(":")[0]] if setup else [])]
         self._numbers = itertools.count(1)
         self._link = Link(self._modules, [os.path.abspath(path) for path in readable])
         self._end = weakref.finalize(self, self._link.close)
         job = {
             "do": "start",
-            "preload": [*preload],
+            "preload": self._modules,
             "setup": setup,
             "limits": self.limits._asdict(),
             **self._link.confined(),

@@ -6,8 +6,9 @@ arguments from its headers. What is refused fails with EPERM, so that a program 
 
 import ctypes
 import errno
+import fcntl
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from lse_gym.envs.sandbox.kernel import MACHINE, syscall
@@ -16,7 +17,10 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 LOAD, EQUAL, AT_LEAST, ANY_BIT, AND, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # where they are in what a program sees
 ALLOW, FAIL, KILL = 0x7FFF0000, 0x00050000, 0x80000000
-SET_MODE_FILTER, ALL_THREADS = 1, 1
+ASK = 0x7FC00000
+SECCOMP = (317, 277)
+SET_MODE_FILTER, ALL_THREADS, NEW_LISTENER, OR_FAIL = 1, 1, 8, 16
+RECEIVE_NOTICE, SEND_ANSWER, GO_ON = 0xC0502100, 0xC0182101, 1
 X32 = 0x40000000
 UNKNOWN_FROM = 450  # newer calls, alike on all machines, are answered as by a kernel that lacks them
 
@@ -100,13 +104,50 @@ def restrict(forks: bool, signals: bool) -> None:
     Raises:
         OSError: the kernel refuses.
     """
-    steps = _program(forks, signals)
+    _install(_program(forks, signals))
+
+
+def ask_before_forks() -> int:
+    """From now on processes are started by this one, and by those that it starts, when another one allows it.
+
+    Returns:
+        A descriptor on which :func:`answer_fork` is told of each.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    forks = [number for number in map(_number, _FORKS.values()) if number]
+    steps = [
+        Step(LOAD, NUMBER),
+        *(Step(EQUAL, number, len(forks) - index + 3) for index, number in enumerate(forks)),
+        Step(EQUAL, _here(CLONE), 0, 2),
+        _argument(0),
+        Step(ANY_BIT, AS_THREAD, 0, 1),
+        Step(RETURN, ALLOW),
+        Step(RETURN, ASK),
+    ]
+    return _install(steps, NEW_LISTENER)
+
+
+def _install(steps: list[Step], flags: int = 0) -> int:
+    flags |= ALL_THREADS | OR_FAIL
     code = b"".join(struct.pack("HBBI", step.code, step.then, step.otherwise, step.value) for step in steps)
     buffer = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(buffer))
-    number = {"x86_64": 317, "aarch64": 277}[MACHINE]
-    if syscall(number, SET_MODE_FILTER, ALL_THREADS, program, what="seccomp") != 0:
-        raise OSError(errno.EBUSY, "seccomp: a thread cannot be held")
+    return syscall(_here(SECCOMP), SET_MODE_FILTER, flags, program, what="seccomp")
+
+
+def answer_fork(listener: int, allowed: Callable[[int], bool]) -> None:
+    """Answer one who asks, by the number of its thread.
+
+    Raises:
+        OSError: it asks no more.
+    """
+    notice = bytearray(80)  # struct seccomp_notif
+    fcntl.ioctl(listener, RECEIVE_NOTICE, notice)
+    cookie, thread = struct.unpack_from("QI", notice)
+    answer = (0, GO_ON) if allowed(thread) else (-errno.EPERM, 0)
+    fcntl.ioctl(listener, SEND_ANSWER, struct.pack("QqiI", cookie, 0, *answer))  # struct seccomp_notif_resp
 
 
 def _program(forks: bool, signals: bool) -> list[Step]:
@@ -134,15 +175,22 @@ def _program(forks: bool, signals: bool) -> list[Step]:
 
 
 def _answered(numbers: tuple[int | None, int | None], error: int) -> Iterable[Step]:
-    number = numbers[list(ARCHITECTURES).index(MACHINE)]
+    number = _number(numbers)
     return () if number is None else (Step(EQUAL, number, 0, 1), Step(RETURN, FAIL | error))
 
 
 def _with(numbers: tuple[int, int], checks: list[Step], argument: int = 0) -> list[Step]:
     """A call that is allowed where ``checks`` on one argument skip the refusal that follows them."""
-    number = numbers[list(ARCHITECTURES).index(MACHINE)]
     body = [_argument(argument), *checks, Step(RETURN, FAIL | errno.EPERM), Step(RETURN, ALLOW)]
-    return [Step(EQUAL, number, 0, len(body)), *body]
+    return [Step(EQUAL, _here(numbers), 0, len(body)), *body]
+
+
+def _here(numbers: tuple[int, int]) -> int:
+    return numbers[list(ARCHITECTURES).index(MACHINE)]
+
+
+def _number(numbers: tuple[int | None, int | None]) -> int | None:
+    return numbers[list(ARCHITECTURES).index(MACHINE)]
 
 
 def _argument(index: int) -> Step:

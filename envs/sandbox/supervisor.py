@@ -1,10 +1,7 @@
 """The supervisor of a sandbox: trusted, small, outside all boxes; it keeps the clocks and ends what is over a limit."""
 
-import json
-import os
 import selectors
 import shutil
-import signal
 import socket
 import time
 from collections import deque
@@ -13,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from lse_gym.envs.sandbox import warm
+from lse_gym.envs.sandbox.forking import Confined, Warm
 from lse_gym.envs.sandbox.frames import Message, Reader, send
 from lse_gym.envs.sandbox.scratch import Scratch
 from lse_gym.envs.sandbox.ward import Answer, Call, Ward
@@ -51,7 +48,7 @@ class Supervisor:
         self._fork_until = 0.0
         self._stopped = False
         self._job: dict[str, Any] = {}
-        self._warm: _Warm | None = None
+        self._warm: Warm | None = None
         self.on(host, self._hear)
 
     def on(self, what: int | socket.socket, action: Callable[[], object]) -> None:
@@ -124,13 +121,12 @@ class Supervisor:
             self._tell({"number": 0, "failure": "confinement", "message": str(error)})
             self._stopped = True
             return
-        self._warm = _Warm(self._job)
+        self._warm = Warm(self._job)
         self.on(self._warm.link, self._warm_says)
         self.on(self._warm.process, self._warm_ended)
 
     def _open(self, message: Message) -> None:
-        ward = Ward(self._job["limits"], self._answer)
-        self._wards[message.head["box"]] = ward
+        ward = self._wards[message.head["box"]] = Ward(self._job["limits"], self._answer)
         self.on(ward.link, partial(self._with, ward, ward.talk))
         self.on(ward.output, partial(self._with, ward, ward.read_output))
         self._opening.append((ward, message))
@@ -158,12 +154,15 @@ class Supervisor:
             ward.end("died", f"its files cannot be written: {error.strerror}")
 
     def _call(self, message: Message) -> None:
-        head = message.head
-        self._wards[head["box"]].ask(Call(head["number"], head["wall_s"], message.body))
+        head, ward = message.head, self._wards.get(message.head["box"])
+        if ward:
+            ward.ask(Call(head["number"], head["wall_s"], message.body))
+        else:
+            self._answer(Answer(head["number"], "died", "it was closed"))
 
     def _file(self, message: Message) -> None:
-        scratch = self._wards[message.head["box"]].scratch
-        body = scratch.read(message.head["name"]) if scratch else None
+        ward = self._wards.get(message.head["box"])
+        body = ward.scratch.read(message.head["name"]) if ward and ward.scratch else None
         self._tell({"number": message.head["number"], "found": body is not None}, body or b"")
 
     def _let_go(self, number: int) -> None:
@@ -192,10 +191,13 @@ class Supervisor:
     def _warm_says(self) -> None:
         assert self._warm
         told = self._warm.listen()
+        if isinstance(told, Confined):
+            self.on(self._warm.forks, self._warm.allow)
+            return
         ward, self._forking = self._forking, None
         if isinstance(told, str):
             self._tell({"number": 0, "failure": "setup" if told else "", "message": told})
-        elif ward and told:
+        elif ward and told and not any(told == other.pid for other in self._wards.values()):
             ward.started(told, self._warm.pid)
             if ward.process >= 0:
                 self.on(ward.process, partial(self._with, ward, ward.ended))
@@ -207,67 +209,10 @@ class Supervisor:
         warm_process, self._warm = self._warm, None
         if not warm_process:
             return
-        self._forget(warm_process.link, warm_process.process)
+        self._forget(warm_process.link, warm_process.process, warm_process.forks)
         warm_process.end()
         self._tell({"number": 0, "failure": "setup", "message": "its process ended"})
         if self._forking:
             self._forking.end("died", "the warm process has ended")
             self._forking = None
         self._open_next()
-
-
-class _Warm:
-    """The warm process from outside: it stands still but for the moments in which it forks."""
-
-    def __init__(self, job: dict[str, Any]):
-        self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.pid = os.fork()
-        if self.pid == 0:
-            _be_warm(theirs, job)
-        theirs.close()
-        self.process = os.pidfd_open(self.pid)
-        self._ready = False
-
-    def fork(self, ward: Ward) -> None:
-        """Have it fork a box; it answers with the number of its process."""
-        assert ward.scratch
-        os.kill(self.pid, signal.SIGCONT)
-        with suppress(OSError):  # it has ended: its descriptor tells
-            socket.send_fds(self.link, [ward.scratch.path.encode()], [ward.theirs.fileno(), ward.prints])
-        ward.hand_over()
-
-    def listen(self) -> str | int | None:
-        """Its first word is what went wrong or "", later ones are numbers of processes; None is nonsense."""
-        try:
-            told = json.loads(self.link.recv(1 << 16))
-            told = told["pid"] if self._ready else told["problem"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return None
-        if not isinstance(told, int if self._ready else str):
-            return None
-        self._ready = True
-        os.kill(self.pid, signal.SIGSTOP)
-        with suppress(ChildProcessError):
-            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-        return told
-
-    def end(self) -> None:
-        """Kill it."""
-        with suppress(OSError):
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        self.link.close()
-        os.close(self.process)
-
-
-def _be_warm(link: socket.socket, job: dict[str, Any]) -> None:
-    """In the new process: keep nothing of the supervisor's, never come back."""
-    try:
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for number in range(3):
-            os.dup2(nothing, number)
-        kept = os.dup2(link.fileno(), 3)
-        os.closerange(4, 1 << 16)
-        warm.run(socket.socket(fileno=kept), job)
-    finally:
-        os._exit(1)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from lse_gym.envs.sandbox import box
+from lse_gym.envs.sandbox import box, processes
 from lse_gym.envs.sandbox.scratch import Scratch
 
 FLOOD = 1024  # times what is kept of its output, then it ends
@@ -47,7 +47,7 @@ class Ward:
         os.set_blocking(self.output, False)
         self.process = -1  # a descriptor
         self.running: Call | None = None
-        self._pid = 0
+        self.pid = 0
         self._limits = limits
         self._answer = answer
         self._calls: deque[Call] = deque()
@@ -59,15 +59,18 @@ class Ward:
         """Its process is there, or is not if the warm process tells untruths."""
         try:
             self.process = os.pidfd_open(pid)
-            if _status(pid)[1] != parent:
+            if processes.parent(pid) != parent:
                 raise ProcessLookupError
         except (OSError, ValueError, IndexError):
             self.end("died", "it did not start")
             return
-        self._pid = pid
-        if self.dead:
+        if self.dead:  # it was closed meanwhile
             self._signal(signal.SIGKILL)
-        self.next()
+            os.close(self.process)
+            self.process = -1
+        else:
+            self.pid = pid
+            self.next()
 
     def hand_over(self) -> None:
         """The other ends are with the box now."""
@@ -84,7 +87,7 @@ class Ward:
         """Begin with the next call, if it can be begun."""
         while self.dead and self._calls:
             self._answer(Answer(self._calls.popleft().number, "died", self.dead))
-        if self.running or not self._pid or not self._calls:
+        if self.running or not self.pid or not self._calls:
             return
         self._drain()
         self._printed, self._printed_bytes = bytearray(), 0
@@ -183,7 +186,7 @@ class Ward:
                 self.end("time", f"it took longer than {self.running.wall_s:g} seconds")
             elif self._cpu_s() > self._cpu_until:
                 self.end("cpu", f"it used more than {self._limits['cpu_s']:g} seconds of processor time")
-            elif _status(self._pid)[17] > self._limits["threads"]:
+            elif processes.threads(self.pid) > self._limits["threads"]:
                 self.end("died", f"it started more than {self._limits['threads']} threads")
             elif self.scratch and self.scratch.over():
                 self.end("output", f"its files have more than {self._limits['scratch_bytes']:,} bytes")
@@ -222,15 +225,9 @@ class Ward:
         self.next()
 
     def _cpu_s(self) -> float:
-        return time.clock_gettime(~self._pid << 3 | 2)  # the clock of all threads of a process, by its number
+        return processes.cpu_s(self.pid)
 
     def _signal(self, number: int) -> None:
         if self.process >= 0:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.process, number)
-
-
-def _status(pid: int) -> list[int]:
-    """The numbers that follow the name and the state of a process: see proc_pid_stat(5)."""
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        return [0, *map(int, file.read().rpartition(b")")[2].split()[1:])]

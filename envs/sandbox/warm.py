@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from lse_gym.envs.sandbox import box, kernel, landlock, seccomp
@@ -25,12 +26,14 @@ def run(link: socket.socket, job: dict[str, Any]) -> None:
     os.setsid()
     os.chdir(job["folder"])
     kernel.end_with_parent()
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("500")  # where memory is short, it ends here
     kernel.give_up_rights()
     if job["landlock"]:
-        landlock.restrict([*job["readable"], *job["code"], "/proc/self"], [job["base"]])
+        landlock.restrict([*job["readable"], *job["trusted"], "/proc/self"], [job["base"]])
     for name in [name for name in sys.modules if name.partition(".")[0] == OWN]:
         del sys.modules[name]  # stand-ins for the package; what is preloaded may want it itself
-    problem = _prepare(job)
+    problem = _prepare(link, job)
     gc.collect()
     gc.freeze()  # what is never collected is never copied
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the boxes
@@ -39,23 +42,24 @@ def run(link: socket.socket, job: dict[str, Any]) -> None:
         _serve(link, job)
 
 
-def _prepare(job: dict[str, Any]) -> str:
+def _prepare(link: socket.socket, job: dict[str, Any]) -> str:
     """What went wrong, or nothing."""
     try:
         for name in job["preload"]:
             importlib.import_module(name)
-        _confine(job)
+        _confine(link, job)
         if job["setup"]:
-            name, argument = job["setup"]
-            module, _, attribute = name.partition(":")
-            getattr(importlib.import_module(module), attribute)(argument)
+            function, argument = job["setup"]
+            box.function(function)(argument)
     except BaseException as error:
         return box.told(error) or type(error).__name__
     return ""
 
 
-def _confine(job: dict[str, Any]) -> None:
+def _confine(link: socket.socket, job: dict[str, Any]) -> None:
     limits = job["limits"]
+    if job["landlock"]:
+        landlock.restrict([*job["untrusted"], "/proc/self"], [job["base"]], listed=job["readable"])
     with open("/proc/self/statm", encoding="ascii") as file:
         pages = int(file.read().split()[0])
     memory = pages * resource.getpagesize() + limits["memory_bytes"]
@@ -68,6 +72,9 @@ def _confine(job: dict[str, Any]) -> None:
         _, hard = resource.getrlimit(kind)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (most, most))
+    forks = seccomp.ask_before_forks()
+    socket.send_fds(link, [b"forks"], [forks])
+    os.close(forks)
     seccomp.restrict(forks=True, signals=job["signals"])
 
 
