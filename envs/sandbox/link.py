@@ -43,6 +43,7 @@ class Link:
         self._folders = sorted((path + os.sep for path in paths), key=len, reverse=True)
         self._owner = os.getpid()
         self._closing = False
+        self._told = ""
         self._lock = threading.Lock()
         self._waiting: dict[int, tuple[Future[Any], Callable[[Message], Any]]] = {}
         self._link, theirs = socket.socketpair()
@@ -80,15 +81,23 @@ class Link:
         """Ask for something with no limit but the asker's: the head of the answer, or of a file its bytes."""
 
         def read(message: Message) -> Any:
-            if "found" in message.head:
-                return message.body if message.head["found"] else None
+            if "name" in head:
+                return message.body if message.head.get("found") else None
             return message.head
 
         return self._send(number, head, b"", read)
 
     def call(self, number: int, head: dict[str, Any], body: bytes) -> Future[Result]:
-        """Have a box called."""
-        return self._send(number, head, body, self._result)
+        """Have a box called; one that answers what is no JSON is ended."""
+
+        def read(message: Message) -> Result:
+            result = self._result(message)
+            if result.failure == "died" and not message.head["failure"]:
+                with suppress(SandboxError):
+                    self.tell({"do": "end", "box": head["box"], "message": result.message})
+            return result
+
+        return self._send(number, head, body, read)
 
     def open(self, number: int, files: Mapping[str, str | Path | bytes], most: int) -> None:
         """Have a box opened, with copies of files."""
@@ -172,10 +181,10 @@ class Link:
         self._link.close()
         waiting, self._waiting = self._waiting, {}
         for future, read in waiting.values():
-            if not self._closing:
-                future.set_exception(SandboxError(self._ended()))
+            if self._closing:
+                future.set_result(read(Message({"failure": "died", "message": CLOSED.message, "printed": ""}, b"", [])))
             else:
-                future.set_result(CLOSED if read == self._result else None)
+                future.set_exception(SandboxError(self._ended()))
 
     def _hear(self, message: Message) -> None:
         future, read = self._waiting.pop(message.head["number"], (None, None))
@@ -194,11 +203,11 @@ class Link:
 
     def _ended(self) -> str:
         assert self._process.stderr
-        with suppress(subprocess.TimeoutExpired, ValueError):
+        with self._lock, suppress(subprocess.TimeoutExpired, ValueError):
             self._process.wait(END_S)
-            told = self._process.stderr.read().decode(errors="replace").strip().rpartition("\n")[2]
-            return f"The sandbox ended with status {self._process.returncode}: {told[-TOLD_CHARS:]}"
-        return "The sandbox ended."
+            self._told += self._process.stderr.read().decode(errors="replace")
+        last = self._told.strip().rpartition("\n")[2][-TOLD_CHARS:]
+        return f"The sandbox ended with status {self._process.returncode}: {last}"
 
 
 def _value(text: bytes) -> Any:

@@ -1,9 +1,10 @@
 """Scratch directories: made, filled, read and removed from outside, never through a link that a box has put there."""
 
+import itertools
 import os
-import shutil
 import stat
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,8 +12,12 @@ from typing import Any
 from lse_gym.envs.sandbox import kernel
 from lse_gym.envs.sandbox.frames import Message
 
-MAX_FILES = 4096
+MAX_FILES = 4096  # in memory
+MAX_DEPTH = 32  # of folders on disk
+BLOCK = 4096  # bytes that a name counts for, on disk
+LEISURE = 10  # times as long as it took to look, until looking again
 COPY_BYTES = 1 << 22
+REMOVED = ".removed-"
 
 
 class Scratch:
@@ -21,6 +26,7 @@ class Scratch:
     def __init__(self, path: str, max_bytes: int, memory: bool):
         self.path = path
         self._max_bytes, self._memory = max_bytes, memory
+        self._next_look = 0.0
         os.mkdir(path, 0o700)
         if memory:
             kernel.mount_memory(path, max_bytes, MAX_FILES)
@@ -60,15 +66,20 @@ class Scratch:
         return None
 
     def over(self) -> bool:
-        """Whether it holds too much; a file system in memory cannot."""
-        return not self._memory and _size(self._directory) > self._max_bytes
+        """Whether it was found to hold too much; a file system in memory cannot, a folder is looked at now and then."""
+        start = time.monotonic()
+        if self._memory or start < self._next_look:
+            return False
+        found = _size(self._directory, self._max_bytes)
+        self._next_look = start + LEISURE * (time.monotonic() - start)
+        return found > self._max_bytes
 
     def remove(self) -> None:
         """Remove it with all that is in it."""
         os.close(self._directory)
         if self._memory:
             kernel.unmount(self.path)
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove(self.path)
 
 
 class _Directory:
@@ -106,17 +117,48 @@ def _write(target: int, data: bytes) -> None:
         view = view[os.write(target, view) :]
 
 
-def _size(directory: int) -> int:
-    """Bytes on disk, a block for each entry; more than can be held once there are too many entries."""
-    total = entries = 0
-    for _, folders, names, here in os.fwalk(dir_fd=directory):
-        entries += len(folders) + len(names)
-        if entries > MAX_FILES:
-            return 1 << 62
-        for name in names:
+def _size(directory: int, most: int, depth: int = MAX_DEPTH) -> int:
+    """Bytes on disk of all that is in a folder, a block for each name; more than ``most`` if it is too deep."""
+    total = 0
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            total += BLOCK
             with suppress(OSError):
-                total += os.stat(name, dir_fd=here, follow_symlinks=False).st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    with _Directory(directory, (entry.name,)) as inner:
+                        total += _size(inner, most - total, depth - 1) if depth else most
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+            if total > most:
+                break
     return total
+
+
+def remove(path: str) -> None:
+    """Remove a folder with all that is in it, however deep: what is in inner folders is moved up first."""
+    with suppress(OSError):
+        top, moved = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW), itertools.count()
+        try:
+            while names := os.listdir(top):
+                for name in names:
+                    _empty(top, name, moved)
+        finally:
+            os.close(top)
+        os.rmdir(path)
+
+
+def _empty(top: int, name: str, moved: Iterator[int]) -> None:
+    """Remove a file, or a folder whose inner folders are moved to the top."""
+    try:
+        os.unlink(name, dir_fd=top)
+    except IsADirectoryError:
+        with _Directory(top, (name,)) as folder:
+            for inner in os.listdir(folder):
+                try:
+                    os.unlink(inner, dir_fd=folder)
+                except IsADirectoryError:
+                    os.rename(inner, f"{REMOVED}{next(moved)}", src_dir_fd=folder, dst_dir_fd=top)
+        os.rmdir(name, dir_fd=top)
 
 
 def checked_names(files: Mapping[str, Any]) -> Mapping[str, Any]:

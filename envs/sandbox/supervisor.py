@@ -1,7 +1,6 @@
 """The supervisor of a sandbox: trusted, small, outside all boxes; it keeps the clocks and ends what is over a limit."""
 
 import selectors
-import shutil
 import socket
 import time
 from collections import deque
@@ -12,11 +11,10 @@ from typing import Any
 
 from lse_gym.envs.sandbox.forking import Confined, Warm
 from lse_gym.envs.sandbox.frames import Message, Reader, send
-from lse_gym.envs.sandbox.scratch import Scratch
+from lse_gym.envs.sandbox.scratch import Scratch, remove
 from lse_gym.envs.sandbox.ward import Answer, Call, Ward
 
 TICK_S = 0.05  # between two looks at clocks, threads and files
-OPEN_S = 20.0  # for the warm process to fork
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -83,7 +81,7 @@ class Supervisor:
         if self._warm:
             self._warm.end()
         if self._job:
-            shutil.rmtree(self._job["base"], ignore_errors=True)
+            remove(self._job["base"])
 
     def _hear(self) -> None:
         try:
@@ -97,6 +95,7 @@ class Supervisor:
             "open": self._open,
             "call": self._call,
             "file": self._file,
+            "end": self._end,
             "close": lambda message: self._let_go(message.head["box"]),
         }
         for message in messages or ():
@@ -139,7 +138,7 @@ class Supervisor:
             with message:
                 self._fill(ward, message)
             if self._warm and not ward.dead:
-                self._forking, self._fork_until = ward, time.monotonic() + OPEN_S
+                self._forking, self._fork_until = ward, time.monotonic() + self._job["limits"]["wall_s"]
                 self._warm.fork(ward)
             else:
                 ward.end("died", "the warm process has ended")
@@ -164,6 +163,11 @@ class Supervisor:
         ward = self._wards.get(message.head["box"])
         body = ward.scratch.read(message.head["name"]) if ward and ward.scratch else None
         self._tell({"number": message.head["number"], "found": body is not None}, body or b"")
+
+    def _end(self, message: Message) -> None:
+        ward = self._wards.get(message.head["box"])
+        if ward:
+            ward.end("died", message.head["message"])
 
     def _let_go(self, number: int) -> None:
         ward = self._wards.pop(number)

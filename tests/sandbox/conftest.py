@@ -1,39 +1,25 @@
 """A sandbox of each kind that works here."""
 
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-from lse_gym.envs.sandbox import Limits, Sandbox, SandboxError, confinement
-
-HERE = str(Path(__file__).parent)
-SMALL = Limits(cpu_s=5, wall_s=5, memory_bytes=128 << 20, scratch_bytes=4 << 20, output_bytes=4 << 10)
+from lse_gym.envs.sandbox import confinement
+from tests.sandbox.started import start, why_not
 
 
 @pytest.fixture(scope="session", params=[*confinement.KINDS])
 def kind(request):
     """Each confinement in turn; skipped where it does not work."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(confinement.CHOICE, request.param)
-        try:
-            confinement.choose()
-        except SandboxError as error:
-            pytest.skip(str(error))
-        yield request.param
+    if problem := why_not(request.param):
+        pytest.skip(problem)
+    return request.param
 
 
 @pytest.fixture(scope="session")
 def make(kind):
-    """Start a sandbox that can call the functions of this folder."""
-
-    def start(**options):
-        options = {"preload": ["inside"], "limits": SMALL} | options
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(confinement.CHOICE, kind)
-            patch.syspath_prepend(HERE)
-            return Sandbox(**options)
-
-    return start
+    """Start a sandbox of that kind."""
+    return partial(start, kind)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Functions that tests call in boxes."""
 
-from pathlib import Path
-
 COUNT = [0]
 
 
@@ -23,9 +21,3 @@ def run(source):
 
 def prepare(argument):
     COUNT[0] = argument
-
-
-def descendants(process):
-    """Numbers of all processes that come of one."""
-    children = [int(number) for number in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-    return [*children, *(number for child in children for number in descendants(child))]

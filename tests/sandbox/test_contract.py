@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lse_gym.envs.sandbox import Limits, Result, SandboxError, SetupError, check, confinement
+from tests.sandbox.started import living, run
 
 HERE = Path(__file__).parent
 
@@ -18,10 +19,6 @@ HERE = Path(__file__).parent
 def box(sandbox):
     with sandbox.open() as box:
         yield box
-
-
-def run(box, source, **options):
-    return box.call("inside:run", source, **options).result(20)
 
 
 @pytest.mark.parametrize("value", [None, 1.5, "é — \x00 \U0001f600", [1, [2, {"a": None}]], {"k": "v" * 300_000}])
@@ -186,22 +183,17 @@ def test_no_key_comes_in(make, monkeypatch):
 
 def test_nothing_is_left_of_a_killed_host(kind):
     program = (
-        "import os, signal, sys, time\nfrom lse_gym.envs.sandbox import Sandbox\n"
-        "box = Sandbox(['inside']).open()\nbox.call('inside:echo').result()\n"
+        "import os, signal, time\nfrom tests.sandbox.started import descendants, start\n"
+        f"box = start({kind!r}).open()\nbox.call('inside:echo').result()\n"
         "box.call('inside:run', 'while True: pass')\ntime.sleep(0.3)\n"
-        "print(*sys.modules['inside'].descendants(os.getpid()), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+        "print(*descendants(os.getpid()), flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
-    path = os.pathsep.join([str(HERE), *sys.path])
-    environment = os.environ | {"PYTHONPATH": path, confinement.CHOICE: kind, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", f"import inside\n{program}"]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=30)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), *sys.path])}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, timeout=60)
     assert done.returncode == -signal.SIGKILL
-    processes = [Path("/proc", number) for number in done.stdout.decode().split()]
+    processes = done.stdout.decode().split()
     assert len(processes) >= 3, "the supervisor, the warm process and the box"
-    deadline = time.monotonic() + 5
-    while any(map(Path.exists, processes)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(map(Path.exists, processes))
+    assert not living(processes)
 
 
 def test_the_check_names_a_confinement_or_says_what_to_install(monkeypatch):
