@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from lse_gym.envs.errors import MissingExtraError
-from lse_gym.envs.extras import extras, missing
+from lse_gym.envs.extras import extras, missing, module_of
 
 os.environ["LSE_GYM_RESPONSE_CACHE"] = "off"
 os.environ["LSE_GYM_EDITOR"] = "writer"
@@ -14,7 +14,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # the package behind textgr
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in what it runs in the background
 
-EXTRA = {package.replace("-", "_"): extra for extra, packages in reversed(extras().items()) for package in packages}
+EXTRA = {module_of(package): extra for extra, packages in reversed(extras().items()) for package in packages}
 
 
 def install(extra):

@@ -12,6 +12,7 @@ from lse_gym.envs.errors import MissingExtraError
 
 PACKAGE = "lse-gym"
 REQUIREMENT = re.compile(r"""([\w.-]+)(?:\[([^]]*)\])?[^;]*(?:;.*extra *== *["']([\w.-]+)["'])?""")
+IMPORTED_AS = {"scikit-learn": "sklearn"}  # where a package is imported by another name than its own
 
 
 @cache
@@ -39,7 +40,12 @@ def extras() -> dict[str, list[str]]:
 
 def missing(extra: str) -> list[str]:
     """The packages of an extra that are not installed; nothing is imported."""
-    return [package for package in extras()[extra] if not available(package.replace("-", "_"))]
+    return [package for package in extras()[extra] if not available(module_of(package))]
+
+
+def module_of(package: str) -> str:
+    """The name by which a package is imported."""
+    return IMPORTED_AS.get(package, package.replace("-", "_"))
 
 
 def available(*modules: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import resource
 import signal
 import socket
@@ -17,17 +18,19 @@ from lse_gym.envs.sandbox import kernel, landlock, seccomp
 LENGTH = struct.Struct("!I")
 VALUE, ERROR, MEMORY, EXIT, LARGE = b"V", b"E", b"M", b"X", b"L"  # what an answer begins with
 TOLD_CHARS = 4000  # of a traceback
+ITSELF = [f"/proc/self/{name}" for name in ("maps", "stat", "statm", "status")]  # libraries look at their process
 FRAMES = 12  # of a traceback, at its end
 
 
-def run(link: socket.socket, output: int, folder: str, confined: dict[str, Any]) -> None:
+def run(link: socket.socket, output: int, folder: str, confined: dict[str, Any], harmless: bytes) -> None:
     """Be a box from now on.
 
     Args:
         link: to the supervisor.
         output: takes what is printed.
         folder: its scratch directory.
-        confined: ``readable`` paths, ``limits``, ``landlock`` and ``signals`` as the warm process was told.
+        confined: ``readable`` paths, ``limits`` and whether there is ``landlock``, as the warm process was told.
+        harmless: which system calls it may make.
     """
     kernel.end_with_parent()
     os.setsid()
@@ -38,9 +41,9 @@ def run(link: socket.socket, output: int, folder: str, confined: dict[str, Any])
     _surroundings(folder)
     limits = confined["limits"]
     if confined["landlock"]:
-        landlock.restrict(confined["readable"], [folder])
+        landlock.restrict([*confined["readable"], *ITSELF], [folder])
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits["files"], limits["files"]))
-    seccomp.restrict(forks=False, signals=confined["signals"])
+    seccomp.restrict(harmless)
     _serve(link, limits["result_bytes"])
 
 
@@ -55,9 +58,9 @@ def _surroundings(folder: str) -> None:
         setattr(sys, f"__{stream}__", file)
     if "tempfile" in sys.modules:
         setattr(sys.modules["tempfile"], "tempdir", folder)  # noqa: B010 - unknown to type checkers as one of a module
-    for name in ("random", "numpy.random"):
-        if name in sys.modules:
-            sys.modules[name].seed(0)  # two boxes draw the same
+    random.seed(0)  # two boxes draw the same
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed(0)
 
 
 def _serve(link: socket.socket, result_bytes: int) -> None:

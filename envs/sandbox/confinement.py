@@ -46,7 +46,7 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUTF8": "1",
     "JOBLIB_MULTIPROCESSING": "0",  # processes cannot be started
-    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_ARENA_MAX": "1",  # another one takes 128 MiB of address space for a moment
     "MPLBACKEND": "agg",
 }
 PROBE_S = 30.0
@@ -82,7 +82,7 @@ class Confinement(NamedTuple):
         devices = [part for path in (*DEVICES, os.devnull) for part in ("--dev-bind", path, path)]
         return [
             *(self.program, "--unshare-all", "--unshare-user", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"),
-            *("--hostname", "box", "--proc", "/proc"),
+            *("--as-pid-1", "--hostname", "box", "--proc", "/proc"),
             *bound,
             *devices,
             *("--size", str(1 << 20), "--tmpfs", INSIDE, "--remount-ro", "/", "--chdir", INSIDE, "--", *python),

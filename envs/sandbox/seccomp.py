@@ -21,6 +21,7 @@ ASK = 0x7FC00000
 SECCOMP = (317, 277)
 SET_MODE_FILTER, ALL_THREADS, NEW_LISTENER, OR_FAIL = 1, 1, 8, 16
 RECEIVE_NOTICE, SEND_ANSWER, GO_ON = 0xC0502100, 0xC0182101, 1
+STEP = struct.Struct("HBBI")
 X32 = 0x40000000
 UNKNOWN_FROM = 450  # newer calls, alike on all machines, are answered as by a kernel that lacks them
 
@@ -94,17 +95,25 @@ def supported() -> bool:
     return MACHINE in ARCHITECTURES
 
 
-def restrict(forks: bool, signals: bool) -> None:
-    """From now on all threads of this process, and what they start, make harmless system calls only.
+def harmless(forks: bool, signals: bool) -> bytes:
+    """The program that lets harmless calls pass.
 
     Args:
         forks: whether processes can be started (threads always can).
         signals: whether signals can be sent; where to, Landlock says.
+    """
+    return _packed(_program(forks, signals))
+
+
+def restrict(program: bytes, flags: int = 0) -> int:
+    """From now on all calls of this process, and of what it starts, have to pass a program, beside those before it.
 
     Raises:
         OSError: the kernel refuses.
     """
-    _install(_program(forks, signals))
+    buffer = ctypes.create_string_buffer(program, len(program))
+    described = struct.pack("HxxxxxxQ", len(program) // STEP.size, ctypes.addressof(buffer))
+    return syscall(_here(SECCOMP), SET_MODE_FILTER, flags | ALL_THREADS | OR_FAIL, described, what="seccomp")
 
 
 def ask_before_forks() -> int:
@@ -126,15 +135,11 @@ def ask_before_forks() -> int:
         Step(RETURN, ALLOW),
         Step(RETURN, ASK),
     ]
-    return _install(steps, NEW_LISTENER)
+    return restrict(_packed(steps), NEW_LISTENER)
 
 
-def _install(steps: list[Step], flags: int = 0) -> int:
-    flags |= ALL_THREADS | OR_FAIL
-    code = b"".join(struct.pack("HBBI", step.code, step.then, step.otherwise, step.value) for step in steps)
-    buffer = ctypes.create_string_buffer(code, len(code))
-    program = struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(buffer))
-    return syscall(_here(SECCOMP), SET_MODE_FILTER, flags, program, what="seccomp")
+def _packed(steps: list[Step]) -> bytes:
+    return b"".join(STEP.pack(step.code, step.then, step.otherwise, step.value) for step in steps)
 
 
 def answer_fork(listener: int, allowed: Callable[[int], bool]) -> None:

@@ -30,7 +30,7 @@ def run(link: socket.socket, job: dict[str, Any]) -> None:
         file.write("500")  # where memory is short, it ends here
     kernel.give_up_rights()
     if job["landlock"]:
-        landlock.restrict([*job["readable"], *job["trusted"], "/proc/self"], [job["base"]])
+        landlock.restrict([*job["readable"], *job["trusted"], *_facts(job)], [job["base"]])
     for name in [name for name in sys.modules if name.partition(".")[0] == OWN]:
         del sys.modules[name]  # stand-ins for the package; what is preloaded may want it itself
     problem = _prepare(link, job)
@@ -59,7 +59,7 @@ def _prepare(link: socket.socket, job: dict[str, Any]) -> str:
 def _confine(link: socket.socket, job: dict[str, Any]) -> None:
     limits = job["limits"]
     if job["landlock"]:
-        landlock.restrict([*job["untrusted"], "/proc/self"], [job["base"]], listed=job["readable"])
+        landlock.restrict([*job["untrusted"], *_facts(job)], [job["base"]], listed=job["readable"])
     with open("/proc/self/statm", encoding="ascii") as file:
         pages = int(file.read().split()[0])
     memory = pages * resource.getpagesize() + limits["memory_bytes"]
@@ -75,10 +75,16 @@ def _confine(link: socket.socket, job: dict[str, Any]) -> None:
     forks = seccomp.ask_before_forks()
     socket.send_fds(link, [b"forks"], [forks])
     os.close(forks)
-    seccomp.restrict(forks=True, signals=job["signals"])
+    seccomp.restrict(seccomp.harmless(forks=True, signals=job["signals"]))
+
+
+def _facts(job: dict[str, Any]) -> list[str]:
+    """What boxes read of themselves it has to read of all processes; on the host's, no set-up may."""
+    return [*box.ITSELF] if job["setup"] and not job["memory"] else ["/proc"]
 
 
 def _serve(link: socket.socket, job: dict[str, Any]) -> None:
+    harmless = seccomp.harmless(forks=False, signals=job["signals"])
     while True:
         folder, files, _, _ = socket.recv_fds(link, 4096, 2)
         if not folder:
@@ -88,7 +94,7 @@ def _serve(link: socket.socket, job: dict[str, Any]) -> None:
             try:
                 link.close()
                 with socket.socket(fileno=files[0]) as own:
-                    box.run(own, files[1], folder.decode(), job)
+                    box.run(own, files[1], folder.decode(), job, harmless)
             finally:
                 os._exit(1)
         for file in files:
