@@ -59,6 +59,10 @@ class UnknownModelError(ProviderError):
     """A model that the server does not have."""
 
 
+class NoToolsError(ProviderError):
+    """A server that takes no tools as it was started: other requests would fail alike."""
+
+
 class QuotaError(ProviderError):
     """A quota that is used up: waiting does not help."""
 

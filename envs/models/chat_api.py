@@ -15,7 +15,7 @@ from lse_gym.envs.errors import ArgumentError, ProviderError, UnavailableError
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Response
 from lse_gym.envs.models.chat_refusal import Filtered, Transient, classify, read_refusal
-from lse_gym.envs.models.chat_reply import Malformed, Refused, estimate, read_reply
+from lse_gym.envs.models.chat_reply import Malformed, Refused, asked_text, estimate, read_reply
 from lse_gym.envs.models.loop_thread import LoopThread
 from lse_gym.envs.redaction import note, note_environment, public_url, redact_logs, url_secrets
 
@@ -134,7 +134,7 @@ class ChatAPI:
     async def _complete(self, payload: dict[str, Any]) -> Response:
         now = asyncio.get_running_loop().time
         body, end = json.dumps(payload).encode(), now() + self.deadline_s
-        prompt = "".join(message["content"] for message in payload["messages"])
+        prompt = asked_text(payload)
         tries = malformed = failures = 0
         while True:
             await self._turn(end)

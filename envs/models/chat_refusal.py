@@ -9,7 +9,14 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
-from lse_gym.envs.errors import AuthenticationError, ContextLengthError, ProviderError, QuotaError, UnknownModelError
+from lse_gym.envs.errors import (
+    AuthenticationError,
+    ContextLengthError,
+    NoToolsError,
+    ProviderError,
+    QuotaError,
+    UnknownModelError,
+)
 from lse_gym.envs.redaction import public_url, redact
 from lse_gym.envs.text import UNPRINTABLE
 
@@ -31,6 +38,12 @@ _REFUSES = re.compile(
 _NO_SYSTEM = re.compile(
     r"(?:system|developer) (?:role|message|instruction|prompt)s?\b.{0,60}(?:\bnot\b|n't|unsupported)|"
     r"(?:not support|unsupported).{0,40}system (?:role|message|instruction|prompt)|roles must alternate",
+    re.IGNORECASE | re.DOTALL,
+)
+_NO_TOOLS = re.compile(  # vLLM, llama.cpp, Ollama, OpenRouter
+    r"tool.?choice.{0,80}requires|enable-auto-tool-choice|tools? param requires --jinja|"
+    r"(?:not|n't|no \w+ found that) support (?:\w+ )?(?:tools?|function)\b|"
+    r"\b(?:tools?|functions?|tool calling)\b.{0,30}(?:not supported|unsupported)",
     re.IGNORECASE | re.DOTALL,
 )
 _NO_KEY = re.compile(r"\bapi[ _-]?key\b.{0,40}(?:not valid|invalid|incorrect|missing)", re.IGNORECASE | re.DOTALL)
@@ -150,6 +163,11 @@ def classify(status: int, data: bytes, headers: Mapping[str, str], model: str, u
         return QuotaError(f"the quota at {url} is used up{told}{said}. Top it up, then repeat: no answer is lost.")
     if code in ("context_length_exceeded", "string_above_max_length") or _TOO_LONG.search(f"{code} {words}"):
         return ContextLengthError(f"a prompt is too long for {model!r}{told}{said}. Lower max_chars or feedback_size.")
+    if status in (400, 404, 422, 500, 501) and (refusal.parameter == "tools" or _NO_TOOLS.search(words)):
+        return NoToolsError(
+            f"{url} takes no tools as it was started{told}{said}. Start vLLM with --enable-auto-tool-choice "
+            "--tool-call-parser NAME, llama.cpp with --jinja; or leave out ?tools=native, and calls are text."
+        )
     if status in (400, 422) and (unsupported := _unsupported(refusal)):
         return Unsupported(unsupported, words or code)
     if status == 404 or code == "model_not_found":

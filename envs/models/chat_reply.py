@@ -1,10 +1,11 @@
 """A chat completion as a response: text, thinking and token counts, of which none is believed before it is checked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lse_gym.envs.models.base import Response
+from lse_gym.envs.models.native_tools import reply_calls
 from lse_gym.envs.models.thinking import split_thinking
 from lse_gym.envs.redaction import redact_known
 from lse_gym.envs.text import UNPRINTABLE
@@ -33,7 +34,8 @@ def read_reply(data: bytes, prompt: str) -> Response:
 
     What a model thought, in tags or in a field of its own, is no part of the text. Tokens that the server does not
     count, or counts in numbers that cannot be, are estimated from the bytes. Further choices are ignored; a completion
-    without any choice or any content is an empty answer. A stream that nobody asked for is joined.
+    without any choice or any content is an empty answer. A stream that nobody asked for is joined. Calls of tools are
+    text, also where no tools were sent: some servers find calls in the text by themselves.
 
     Args:
         data: the body.
@@ -58,6 +60,7 @@ def read_reply(data: bytes, prompt: str) -> Response:
         if "content" not in message and "role" not in message:
             raise LookupError("content")
         written, thoughts = _text(message.get("content"), message)
+        written = "\n".join(filter(None, (written, reply_calls(message))))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise Malformed("the answer is not a chat completion") from None
     text, in_text = split_thinking(written[:MAX_TEXT_CHARS])
@@ -80,6 +83,7 @@ def _stream(data: bytes) -> dict[str, Any]:
     said: dict[str, list[str]] = {}
     choice: dict[str, Any] = {}
     body: dict[str, Any] = {}
+    calls: dict[int, dict[str, str]] = {}
     done = False
     for line in data.splitlines():
         event = line.removeprefix(b"data:").strip()
@@ -92,12 +96,24 @@ def _stream(data: bytes) -> dict[str, Any]:
             if part.get("index", 0) == 0:
                 choice |= {name: part[name] for name in ("finish_reason", "error") if part.get(name)}
                 delta = part.get("delta") or {}
+                _add_calls(calls, delta.get("tool_calls") or ())
                 for name in ("content", *THOUGHTS):
                     said.setdefault(name, []).append(delta.get(name) or "")
     if said and not (done or choice):
         raise ValueError("the stream was cut")
-    message = {"role": "assistant"} | {name: "".join(parts) for name, parts in said.items() if any(parts)}
+    message: dict[str, Any] = {"role": "assistant"}
+    message |= {name: "".join(parts) for name, parts in said.items() if any(parts)}
+    message |= {"tool_calls": [{"function": calls[index]} for index in sorted(calls)]} if calls else {}
     return body | ({"choices": [choice | {"message": message}]} if said else {})
+
+
+def _add_calls(calls: dict[int, dict[str, str]], pieces: Sequence[Any]) -> None:
+    """Join the pieces of calls in a stream: a name comes whole, arguments bit by bit."""
+    for piece in pieces:
+        call = calls.setdefault(piece.get("index", 0), {"name": "", "arguments": ""})
+        for name, text in (piece.get("function") or {}).items():
+            if name in call and text:
+                call[name] += text
 
 
 def _text(content: Any, message: Mapping[str, Any]) -> tuple[str, str]:
@@ -151,3 +167,10 @@ def _int(digits: str) -> float:
 def estimate(text: str) -> int:
     """Tokens of ``text`` where nobody counts them: one per three bytes, rounded up."""
     return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
+
+
+def asked_text(payload: Mapping[str, Any]) -> str:
+    """All that a request asks, to estimate its tokens from where nobody counts them."""
+    others = [payload.get("tools"), *(message.get("tool_calls") for message in payload["messages"])]
+    said = (message["content"] for message in payload["messages"])
+    return "".join([*said, *(json.dumps(other) for other in others if other)])

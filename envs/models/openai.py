@@ -16,22 +16,27 @@ from typing import Any
 from lse_gym.envs.errors import (
     AuthenticationError,
     DataError,
+    NoToolsError,
     ProviderError,
     QuotaError,
     UnavailableError,
     UnknownModelError,
+    unknown,
 )
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Message, Request, Response, TaskModel, byte_bound, sampling_seed
 from lse_gym.envs.models.chat_api import DEADLINE_S, TELL_EVERY_S, ChatAPI, check_url
 from lse_gym.envs.models.chat_refusal import SYSTEM, Unsupported
 from lse_gym.envs.models.environment import environment_key, environment_number
+from lse_gym.envs.models.native_tools import native_request
 from lse_gym.envs.redaction import public_url
 
 DEFAULT_URL = "https://api.openai.com/v1"
 CONCURRENCY, TIMEOUT_S = 16, 120.0
 RENAMED = {"max_tokens": "max_completion_tokens"}  # OpenAI's newer models know the second name only
-FOR_ALL = (AuthenticationError, QuotaError, UnavailableError, UnknownModelError)  # other requests would fail alike
+FOR_ALL = (AuthenticationError, NoToolsError, QuotaError, UnavailableError, UnknownModelError)  # others fail alike
+NEEDED = {"model", "messages", "tools"}  # what no request can go without
+NATIVE = "tools=native"
 MOST_FAILURES = 8  # before the first answer: the others would fail alike too
 
 log = logging.getLogger("lse_gym.models")
@@ -48,7 +53,8 @@ class OpenAIModel(TaskModel):
     count as free).
 
     Args:
-        model: the model's name on the server.
+        model: the model's name on the server; with ``?tools=native`` after it, tools that a prompt shows are sent in
+            the server's own form. Their calls are text again before anyone sees them.
 
     Raises:
         MissingExtraError: httpx is not installed.
@@ -56,13 +62,16 @@ class OpenAIModel(TaskModel):
 
     def __init__(self, model: str):
         require("httpx", "api", "A model behind a server (openai:)")
-        self.model = model
+        self.model, question_mark, option = model.partition("?")
+        if question_mark and option != NATIVE:
+            raise unknown("option of openai:", option, [NATIVE], f"Pass e.g. 'openai:{self.model}?{NATIVE}'.")
+        self.native_tools = bool(question_mark)
         self.name = f"openai:{model}"
         self.revision = public_url(os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL)
         self.concurrency = int(environment_number("LSE_GYM_CONCURRENCY", CONCURRENCY))
         self.timeout_s = environment_number("LSE_GYM_TIMEOUT_S", TIMEOUT_S)
         self.deadline_s = environment_number("LSE_GYM_DEADLINE_S", DEADLINE_S)
-        self.prices = _prices(model)
+        self.prices = _prices(self.model)
         self._refused: set[str] = set()  # what the model does not take
         self._warned = False
 
@@ -151,7 +160,7 @@ class OpenAIModel(TaskModel):
             "seed": sampling_seed(request),
         }
         while True:
-            payload: dict[str, Any] = {"model": self.model, "messages": self._messages(request)}
+            payload: dict[str, Any] = {"model": self.model, **self._asked(request)}
             for name, value in values.items():
                 known = name if name not in self._refused else RENAMED.get(name)
                 if known and known not in self._refused:
@@ -162,7 +171,7 @@ class OpenAIModel(TaskModel):
                 there = (
                     payload["messages"][0]["role"] == "system"
                     if refusal.parameter == SYSTEM
-                    else refusal.parameter in payload
+                    else refusal.parameter in payload.keys() - NEEDED
                 )
                 if not there:
                     told = f"{self.name!r} does not take {refusal.parameter!r} ({refusal})"
@@ -171,11 +180,13 @@ class OpenAIModel(TaskModel):
                     log.info("%s does not take %s and is asked without: %s", self.name, refusal.parameter, refusal)
                 self._refused.add(refusal.parameter)
 
-    def _messages(self, request: Request) -> list[Message]:
+    def _asked(self, request: Request) -> dict[str, Any]:
+        asked = native_request(request) if self.native_tools else {"messages": request.messages}
         if SYSTEM not in self._refused or not request.system:
-            return request.messages
-        user: Message = {"role": "user", "content": f"{request.system}\n\n{request.user}"}
-        return [user, *request.messages[2:]]
+            return asked
+        system, user, *turns = asked["messages"]
+        opening: Message = {"role": "user", "content": f"{system['content']}\n\n{user['content']}"}
+        return asked | {"messages": [opening, *turns]}
 
     def _warn(self, answered: dict[Request, Response]) -> None:
         """Tell once that a whole batch came back empty, as it does when all tokens go into thinking."""

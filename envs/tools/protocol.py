@@ -16,14 +16,15 @@ from lse_gym.envs.tools.sound import Unsound, check_sound, read_json
 
 MAX_CALLS = 20  # of one message
 CALL, RESULT = "tool_call", "tool_response"
+HOW_MANY = f"A message may hold up to {MAX_CALLS} calls, which are made in their order."
 HOW_TO_CALL = f"""\
 To use a tool, write a call in this form:
 <{CALL}>
 {{"name": "name of the tool", "arguments": {{"name of an argument": "its value"}}}}
 </{CALL}>
-A message may hold up to {MAX_CALLS} calls, which are made in their order. Stop after the last one: what each call \
-returns comes back as the next message, in <{RESULT}> tags."""
+{HOW_MANY} Stop after the last one: what each call returns comes back as the next message, in <{RESULT}> tags."""
 
+_BEFORE, _AFTER = "<tools>\n", f"\n</tools>\n\n{HOW_TO_CALL}"
 _FUNCTION = re.compile(r"<function=([^<>\n]+)>(.*)</function>", re.DOTALL)
 _PARAMETER = re.compile(r"\s*<parameter=([^<>\n]+)>")
 _END = "</parameter>"
@@ -56,12 +57,26 @@ class Call(NamedTuple):
 def tools_block(tools: Iterable[Tool]) -> str:
     """The tools, one JSON a line, and how they are called."""
     lines = "\n".join(_embedded({"type": "function", "function": tool._asdict()}) for tool in tools)
-    return f"<tools>\n{lines}\n</tools>\n\n{HOW_TO_CALL}"
+    return f"{_BEFORE}{lines}{_AFTER}"
 
 
-def call_text(name: str, arguments: Mapping[str, Any]) -> str:
+def split_tools(text: str) -> tuple[tuple[str, str], list[dict[str, Any]]]:
+    """What stands before and after the first :func:`tools_block` of a text, and the tools in it; all and [] without."""
+    before, opening, rest = text.partition(_BEFORE)
+    lines, closing, after = rest.partition(_AFTER)
+    if not opening or not closing:
+        return (text, ""), []
+    return (before, after), [json.loads(line) for line in lines.split("\n")]
+
+
+def call_text(name: Any, arguments: Any) -> str:
     """A call as a task model writes it."""
-    return f"<{CALL}>\n{_embedded({'name': name, 'arguments': arguments})}\n</{CALL}>"
+    return _in_tags(_embedded({"name": name, "arguments": arguments}))
+
+
+def raw_call_text(name: Any, arguments: str) -> str:
+    """A call whose arguments are not known to be JSON."""
+    return _in_tags(f'{{"name": {_embedded(name)}, "arguments": {_escaped(arguments)}}}')
 
 
 def read_calls(text: str) -> list[Call]:
@@ -135,9 +150,17 @@ def _cut(text: str, max_bytes: int) -> str:
     return f"{kept}\n[cut: {len(kept)} of {len(text)} characters are shown]"
 
 
+def _in_tags(call: str) -> str:
+    return f"<{CALL}>\n{call}\n</{CALL}>"
+
+
 def _embedded(value: Any) -> str:
     """JSON on one line that holds no closing tag."""
-    return json.dumps(value, ensure_ascii=False).replace("</", "<\\/")
+    return _escaped(json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("</", "<\\/")
 
 
 def _read_call(inside: str) -> Call:

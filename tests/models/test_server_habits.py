@@ -45,6 +45,9 @@ def delta(finish=None, **values):
 
 
 LAST = {"choices": [], "usage": USAGE}
+CALLS = [{"id": "1", "type": "function", "function": {"name": "find", "arguments": '{"id":3}'}}]
+CALLED = '<tool_call>\n{"name": "find", "arguments": {"id": 3}}\n</tool_call>'
+PIECES = ({"name": "find", "arguments": ""}, {"arguments": '{"id"'}, {"arguments": ":3}"})
 UNUSUAL = {
     "content as an object": (completion({"type": "text", "text": "7"}), SEVEN),
     "parts without a type": (completion([{"text": "7"}]), SEVEN),
@@ -53,9 +56,18 @@ UNUSUAL = {
         Response("", 10, 5, 0, "length"),
     ),
     "a tool call": (
+        {"choices": [{"message": {"role": "assistant", "tool_calls": CALLS}, "finish_reason": "tool_calls"}],
+         "usage": USAGE},
+        Response(CALLED, 10, 5, 0, "tool_calls"),
+    ),
+    "a tool call without anything": (
         {"choices": [{"message": {"role": "assistant", "tool_calls": [{}]}, "finish_reason": "tool_calls"}],
          "usage": USAGE},
-        Response("", 10, 5, 0, "tool_calls"),
+        Response('<tool_call>\n{"name": null, "arguments": {}}\n</tool_call>', 10, 5, 0, "tool_calls"),
+    ),
+    "a stream of a tool call": (
+        events(*(delta(tool_calls=[{"index": 0, "function": piece}]) for piece in PIECES), delta("tool_calls"), LAST),
+        Response(CALLED, 10, 5, 0, "tool_calls"),
     ),
     "no choice": ({"choices": [], "usage": USAGE}, Response("", 10, 5)),
     "null for the choices": ({"choices": None, "usage": USAGE}, Response("", 10, 5)),
