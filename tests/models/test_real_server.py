@@ -1,16 +1,7 @@
 """`nano` behind a real OpenAI-compatible server on loopback: an episode scores as it does in this process."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from contextlib import suppress
 from copy import copy
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
@@ -20,8 +11,7 @@ if not all(find_spec(name) for name in ("torch", "transformers", "fastapi", "uvi
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.models import NANO, _load
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
-
-START_S = 120
+from tests.models.transformers_server import serving
 
 
 class Few(ProceduralFamily):
@@ -35,31 +25,8 @@ class Few(ProceduralFamily):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("transformers")), "serve", NANO, "--device", "cpu"]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [*command, "--dtype", "float32", "--host", "127.0.0.1", "--port", str(port)],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-        )
-        try:
-            deadline = time.monotonic() + START_S
-            while True:
-                with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
-                    break
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.3)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.terminate()
-            process.wait(20)
+    with serving(NANO, tmp_path_factory.mktemp("server") / "log.txt") as url:
+        yield url
 
 
 def episode(model):
