@@ -66,7 +66,7 @@ def split_tools(text: str) -> tuple[tuple[str, str], list[dict[str, Any]]]:
     lines, closing, after = rest.partition(_AFTER)
     if not opening or not closing:
         return (text, ""), []
-    return (before, after), [json.loads(line) for line in lines.split("\n")]
+    return (before, after), [json.loads(line) for line in lines.split("\n") if line]
 
 
 def call_text(name: Any, arguments: Any) -> str:

@@ -91,14 +91,14 @@ def _wrong_type(value: Any, schema: Mapping[str, Any], place: str) -> str:
     return f"the argument {place!r} is {_shown(value)}, not {expected}"
 
 
-def _types(schema: Mapping[str, Any]) -> list[str]:
+def _types(schema: Mapping[str, Any], depth: int = 8) -> list[str]:
     """The types that a schema allows, as far as it tells."""
     told = schema.get("type")
     names = [told] if isinstance(told, str) else list(told) if isinstance(told, list | tuple) else []
     for key in ("anyOf", "oneOf"):
         choices = schema.get(key)
         for choice in choices if isinstance(choices, list | tuple) else ():
-            names += _types(_mapping(choice))
+            names += _types(_mapping(choice), depth - 1) if depth else []
     return [name for name in dict.fromkeys(map(str, names)) if name in _NOUNS]
 
 

@@ -14,7 +14,7 @@ from tests.tools.shelf import ShelfEnv, make
 
 
 def episode(env):
-    observation, info = env.reset(seed=1)
+    _, info = env.reset(seed=1)
     scores, reports = [info["held_out_score"]], [env.report]
     for context in ("Be brief.", scripted_model.CAREFUL):
         *_, info = env.step(context)

@@ -1,0 +1,75 @@
+"""Envs whose questions take tools: vector envs, caps, records, kills, replays, menus; on the toy shelf."""
+
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lse_gym.wrappers.menu import EditMenu
+from tests.tools.shelf import Clerk, ShelfEnv, make
+
+
+def test_a_vector_env_is_its_envs_one_by_one_and_asks_one_batch_a_turn():
+    together, alone = Clerk(), Clerk()
+    envs = make(together, 3, budget={"calls": 300})
+    singles = [make(alone, budget={"calls": 300}) for _ in range(3)]
+    observation, infos = envs.reset(seed=5)
+    firsts = [env.reset(seed=5 + i) for i, env in enumerate(singles)]
+    assert observation["feedback"] == tuple(first[0]["feedback"] for first in firsts)
+    batches = len(together.batches)
+    for step in range(4):
+        actions = [f"Line {i} of {step}." for i in range(3)]
+        observation, rewards, _, truncated, infos = envs.step(actions)
+        each = [env.step(action) for env, action in zip(singles, actions, strict=True)]
+        assert rewards.tolist() == [one[1] for one in each]
+        assert truncated.tolist() == [one[3] for one in each]
+        assert infos["calls"].tolist() == [one[4]["calls"] for one in each]
+        assert observation["feedback"] == tuple(one[0]["feedback"] for one in each)
+        np.testing.assert_array_equal(observation["remaining_budget"], [one[0]["remaining_budget"] for one in each])
+    assert len(together.batches) - batches <= 4 * 3, "an attempt of the clerk has three turns"
+    assert together.calls < alone.calls, "what two of them ask alike is asked once"
+
+
+@pytest.mark.parametrize("cap", [100, 130, 200])
+def test_calls_are_capped_for_all_turns_before_the_first(cap):
+    model = Clerk()
+    env = make(model, budget={"calls": cap})
+    env.reset(seed=0)
+    steps = [env.step(f"Line {i}.") for i in range(10)]
+    assert model.calls == env.budget.spent.calls <= cap
+    assert steps[-1][3], "an evaluation that may need four calls a question does not fit any more"
+    assert cap - model.calls < 8 * 4
+    assert env.budget.affords(env.budget.remaining)
+
+
+def test_killed_and_resumed_it_comes_to_the_same_and_pays_the_rest(tmp_path):
+    command = [sys.executable, "-m", "tests.tools.shelf"]
+    whole = subprocess.run([*command, str(tmp_path / "whole")], capture_output=True, text=True, check=True).stdout
+    killed = subprocess.Popen([*command, str(tmp_path / "cut")], stdout=subprocess.PIPE, text=True)
+    assert killed.stdout is not None
+    for _ in range(3):
+        killed.stdout.readline()
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    killed.stdout.close()
+    resumed = subprocess.run([*command, str(tmp_path / "cut")], capture_output=True, text=True, check=True).stdout
+    assert [line.split()[:2] for line in resumed.splitlines()] == [line.split()[:2] for line in whole.splitlines()]
+    paid = [int(out.split()[-1]) for out in (whole, resumed)]
+    assert 0 < paid[1] < paid[0]
+    assert (tmp_path / "cut").read_bytes() == (tmp_path / "whole").read_bytes()
+    env = ShelfEnv(task_model=f"replay:{tmp_path / 'whole'}")
+    replayed = [env.reset(seed=3)[1]["held_out_score"], *(env.step(f"Line {i}.")[1] for i in range(5))]
+    assert [str(value) for value in replayed] == [line.split()[0] for line in whole.splitlines()]
+
+
+def test_a_menu_edits_a_context_by_what_the_report_tells():
+    env = EditMenu(make(Clerk()))
+    env.reset(seed=1)
+    report = env.unwrapped.report
+    assert all(problem.transcript and problem.gold_changes for problem in report.problems)
+    for action in range(env.action_space.n):
+        env.reset(seed=1)
+        *_, info = env.step(action)
+        assert info["evaluated"] in (0.0, 1.0)
