@@ -16,7 +16,9 @@ FAMILY = ["--env", "LSE/Family-v0", "--env-set", "family=my_family:Purse", "--do
 
 @pytest.fixture
 def folder(tmp_path):
-    assert set(FILES) >= {f"my_{what}.py" for what in ("family", "turns", "model", "scorer", "agent", "wrapper")}
+    assert set(FILES) >= {
+        f"my_{what}.py" for what in ("family", "turns", "tools", "model", "scorer", "agent", "wrapper")
+    }
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
@@ -52,6 +54,17 @@ def test_several_turns(folder):
         "env.reset(seed=0); print(env.step('One crown is 12 pence.')[1])"
     )
     assert run(folder, "-c", code) == "1.0\n"
+
+
+def test_tools(folder):
+    code = (
+        "import gymnasium as gym, lse_gym; from my_tools import Wages; assert not Wages().verify(); "
+        "env = gym.make('LSE/Family-v0', family='my_tools:Workshop', task_model='my_tools:Payer'); "
+        "print(env.reset(seed=0)[0]['feedback'].splitlines()[-1], env.step('One crown is 12 pence.')[1])"
+    )
+    out = run(folder, "-c", code)
+    assert out.startswith('Correct changes: {"paid": {"added": [{"name": "feedback", "pence": ')
+    assert out.endswith(" 1.0\n")
 
 
 @pytest.mark.parametrize("scorer", ["my_scorer:within_one", "my_scorer:Near"])

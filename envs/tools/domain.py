@@ -8,13 +8,13 @@ from concurrent.futures import Future
 from functools import cached_property
 from typing import Any, TypeVar
 
-from lse_gym.envs.domain import Attempt, Domain, Prompt, Question
+from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Prompt, Question
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.prompt import OUTPUT_HEADER, system_message, user_message
 from lse_gym.envs.report import Report, Turn
 from lse_gym.envs.text import one_line, tagged
 from lse_gym.envs.tools.protocol import MAX_CALLS, Call, Tool, read_calls, results_turn, tools_block
-from lse_gym.envs.tools.report import report
+from lse_gym.envs.tools.report import Ending, report
 from lse_gym.envs.tools.schema import problem_of, typed
 
 T = TypeVar("T")
@@ -24,6 +24,9 @@ OUTPUT = (
     "A message without a call ends the task. Put the answer between <answer> and </answer> there; where nothing is "
     "asked, a few words on what was done. There are at most {} messages."
 )
+NO_ENDING = "What is left of the attempt cannot be read."
+OTHER_ROWS = "What is different in the database is not what should be."
+OTHER_ANSWER = "The database is right, the answer is not."
 MAX_ERROR_CHARS = 500  # as of other families' errors
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")  # of an object: another one in every process
 
@@ -110,6 +113,20 @@ class ToolDomain(Domain):
         finally:
             workplace.close()
 
+    def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
+        """1.0 where exactly the rows of the gold are different, and the answer is the gold's where that has one."""
+        return [self._outcome(question, response) for question, response in zip(questions, responses, strict=True)]
+
+    def same_answer(self, answer: str, gold: str) -> bool:
+        """Whether a final answer says what the gold one says; by default, whether it is the same text."""
+        return answer.strip() == gold
+
+    def verify(self) -> list[str]:
+        """The ids of the questions whose gold does not score 1.0, or that are right where nothing is done."""
+        questions = [question for split in SPLITS for question in self.splits[split]]
+        idle = self.score(questions, [Ending().text()] * len(questions))
+        return [*super().verify(), *(q.id for q, outcome in zip(questions, idle, strict=True) if outcome.score)]
+
     def report(self, attempts: Sequence[Attempt]) -> Report:
         """The report of :func:`lse_gym.envs.tools.report.report`."""
         return report(self.frozen, attempts)
@@ -117,6 +134,15 @@ class ToolDomain(Domain):
     def gold_response(self, question: Question) -> str:
         """The gold: how an attempt that scores 1.0 ends."""
         return question.gold
+
+    def _outcome(self, question: Question, response: str) -> Outcome:
+        gold, found = Ending.read(question.gold), Ending.read(response)
+        if gold is None or found is None:
+            return Outcome(0.0, "", NO_ENDING)
+        if found.changes != gold.changes:
+            return Outcome(0.0, found.answer, OTHER_ROWS)
+        right = not gold.answer or self.same_answer(found.answer, gold.answer)
+        return Outcome(float(right), found.answer, "" if right else OTHER_ANSWER)
 
     def _make(self, calls: Sequence[Call], workplace: Workplace) -> Generator[Future, Any, list[str]]:
         """Make calls one after the other; what is wrong with one is its result."""

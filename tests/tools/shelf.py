@@ -9,7 +9,7 @@ import time
 from hashlib import sha256
 
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.domain import Outcome, Question
+from lse_gym.envs.domain import Question
 from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models.base import Response, TaskModel
 from lse_gym.envs.report import Turn
@@ -75,14 +75,6 @@ class ShelfDomain(ToolDomain):
 
     def open(self, question):
         return Shelf()
-
-    def score(self, questions, responses):
-        outcomes = []
-        for asked, response in zip(questions, responses, strict=True):
-            found, gold = Ending.read(response) or Ending(), Ending.read(asked.gold)
-            right = found.changes == gold.changes
-            outcomes.append(Outcome(float(right), found.answer, "" if right else "Other rows were changed."))
-        return outcomes
 
     def fingerprint(self):
         return sha256(self.frozen.encode()).hexdigest()

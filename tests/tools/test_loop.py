@@ -37,6 +37,18 @@ def test_every_gold_is_right_and_doing_nothing_is_not():
         assert [outcome.score for outcome in DOMAIN.score(QUESTIONS[:1], [ending])] == [0.0]
 
 
+def test_the_right_rows_and_the_right_answer_are_right_and_nothing_else_is():
+    changes, others = {"items": {"added": [{"id": 6}]}}, {"items": {"removed": [{"id": 6}]}}
+    question = QUESTIONS[0]._replace(gold=Ending("6", changes).text())
+    endings = [Ending(" 6 ", changes), Ending("7", changes), Ending("6", others), Ending("6"), Ending("", changes)]
+    outcomes = DOMAIN.score([question] * 6, [*(ending.text() for ending in endings), "no ending"])
+    assert [outcome.score for outcome in outcomes] == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert len({outcome.error for outcome in outcomes}) == 4
+    idle = ShelfDomain()
+    idle.splits = idle.splits | {"test": [QUESTIONS[1]._replace(gold=Ending().text())]}
+    assert idle.verify() == [QUESTIONS[1].id]
+
+
 def test_the_prompt_has_overview_tools_output_and_the_context_last():
     system = DOMAIN.system("Look twice.")
     parts = ["You keep a shelf.", "### Tools", tools_block(TOOLS), "### Output", "### Instructions\nLook twice."]
@@ -230,7 +242,7 @@ def test_the_report_tells_calls_answer_verdict_and_changes_as_the_mode_allows():
     assert "tool: <tool_response> done </tool_response>" in shown
     assert "Model's answer: done" in shown
     assert f"Model's changes: {changed}" in shown
-    assert "Error: Other rows were changed." in shown
+    assert "Error: What is different in the database is not what should be." in shown
     assert "Correct answer: done" in shown
     assert f"Correct changes: {changed}" in shown
     assert gold.problems[wrong].changes != gold.problems[wrong].gold_changes
