@@ -19,6 +19,7 @@ from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.stored import StoredModel, request_key
+from lse_gym.envs.report import Turn
 
 COUNTED = {"tokens": 1e18}  # a cap on tokens, so that they are counted
 
@@ -201,7 +202,9 @@ def _bound(core: ContextEnv, domain: Domain, requests: Sequence[Request]) -> Usa
 def _edit_request(core: ContextEnv, domain: Domain, agent: SearchAgent, batch: int) -> Request:
     wrong = "~^" * min(core.session.max_tokens, 2_000)
     questions = sorted(domain.splits["feedback"], key=lambda one: -len(one.text) - len(one.evidence) - len(one.gold))
-    attempts = [Attempt(question, wrong, Outcome(0.0, wrong)) for question in questions[:batch]]
+    turns = (Turn("assistant", wrong), Turn("tool", "~^" * (domain.max_reply_bytes // 2)))
+    transcript = (turns * domain.max_turns)[:-1] if domain.max_turns > 1 else ()
+    attempts = [Attempt(question, wrong, Outcome(0.0, wrong), transcript) for question in questions[:batch]]
     report = core.session.report(domain, attempts, core.feedback_mode).text(MAX_FEEDBACK_CHARS)
     prompt = editor_prompt(_longest_context(core), report, core.max_chars)
     return Request("", prompt, getattr(agent.args, "max_edit_tokens", 0))

@@ -64,7 +64,8 @@ def shortened(found: Difference, max_rows: int) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, parts in found.items():
         more = sum(max(0, len(rows) - max_rows) for rows in parts.values())
-        shown[name] = {kind: rows[:max_rows] for kind, rows in parts.items()} | ({"more": more} if more else {})
+        first = {kind: rows[:max_rows] for kind, rows in parts.items() if max_rows}
+        shown[name] = first | ({"more": more} if more else {})
     return shown
 
 

@@ -12,7 +12,8 @@ from lse_gym.envs.tools.diff import Difference, canonical, shortened
 
 MAX_SHOWN_CHARS = 1000  # of a question, an answer or a turn in a report
 MAX_ERROR_CHARS = 500
-MAX_SHOWN_ROWS = 10  # of a table that were added, changed or removed
+MAX_CHANGES_CHARS = 2000
+MOST_ROWS = (20, 10, 5, 2, 1, 0)  # of a table that were added, changed or removed: the first number that fits is shown
 
 
 class Ending(NamedTuple):
@@ -74,5 +75,8 @@ def _shown(text: str) -> str:
     return one_line(text, MAX_SHOWN_CHARS)
 
 
-def _changes(found: Mapping[str, Any]) -> str:
-    return canonical(shortened(dict(found), MAX_SHOWN_ROWS))
+def _changes(found: Difference) -> str:
+    """A difference as JSON, with as many rows as fit."""
+    shown = (canonical(shortened(found, rows)) for rows in MOST_ROWS)
+    fitting = (text for text in shown if len(text) <= MAX_CHANGES_CHARS)
+    return next(fitting, canonical({"tables": len(found)}))

@@ -129,6 +129,24 @@ def clerk(system: str, asked: str, turns: tuple[Turn, ...]) -> str:
     return "I found it. " + call_text("set", {"id": int(result), "quantity": int(quantity) + wrong})
 
 
+class Talker(TaskModel):
+    """Says as much as it may: a long call in every turn; a token is a character."""
+
+    name, revision = "tests.tools.shelf:Talker", "1"
+
+    def complete(self, requests):
+        return [self._say(request) for request in requests]
+
+    def _say(self, request):
+        frame = len(call_text("find", {"name": ""}))
+        text = call_text("find", {"name": "~" * max(0, request.max_tokens - frame)})[: request.max_tokens]
+        told = (message["content"] for message in request.messages)
+        return Response(text, sum(len(content) for content in told), len(text))
+
+    def count_tokens(self, text):
+        return len(text)
+
+
 class ShelfEnv(ContextEnv):
     def __init__(self, domain="a", **options):
         super().__init__(ShelfFamily(), domain=domain, **{"feedback_size": 3, "max_edits": 100, **options})

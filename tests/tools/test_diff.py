@@ -129,4 +129,5 @@ def test_a_long_difference_is_told_short():
     )
     shown = shortened(found, 3)
     assert shown == {"links": {"added": found["links"]["added"][:3], "more": 38}}
+    assert shortened(found, 0) == {"links": {"more": 41}}
     assert shortened(found, 100) == found

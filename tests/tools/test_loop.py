@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lse_gym.envs.budget import Budget
+from lse_gym.envs.domain import Attempt, Outcome
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.session import Session
 from lse_gym.envs.tools.domain import Workplace, final_answer
@@ -252,6 +253,14 @@ def test_the_report_tells_calls_answer_verdict_and_changes_as_the_mode_allows():
     assert "tool" not in score.entry(wrong)
     for report in (gold, error, score):
         assert report.from_json(json.loads(json.dumps(list(report)))) == report
+
+
+def test_changes_of_many_or_long_rows_are_told_short():
+    long = {"items": {"added": [{"id": i, "name": "x" * 150} for i in range(30)]}}
+    many = {f"t{i}": {"removed": [{"id": 1}]} for i in range(500)}
+    attempts = [Attempt(QUESTIONS[0], Ending("", changes).text(), Outcome(0.0, "")) for changes in (long, many)]
+    shown = [json.loads(problem.changes) for problem in DOMAIN.report(attempts).problems]
+    assert shown == [{"items": {"added": long["items"]["added"][:10], "more": 20}}, {"tables": 500}]
 
 
 def test_caps_of_tokens_hold_with_results():

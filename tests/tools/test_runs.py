@@ -7,6 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from lse_gym.agents.plan import plan_run
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Config
 from lse_gym.wrappers.menu import EditMenu
 from tests.tools.shelf import Clerk, ShelfEnv, make
 
@@ -73,3 +76,17 @@ def test_a_menu_edits_a_context_by_what_the_report_tells():
         env.reset(seed=1)
         *_, info = env.step(action)
         assert info["evaluated"] in (0.0, 1.0)
+
+
+@pytest.mark.parametrize("agent", ["lse", "opro"])
+def test_no_run_costs_more_than_its_plan_with_all_turns_and_their_report(agent, tmp_path):
+    model, family = "tests.tools.shelf:Talker", {"family": "tests.tools.shelf:ShelfFamily"}
+    config = Config.of(
+        env="LSE/Family-v0", env_args=family, task_model=model, editor=model, agent=agent, rounds=2, domain="a"
+    )
+    plan = plan_run(config)
+    summary = evolve(config, tmp_path / "run")
+    assert 0 < summary["calls"] <= plan.search.calls
+    assert 0 < summary["tokens"] <= plan.search.tokens
+    assert plan.editor.tokens / 4 < summary["editor_tokens"] <= plan.editor.tokens
+    assert summary["test_calls_cap"] <= plan.test.calls
