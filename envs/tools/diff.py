@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 Row = tuple[Any, ...]
@@ -28,7 +29,7 @@ def snapshot(connection: sqlite3.Connection) -> State:
     Values are as JSON has them; bytes become an object with their hex digits, an infinite number one with its name.
     """
     factories = connection.text_factory, connection.row_factory
-    connection.text_factory, connection.row_factory = _text, None
+    connection.text_factory, connection.row_factory = str, None
     try:
         names = connection.execute(
             "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%'"
@@ -74,10 +75,18 @@ _NO_TABLE = Table((), (), ())
 
 def _table(connection: sqlite3.Connection, name: str) -> Table:
     quoted = name.replace('"', '""')
-    rows = connection.execute(f'SELECT * FROM "{quoted}"')
-    columns = tuple(column for column, *_ in rows.description)
-    key = connection.execute("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", [name])
-    return Table(columns, tuple(column for (column,) in key), tuple(tuple(map(_value, row)) for row in rows))
+    key = connection.execute("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", [name]).fetchall()
+    cursor = connection.execute(f'SELECT * FROM "{quoted}"')
+    columns = tuple(column for column, *_ in cursor.description)
+    try:
+        rows = cursor.fetchall()
+    except sqlite3.OperationalError:  # a text that is no UTF-8
+        connection.text_factory = _text
+        rows = connection.execute(f'SELECT * FROM "{quoted}"').fetchall()
+        connection.text_factory = str
+    kinds = set(map(type, chain.from_iterable(rows)))
+    told = rows if kinds.isdisjoint((bytes, float)) else [tuple(map(_value, row)) for row in rows]
+    return Table(columns, tuple(column for (column,) in key), tuple(told))
 
 
 def _text(data: bytes) -> Any:
@@ -98,6 +107,7 @@ def _value(value: Any) -> Any:
 def _table_difference(old: Table, new: Table) -> dict[str, list[Any]]:
     keys = {table.key for table in (old, new) if table.columns}
     key = keys.pop() if len(keys) == 1 else ()
+    old, new = _without_same(old, new)
     before, after = (_by_key(table, key) for table in (old, new))
     if not key or before is None or after is None:
         return _told(added=_less(new, old), removed=_less(old, new))
@@ -105,6 +115,22 @@ def _table_difference(old: Table, new: Table) -> dict[str, list[Any]]:
         added=[row for one, row in after.items() if one not in before],
         removed=[row for one, row in before.items() if one not in after],
         changed=[_change(before[one], row, key) for one, row in after.items() if before.get(one, row) != row],
+    )
+
+
+def _without_same(old: Table, new: Table) -> tuple[Table, Table]:
+    """The tables without the rows that both have, which are most; as they are where a row may be there twice."""
+    if old.columns != new.columns:
+        return old, new
+    try:
+        before, after = {*old.rows}, {*new.rows}
+    except TypeError:  # a value that is no plain one
+        return old, new
+    if len(before) < len(old.rows) or len(after) < len(new.rows):
+        return old, new
+    return (
+        old._replace(rows=tuple(row for row in old.rows if row not in after)),
+        new._replace(rows=tuple(row for row in new.rows if row not in before)),
     )
 
 
