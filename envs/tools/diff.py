@@ -71,6 +71,7 @@ def shortened(found: Difference, max_rows: int) -> dict[str, Any]:
 
 
 _NO_TABLE = Table((), (), ())
+_INFINITE = {float("inf"), float("-inf")}
 
 
 def _table(connection: sqlite3.Connection, name: str) -> Table:
@@ -80,12 +81,12 @@ def _table(connection: sqlite3.Connection, name: str) -> Table:
     columns = tuple(column for column, *_ in cursor.description)
     try:
         rows = cursor.fetchall()
+        plain = bytes not in map(type, chain.from_iterable(rows)) and _INFINITE.isdisjoint(chain.from_iterable(rows))
     except sqlite3.OperationalError:  # a text that is no UTF-8
-        connection.text_factory = _text
+        connection.text_factory, plain = _text, False
         rows = connection.execute(f'SELECT * FROM "{quoted}"').fetchall()
         connection.text_factory = str
-    kinds = set(map(type, chain.from_iterable(rows)))
-    told = rows if kinds.isdisjoint((bytes, float)) else [tuple(map(_value, row)) for row in rows]
+    told = rows if plain else [tuple(map(_value, row)) for row in rows]
     return Table(columns, tuple(column for (column,) in key), tuple(told))
 
 
@@ -99,7 +100,7 @@ def _text(data: bytes) -> Any:
 def _value(value: Any) -> Any:
     if isinstance(value, bytes):
         return {"bytes": value.hex()}
-    if isinstance(value, float) and not abs(value) < float("inf"):
+    if isinstance(value, float) and value in _INFINITE:
         return {"number": str(value)}
     return value
 
