@@ -58,11 +58,16 @@ def check_ranges(feedback: str, temperature: float, **counts: int) -> None:
     """Raise for a feedback mode that does not exist, a negative temperature, or a count below 1."""
     if feedback not in FEEDBACK_MODES:
         raise unknown("feedback mode", feedback, FEEDBACK_MODES)
+    check_counts(**counts)
+    if not isinstance(temperature, (int, float, np.number)) or not 0 <= temperature < np.inf:
+        raise ArgumentError(f"temperature={temperature!r} is not a number >= 0. Pass e.g. temperature=0.7.")
+
+
+def check_counts(**counts: int) -> None:
+    """Raise :class:`ArgumentError` for a count that is no int, or below 1."""
     for name, value in counts.items():
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
             raise ArgumentError(f"{name}={value!r} is not an int >= 1. Pass e.g. {name}=10.")
-    if not isinstance(temperature, (int, float, np.number)) or not 0 <= temperature < np.inf:
-        raise ArgumentError(f"temperature={temperature!r} is not a number >= 0. Pass e.g. temperature=0.7.")
 
 
 def check_reset(options: Mapping[str, Any]) -> None:

@@ -5,8 +5,9 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
+from copy import copy
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Prompt, Question
 from lse_gym.envs.errors import LSEGymError
@@ -78,6 +79,15 @@ class ToolDomain(Domain):
     @abstractmethod
     def open(self, question: Question) -> Workplace | Future[Workplace]:
         """A workplace in the state that the question starts from."""
+
+    def with_turns(self, max_turns: int) -> Self:
+        """The domain with another number of turns, which its prompt tells."""
+        if max_turns == self.max_turns:
+            return self
+        made = copy(self)
+        made.max_turns = max_turns
+        made.__dict__.pop("frozen", None)
+        return made
 
     def system(self, context: str) -> str:
         """Overview, tools, how to end, and the context."""

@@ -46,11 +46,13 @@ class ToolUseEnv(ContextEnv):
     |---|---|---|---|---|
     | domain | str, sequence or None | None | | ``<theme>-<seed>``, several, or a group: "train" (the default), "test" |
     | split_seed | int | 0 | | another seed draws other tasks in the same offices |
+    | max_turns | int | 10 | responses | of the task model in one attempt; the calls of the last are made |
 
     ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
     ## Cost
-    Per reset and per step 40 attempts by default, 10 feedback and 30 held-out, of up to 10 task-model calls each.
+    Per reset and per step 40 attempts by default, 10 feedback and 30 held-out, of up to ``max_turns`` task-model
+    calls each.
 
     ## Version History
     v0: first version.
@@ -60,10 +62,11 @@ class ToolUseEnv(ContextEnv):
         self,
         domain: str | Sequence[str] | None = None,
         split_seed: int = 0,
+        max_turns: int = 10,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "domain", "split_seed")
-        super().__init__(OfficeFamily(split_seed), domain=domain, **options)
+        check_names(options, "domain", "split_seed", "max_turns")
+        super().__init__(OfficeFamily(split_seed, max_turns), domain=domain, **options)
 
 
 class ToolUseVectorEnv(ContextVectorEnv):

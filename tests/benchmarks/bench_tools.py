@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_tools.py [--batch-s 0.25] [--repeats 5]
 
-The task model is a script that takes as long for a batch as a served model might; everything else is real: prompts,
+The task model is `reader`, and takes as long for a batch as a served model might; everything else is real: prompts,
 calls read from text, a database copied for each attempt, the difference at its end. The ratio has to stay below 1.3.
 """
 
@@ -12,10 +12,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from lse_gym.envs.domain import Domain
+from lse_gym.envs.domain import SPLITS, Domain
+from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.session import Session
-from tests.tools.shelf import Clerk, ShelfDomain, question
+from lse_gym.envs.tools.procedural.family import OfficeFamily
 
 ATTEMPTS, LIMIT = 64, 1.3
 
@@ -43,9 +44,9 @@ class Served(TaskModel):
 def measure(domain: Domain, model: Served) -> tuple[float, float, int]:
     """Seconds that an evaluation of 64 questions takes, those in the model, and calls."""
     session = Session(model)
-    questions = [question("held_out", i) for i in range(ATTEMPTS)]
+    questions = [question for split in SPLITS for question in domain.splits[split]][:ATTEMPTS]
     model.seconds, started = 0.0, time.perf_counter()
-    evaluation = session.run([session.evaluate(domain, "Be exact.", questions)])[0]
+    evaluation = session.run([session.evaluate(domain, domain.oracle_context or "", questions)])[0]
     return time.perf_counter() - started, model.seconds, evaluation.usage.calls
 
 
@@ -55,11 +56,11 @@ def main() -> int:
     parser.add_argument("--batch-s", type=float, default=0.25, help="seconds that the model takes for a batch")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
-    model, domain = Served(Clerk(), args.batch_s), ShelfDomain()
+    model, domain = Served(make_model("reader"), args.batch_s), OfficeFamily().load("marina-0")
     runs = [measure(domain, model) for _ in range(args.repeats)]
     ratio = statistics.median(wall / inside for wall, inside, _ in runs)
     wall, inside, calls = runs[-1]
-    print(f"{ATTEMPTS} attempts, {calls} calls: {wall:.3f} s, {inside:.3f} s of it in the model; ratio {ratio:.3f}")
+    print(f"{ATTEMPTS} attempts, {calls:.0f} calls: {wall:.3f} s, {inside:.3f} s of it in the model; ratio {ratio:.3f}")
     return int(ratio > LIMIT)
 
 

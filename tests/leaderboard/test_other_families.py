@@ -2,7 +2,6 @@
 
 import pytest
 
-from lse_gym.envs.passages.domain import PassageDomain
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.replay import Unit, replay
 from lse_gym.leaderboard.selfcheck import attack_track
@@ -29,7 +28,11 @@ def track_of(env, *domains):
     return Track(**facts, suite_sha256=suite_digest(Track(**facts, suite_sha256="")))
 
 
-TRACKS = [track_of("LSE/QA-v1", "glasswork-0", "apiary-0"), track_of("LSE/PassageOrder-v1", "mill-0", "museum-0")]
+TRACKS = [
+    track_of("LSE/QA-v1", "glasswork-0", "apiary-0"),
+    track_of("LSE/PassageOrder-v1", "mill-0", "museum-0"),
+    track_of("LSE/ToolUse-v0", "marina-0", "archive-0"),
+]
 each_track = pytest.mark.parametrize("track", TRACKS, ids=lambda track: track.id)
 
 
@@ -60,7 +63,8 @@ def test_no_known_attack_scores(track):
 @each_track
 def test_an_answer_that_is_right_everywhere_shows(track, tmp_path, monkeypatch):
     family = track.core().family
-    kind = type(family.load(track.domains[0]))
+    domain = family.load(track.domains[0])
+    kind = type(domain)
     fooled = kind.score
 
     def score(self, questions, responses):
@@ -70,7 +74,7 @@ def test_an_answer_that_is_right_everywhere_shows(track, tmp_path, monkeypatch):
     unit = Unit(track.domains[0], 0, "reader", "sealed", "")
     with Store(tmp_path / "board.sqlite") as store:
         found, _ = replay(store, track, SECRET, [unit])
-    assert found[unit]["shuffled"] == (0.5 if kind is PassageDomain else 0.75)
+    assert found[unit]["shuffled"] == 1.0 - domain.guess
 
 
 def test_sealed_questions_in_a_context_are_a_leak():

@@ -5,9 +5,12 @@ is to say; the weights answer it with the token that is the whole text, and that
 its own template, tokenizer, generation and parser of calls, says what a test expects.
 """
 
-import torch
+import json
+from functools import partial
+
+import numpy as np
+from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from lse_gym.envs.models.base import Response, TaskModel
 from lse_gym.envs.tools.protocol import call_text, read_results
@@ -74,37 +77,47 @@ class Scripted(TaskModel):
 def save(folder):
     """Write the model in the format of Transformers, as a Qwen 2: servers know how that writes calls."""
     said = {f"{token}{START}": text for token, text in script().items()}
-    asked = [*said]
-    texts = [said[one] for one in asked]
-    vocabulary = {token: index for index, token in enumerate(["<unk>", END, *asked, *dict.fromkeys(texts)])}
+    vocabulary = {token: index for index, token in enumerate(["<unk>", END, *said, *dict.fromkeys(said.values())])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", eos_token=END, pad_token=END, chat_template=TEMPLATE
-    )
-    fast.add_special_tokens({"additional_special_tokens": asked})
-    fast.save_pretrained(folder)
-    size = len(asked) + 1
-    config = Qwen2Config(
-        vocab_size=len(vocabulary),
-        hidden_size=size + size % 2,
-        intermediate_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        num_key_value_heads=1,
-        eos_token_id=vocabulary[END],
-        pad_token_id=vocabulary[END],
-    )
-    network = Qwen2ForCausalLM(config)
-    with torch.no_grad():
-        for layer in network.model.layers:  # what stands in the stream is the last token alone
-            layer.self_attn.o_proj.weight.zero_()
-            layer.mlp.down_proj.weight.zero_()
-        network.model.embed_tokens.weight.zero_()
-        network.lm_head.weight.zero_()
-        for place, token in enumerate(asked):
-            network.model.embed_tokens.weight[vocabulary[token], place] = 1.0
-            network.lm_head.weight[vocabulary[said[token]], place] = 1.0
-            network.model.embed_tokens.weight[vocabulary[said[token]], size - 1] = 1.0
-        network.lm_head.weight[vocabulary[END], size - 1] = 1.0
-    network.save_pretrained(folder)
+    tokenizer.add_special_tokens([END, *said])
+    folder.mkdir()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    names = {"unk_token": "<unk>", "eos_token": END, "pad_token": END}
+    write(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", **names})
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    size, end = len(said) + 2 - len(said) % 2, vocabulary[END]  # one number a token, and one for the end
+    sizes = {"vocab_size": len(vocabulary), "hidden_size": size, "intermediate_size": 2, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 1, "num_key_value_heads": 1, "tie_word_embeddings": False}
+    ends = {"eos_token_id": end, "pad_token_id": end}
+    kind = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "dtype": "float32"}
+    write(folder / "config.json", kind | sizes | heads | ends)
+    write(folder / "generation_config.json", ends)
+    save_file(weights(said, vocabulary, size), folder / "model.safetensors", {"format": "pt"})
+
+
+def weights(said, vocabulary, size):
+    """All zero but for embedding and head, so what stands in the stream is the last token alone."""
+    layer, zeros = "model.layers.0", partial(np.zeros, dtype=np.float32)
+    embedding, head = zeros((len(vocabulary), size)), zeros((len(vocabulary), size))
+    for place, (token, text) in enumerate(said.items()):
+        embedding[vocabulary[token], place] = head[vocabulary[text], place] = 1.0
+        embedding[vocabulary[text], size - 1] = 1.0
+    head[vocabulary[END], size - 1] = 1.0
+    square = {f"{layer}.self_attn.{name}_proj.weight": zeros((size, size)) for name in "qkvo"}
+    biases = {f"{layer}.self_attn.{name}_proj.bias": zeros(size) for name in "qkv"}
+    wide = {f"{layer}.mlp.{name}_proj.weight": zeros((2, size)) for name in ("gate", "up")}
+    norms = ("model.norm", f"{layer}.input_layernorm", f"{layer}.post_attention_layernorm")
+    return {
+        "model.embed_tokens.weight": embedding,
+        "lm_head.weight": head,
+        f"{layer}.mlp.down_proj.weight": zeros((size, 2)),
+        **square,
+        **biases,
+        **wide,
+        **{f"{name}.weight": np.ones(size, np.float32) for name in norms},
+    }
+
+
+def write(path, value):
+    path.write_text(json.dumps(value))

@@ -12,6 +12,7 @@ from lse_gym.envs import splits
 from lse_gym.envs.cache import cached, source_digest
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
 from lse_gym.envs.errors import unknown
+from lse_gym.envs.options import check_counts
 from lse_gym.envs.splits import check_draw
 from lse_gym.envs.tools.procedural.domain import SEED_CONTEXT, OfficeDomain
 from lse_gym.envs.tools.procedural.draw import SIZES, draw_questions
@@ -33,6 +34,10 @@ class OfficeFamily(Family):
 
     Args:
         split_seed: another seed draws other tasks in the same offices.
+        max_turns: most responses of the task model in one attempt, >= 1.
+
+    Raises:
+        ArgumentError: ``max_turns`` is no int, or below 1.
     """
 
     groups: Mapping[str, Sequence[str]] = {
@@ -40,8 +45,9 @@ class OfficeFamily(Family):
         "test": [f"{theme.name}-{seed}" for seed in range(5) for theme in TEST_THEMES],
     }
 
-    def __init__(self, split_seed: int = 0):
-        self.split_seed = split_seed
+    def __init__(self, split_seed: int = 0, max_turns: int = OfficeDomain.max_turns):
+        check_counts(max_turns=max_turns)
+        self.split_seed, self.max_turns = split_seed, max_turns
 
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<theme>-<seed>`` of a known theme."""
@@ -53,7 +59,7 @@ class OfficeFamily(Family):
     def load(self, name: str) -> OfficeDomain:
         """Make the domain, or take it from memory."""
         self.check(name)
-        return _load(name, self.split_seed)
+        return _load(name, self.split_seed).with_turns(self.max_turns)
 
     def sizes(self, name: str) -> Mapping[Split, int]:
         """The same of every domain."""
@@ -64,7 +70,7 @@ class OfficeFamily(Family):
         """The domain with ``count`` other test tasks, which only who has the secret can know."""
         self.check(name)
         check_draw(secret, count)
-        return _sealed(name, self.split_seed, secret, count)
+        return _sealed(name, self.split_seed, secret, count).with_turns(self.max_turns)
 
 
 @lru_cache(maxsize=64)
