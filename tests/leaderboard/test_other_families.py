@@ -1,12 +1,21 @@
 """Tracks on families other than text-to-SQL: sealed questions are drawn, contexts are replayed, attacks fail."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Config
+from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.leaks import find_leaks
+from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.replay import Unit, replay
 from lse_gym.leaderboard.selfcheck import attack_track
 from lse_gym.leaderboard.store import Store
+from lse_gym.leaderboard.submission import About, find_runs, pack
 from lse_gym.leaderboard.track import Track, check_suite, suite_digest
+from lse_gym.leaderboard.verify import Options, verify
 
 SECRET = 2**100 + 1
 
@@ -83,3 +92,17 @@ def test_sealed_questions_in_a_context_are_a_leak():
     dump = "\n".join(f"Q: {q.text} Answer: {q.gold}" for q in sealed.splits["test"])
     assert find_leaks(dump, [public, sealed]).problem()
     assert not find_leaks(public.oracle_context, [public, sealed]).problem()
+
+
+def test_a_run_with_tools_is_submitted_replayed_and_executed_again(tmp_path):
+    track = track_of("LSE/ToolUse-v0", "marina-0")
+    run = tmp_path / "run"
+    evolve(Config.of(env=track.env, domain="marina-0", agent="hill-climb", rounds=2, budget_calls=1300), run)
+    (tmp_path / "board/tracks").mkdir(parents=True)
+    (tmp_path / "board/tracks" / f"{track.id}.json").write_text(json.dumps(asdict(track)))
+    with Board(tmp_path / "board", create=True) as board:
+        (document,) = pack(find_runs(run), board.tracks, About(team="a team"))
+        found = verify(board, board.submit(json.dumps(document).encode()), Options(reproduce=True))
+        assert (found.level, found.reason) == ("reproduced", ""), found.details
+        assert found.details["items"] == 60
+        assert [row.level for row in rank(board)[track.id]] == ["reproduced"]
