@@ -28,7 +28,7 @@ class Problem(NamedTuple):
 
     ``answer`` and ``gold`` are shown even if empty, unless the mode hides them. ``transcript`` is empty where the task
     model answered at once. Where tools change something, ``changes`` tells what is different after the attempt, and
-    ``gold_changes`` what should be, both as JSON.
+    ``gold_changes`` what should be, both as JSON; then an empty ``gold`` says that no answer is asked for.
     """
 
     question: str
@@ -101,7 +101,8 @@ class Report(NamedTuple):
             if error:
                 lines.append(f"Error: {error}")
         if self.mode == "gold":
-            lines.append(f"Correct {self.answer}: {gold}")
+            if gold or not problem.gold_changes:
+                lines.append(f"Correct {self.answer}: {gold}")
             if problem.gold_changes:
                 lines.append(f"Correct changes: {problem.gold_changes}")
             if explanation:

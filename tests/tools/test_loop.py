@@ -248,6 +248,9 @@ def test_the_report_tells_calls_answer_verdict_and_changes_as_the_mode_allows():
     assert f"Correct changes: {changed}" in shown
     assert gold.problems[wrong].changes != gold.problems[wrong].gold_changes
     assert "Correct" not in error.text()
+    unasked = gold.only([gold.problems[wrong]._replace(gold="")])
+    assert "Correct answer" not in unasked.text()
+    assert "Correct changes" in unasked.text()
     assert f"Model's changes: {changed}" in error.entry(wrong)
     assert "changes" not in score.text()
     assert "tool" not in score.entry(wrong)
