@@ -162,7 +162,8 @@ def classify(status: int, data: bytes, headers: Mapping[str, str], model: str, u
     if code == "insufficient_quota" or status == 402:
         return QuotaError(f"the quota at {url} is used up{told}{said}. Top it up, then repeat: no answer is lost.")
     if code in ("context_length_exceeded", "string_above_max_length") or _TOO_LONG.search(f"{code} {words}"):
-        return ContextLengthError(f"a prompt is too long for {model!r}{told}{said}. Lower max_chars or feedback_size.")
+        advice = "Lower max_chars, feedback_size or max_turns."
+        return ContextLengthError(f"a prompt is too long for {model!r}{told}{said}. {advice}")
     if status in (400, 404, 422, 500, 501) and (refusal.parameter == "tools" or _NO_TOOLS.search(words)):
         return NoToolsError(
             f"{url} takes no tools as it was started{told}{said}. Start vLLM with --enable-auto-tool-choice "

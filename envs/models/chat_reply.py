@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lse_gym.envs.models.base import Response
-from lse_gym.envs.models.native_tools import reply_calls
+from lse_gym.envs.models.native_tools import with_calls
 from lse_gym.envs.models.thinking import split_thinking
 from lse_gym.envs.redaction import redact_known
 from lse_gym.envs.text import UNPRINTABLE
@@ -60,7 +60,7 @@ def read_reply(data: bytes, prompt: str) -> Response:
         if "content" not in message and "role" not in message:
             raise LookupError("content")
         written, thoughts = _text(message.get("content"), message)
-        written = "\n".join(filter(None, (written, reply_calls(message))))
+        written = with_calls(written, message)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise Malformed("the answer is not a chat completion") from None
     text, in_text = split_thinking(written[:MAX_TEXT_CHARS])

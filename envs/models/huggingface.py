@@ -176,7 +176,7 @@ class HuggingFaceModel(TaskModel):
             if room < 1:
                 raise ContextLengthError(
                     f"a prompt has {len(ids)} tokens, the window of {self.name!r} {self._window:.0f}. "
-                    "Lower max_chars or feedback_size."
+                    "Lower max_chars, feedback_size or max_turns."
                 )
             seed = (abs(request.seed), request.sample, int(request.seed < 0))
             prompts.append(Prompt(ids, int(min(request.max_tokens, room)), request.temperature, seed))

@@ -38,8 +38,8 @@ def native_request(request: Request) -> dict[str, Any]:
     return {"messages": messages, "tools": [*tools]}
 
 
-def reply_calls(message: Mapping[str, Any]) -> str:
-    """The calls in the message of a reply as text; "" where there are none.
+def with_calls(written: str, message: Mapping[str, Any]) -> str:
+    """What was written in a reply, and the calls that its message has beside it, as text; a call is there once.
 
     Arguments are a JSON object in a string, or, of some servers, the object itself. What cannot be read stays in the
     text as it is, for :func:`lse_gym.envs.tools.protocol.read_calls` to tell.
@@ -50,7 +50,7 @@ def reply_calls(message: Mapping[str, Any]) -> str:
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list) or not all(isinstance(call, Mapping) for call in calls):
         raise TypeError("tool_calls")
-    return "\n".join(map(_call_text, calls))
+    return "\n".join(filter(None, (outside_calls(written), *map(_call_text, calls)))) if calls else written
 
 
 @lru_cache(maxsize=16)

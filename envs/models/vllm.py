@@ -75,7 +75,7 @@ class VLLMModel(TaskModel):
             if not any(word in str(error) for word in ("max_model_len", "maximum model length", "context length")):
                 raise
             raise ContextLengthError(
-                f"a prompt is too long for {self.name!r} ({error}). Lower max_chars or feedback_size."
+                f"a prompt is too long for {self.name!r} ({error}). Lower max_chars, feedback_size or max_turns."
             ) from error
         return [self._response(output) for output in outputs]
 

@@ -130,6 +130,14 @@ def test_calls_of_a_reply_are_text_that_is_read_as_any_other(arguments, read, pr
 
 
 VLLM = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
+
+
+def test_a_call_that_stands_in_the_text_too_is_made_once():
+    calls = [{"function": {"name": "find", "arguments": '{"name": "rope"}'}}]
+    assert reply({"content": f"So. {FIND}", "tool_calls": calls}) == f"So.\n{FIND}"
+    assert reply({"content": f"So. {FIND} "}) == f"So. {FIND} "
+
+
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
