@@ -109,7 +109,7 @@ class ToolDomain(Domain):
         Returns:
             What the workplace finishes with; see :func:`final_answer`.
         """
-        workplace = yield from _result(self.open(question))
+        workplace = yield from _opened(self.open(question))
         try:
             prompt, turns = self.prompt(context, question), ()
             for _ in range(self.max_turns):
@@ -196,6 +196,16 @@ def _call(workplace: Workplace, name: str, arguments: dict[str, Any]) -> str | F
         log.warning("the tool %s failed", name, exc_info=True)
         told = _ADDRESS.sub("0x…", f"{type(error).__name__}: {error}")
         return f"Error: the tool failed ({one_line(told, MAX_ERROR_CHARS)})"
+
+
+def _opened(made: Workplace | Future[Workplace]) -> Generator[Future[Workplace], Any, Workplace]:
+    """The workplace; one that is still being made when the attempt is given up is closed as soon as it is there."""
+    try:
+        return (yield from _result(made))
+    except GeneratorExit:
+        if isinstance(made, Future) and not made.cancel():
+            made.add_done_callback(lambda done: done.exception() or done.result().close())
+        raise
 
 
 def _result(made: T | Future[T]) -> Generator[Future[T], Any, T]:

@@ -9,10 +9,12 @@ from lse_gym.envs.prompt import count_right
 from lse_gym.envs.report import Problem, Report, Turn
 from lse_gym.envs.text import one_line
 from lse_gym.envs.tools.diff import Difference, canonical, shortened
+from lse_gym.envs.tools.protocol import read_calls
 
 MAX_SHOWN_CHARS = 1000  # of a question, an answer or a turn in a report
 MAX_ERROR_CHARS = 500
 MAX_CHANGES_CHARS = 2000
+TURNS_USED_UP = " The messages were used up before an answer."
 MOST_ROWS = (20, 10, 5, 2, 1, 0)  # of a table that were added, changed or removed: the first number that fits is shown
 
 
@@ -58,17 +60,23 @@ def _lists(changes: Mapping[str, Any]) -> bool:
 def _problem(attempt: Attempt) -> Problem:
     question, response, outcome, transcript = attempt
     found, gold = Ending.read(response), Ending.read(question.gold)
+    used_up = TURNS_USED_UP if outcome.error and _went_on(transcript) else ""
     return Problem(
         question=_shown(question.text),
         answer=_shown(found.answer if found else outcome.answer),
         gold=_shown(gold.answer if gold else question.gold),
         score=outcome.score,
         evidence=_shown(question.evidence),
-        error=one_line(outcome.error, MAX_ERROR_CHARS),
+        error=one_line(outcome.error + used_up, MAX_ERROR_CHARS),
         transcript=tuple(Turn(turn.role, _shown(turn.content)) for turn in transcript),
         changes=_changes(found.changes) if found else "",
         gold_changes=_changes(gold.changes) if gold else "",
     )
+
+
+def _went_on(transcript: Sequence[Turn]) -> bool:
+    """Whether the last response of an attempt still makes calls."""
+    return bool(transcript and read_calls(transcript[-1].content))
 
 
 def _shown(text: str) -> str:

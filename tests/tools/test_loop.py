@@ -1,7 +1,7 @@
 """The loop of calls and results on a toy: what is asked, what comes back, what goes wrong, what is reported."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -128,6 +128,8 @@ def test_after_the_last_turn_its_calls_are_made_and_the_answer_is_empty():
         assert ending.answer == ""
         assert ending.changes["items"]["changed"]
     assert len(model.batches) == 2
+    told = [problem.error for problem in domain.report(evaluate(model, domain).attempts).problems]
+    assert {error.endswith("The messages were used up before an answer.") for error in told if error} == {True}
 
 
 @pytest.mark.parametrize(
@@ -230,6 +232,25 @@ def test_a_workplace_may_take_its_time_and_all_wait_side_by_side():
     pool.shutdown()
     assert {json.loads(response)["answer"] for response in responses} == {"done"}
     assert max(most) == len(QUESTIONS)
+
+
+def test_a_workplace_that_is_made_too_late_is_closed():
+    made: Future[Shelf] = Future()
+    made.set_running_or_notify_cancel()
+    late, closed = Shelf(), []
+    late.close = lambda: closed.append(late)
+
+    class Late(ShelfDomain):
+        def open(self, question):
+            if question == QUESTIONS[0]:
+                return made
+            raise LSEGymError("no sandbox")
+
+    with pytest.raises(LSEGymError, match="no sandbox"):
+        evaluate(domain=Late())
+    assert not closed
+    made.set_result(late)
+    assert closed == [late]
 
 
 def test_the_report_tells_calls_answer_verdict_and_changes_as_the_mode_allows():
