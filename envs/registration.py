@@ -56,6 +56,12 @@ ENVS = {
         "DAREVectorEnv",
         "class_if, class_mm, reg_if, reg_mm, ts_xf, ts_cf: families of tasks of --data-dir",
     ),
+    "LSE/ServiceDesk-v0": (
+        "lse_gym.envs.servicedesk.envs",
+        "ServiceDeskEnv",
+        "ServiceDeskVectorEnv",
+        "embedded: kitchen, bicycle, music (train); garden, office (test); any seed, e.g. office-0",
+    ),
     "LSE/Family-v0": (
         "lse_gym.envs.own",
         "FamilyEnv",

@@ -16,7 +16,9 @@ from lse_gym.envs.spaces import FreeText
 from tests.envs.specs import SPECS
 
 SQL = {"id": "LSE/TextToSQL-v1", "domain": "library-0"}
-NEED_NOTHING = {"LSE/Injection-v0", "LSE/PassageOrder-v1", "LSE/QA-v1", "LSE/TextToSQL-v1", "LSE/ToolUse-v0"}
+NEED_NOTHING = {
+    f"LSE/{name}" for name in "Injection-v0 PassageOrder-v1 QA-v1 ServiceDesk-v0 TextToSQL-v1 ToolUse-v0".split()
+}
 
 
 def test_who_walks_the_registry_skips_what_needs_data():

@@ -8,6 +8,7 @@ of what no rule explains. What it learns it learns from the report, as an LLM wo
 | inducer | recognises | writes |
 |---|---|---|
 | ``sql`` | a schema | rules that lead to the gold statements, ``Q: … SQL: …`` for the rest |
+| ``servicedesk`` | a help desk | words that explain the best actions, and memories of satisfied customers |
 | ``games`` | attacks and defences | another way to press, or what gives an injection away |
 | ``choice`` | choices A) B) … | rules that lead to the gold letters, ``Q: … Answer: …`` until one rule is left |
 """
@@ -17,7 +18,7 @@ from typing import Protocol
 
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.stand_in import StandIn
-from lse_gym.envs.offline.writer import choice, games, sql
+from lse_gym.envs.offline.writer import choice, games, servicedesk, sql
 from lse_gym.envs.offline.writer.edit import Edit
 from lse_gym.envs.offline.writer.prompt import Task, read_task
 
@@ -34,7 +35,7 @@ class Inducer(Protocol):
         """The revised context; it never raises. ``seed`` decides near ties, so that siblings in a search differ."""
 
 
-INDUCERS: tuple[Inducer, ...] = (sql, games, choice)
+INDUCERS: tuple[Inducer, ...] = (sql, games, servicedesk, choice)
 
 
 class Writer(StandIn):
