@@ -49,6 +49,7 @@ def run(argument: dict[str, Any]) -> dict[str, str]:
         ``error``: the end of the traceback, or "" where it ran to its end; ``limit``: what it was short of, or "".
     """
     code = argument["code"]
+    folders = sorted({os.getcwd(), *filter(os.path.isabs, sys.path)}, key=len, reverse=True)
     _prepare(code)
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
@@ -59,7 +60,7 @@ def run(argument: dict[str, Any]) -> dict[str, str]:
     except BaseException as error:  # whatever foreign code raises is its result
         short = "memory" if isinstance(error, MemoryError) else ""
         short = "disk space" if isinstance(error, OSError) and error.errno in FULL else short
-        return _ended(_traceback(error), short)
+        return _ended(_traceback(error, folders), short)
     return _ended()
 
 
@@ -87,11 +88,13 @@ def _warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any
     return f"{category.__name__}: {message}\n"
 
 
-def _traceback(error: BaseException) -> str:
-    """The end of the traceback, without the frames of this module."""
+def _traceback(error: BaseException, folders: list[str]) -> str:
+    """The end of the traceback, without the frames of this module, and with paths from a package on."""
     try:
         frames = error.__traceback__.tb_next if error.__traceback__ else None
         text = "".join(traceback.format_exception(type(error), error, frames))
     except BaseException:  # an exception whose own text cannot be made
         text = type(error).__name__
+    for folder in folders:
+        text = text.replace(folder + os.sep, "")
     return text[-MAX_TRACEBACK_CHARS:]

@@ -1,7 +1,7 @@
 """Reference outputs of instruction-following questions: made in the sandbox, as they depend on library versions.
 
-They are not part of the benchmark's data. Beside them ``references.json`` records the versions of the libraries and a
-digest of what went in, so that another version, or other data, is told.
+They are not part of the benchmark's data. Beside them ``references.json`` records the versions of the libraries, so that
+others than those installed are told.
 """
 
 import json
@@ -9,7 +9,6 @@ import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,8 +117,7 @@ def _made_with(task: Task) -> str:
     if record is None:
         return "unknown versions"
     here = versions()
-    unlike = [f"{name} {told}" for name, told in record["versions"].items() if name in LIBRARIES and here[name] != told]
-    return ", ".join([*unlike, *(["other data"] if record["inputs"] != _digest(task) else [])])
+    return ", ".join(f"{name} {told}" for name, told in record.items() if name in LIBRARIES and here.get(name) != told)
 
 
 def _place(task: Task, out: Path | None) -> Path:
@@ -184,22 +182,10 @@ def _difference(task: Task, text: str, reference: str) -> str:
     return "" if found.score == 1 else found.problem
 
 
-def _digest(task: Task) -> str:
-    """SHA-256 of what a reference output is made from."""
-    try:
-        question = _question(task)
-    except (DataError, OSError, ValueError, KeyError):
-        return ""
-    digest = sha256(json.dumps(question, sort_keys=True).encode())
-    for path in _inputs(task, question["save_file_type"]).values():
-        digest.update(sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["outputs"]
-        usable = all({"versions", "inputs"} <= record.keys() for record in found.values())
+        found = json.loads(path.read_text(encoding="utf-8"))["made_with"]
+        usable = all(isinstance(record, dict) for record in found.values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return found if usable else {}
@@ -208,5 +194,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _write(place: Path, text: str, record_path: Path, task: Task) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(text, encoding="utf-8")
-    outputs = _read(record_path) | {task.dataset: {"versions": versions(), "inputs": _digest(task)}}
-    record_path.write_text(json.dumps({"outputs": dict(sorted(outputs.items()))}, indent=1) + "\n", encoding="utf-8")
+    made_with = _read(record_path) | {task.dataset: versions()}
+    record_path.write_text(
+        json.dumps({"made_with": dict(sorted(made_with.items()))}, indent=1) + "\n", encoding="utf-8"
+    )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROW_ID = "row_id"
 SIDES = ("_gt", "_pred")  # what the benchmark's merge adds to the names of columns
 COUNT = "rows\0"  # no id column of a truth is called so
-TRUTHS = 64  # tables kept in memory
+TRUTHS = 512  # tables kept in memory
 
 
 class Grade(NamedTuple):

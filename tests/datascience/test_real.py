@@ -4,9 +4,12 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from importlib import metadata
 
 import pytest
+from typer.testing import CliRunner
 
+from lse_gym.cli.main import app
 from lse_gym.envs.datascience.dare import DAREFamily
 from lse_gym.envs.datascience.domain import DataScienceDomain
 from lse_gym.envs.datascience.layout import load_tasks
@@ -158,9 +161,9 @@ def test_references_of_other_versions_are_told(references, tmp_path):
     tasks = [task for task in load_tasks(REAL, tmp_path)[0] if task.family == "reg_if"]
     assert stale(tasks) == ""
     content = json.loads(record.read_text())
-    assert content["outputs"].keys() == {*FROM_TEXT}
-    for output in content["outputs"].values():
-        output["versions"]["scikit-learn"] = "1.0.2"
+    assert content["made_with"].keys() == {*FROM_TEXT}
+    for versions in content["made_with"].values():
+        versions["scikit-learn"] = "1.0.2"
     record.write_text(json.dumps(content))
     assert stale(tasks) == "scikit-learn 1.0.2"
     assert "made with scikit-learn 1.0.2" in DAREFamily(REAL, references=tmp_path).note("reg_if")
@@ -175,7 +178,31 @@ def test_a_check_tells_what_would_change_and_writes_nothing(references, tmp_path
     lines[3] = "3,1.5"
     changed.write_text("\n".join(lines))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    told = {made.task.dataset: made.before for made in make_references(REAL, tmp_path, check=True)}
-    assert told.pop(changed.parent.name) == "Power Score differs from the reference in 1 of 60 rows, first at row_id 3"
-    assert {*told.values()} == {"same"}
+    done = CliRunner().invoke(app, ["data", "dare-references", str(REAL), "--out", str(tmp_path), "--check"])
+    told = " ".join(done.output.replace("│", " ").split())
+    assert done.exit_code == 1
+    assert told.count("same as before") == 5
+    assert told.count("gives the same") == 6
+    assert "6 questions: 0 failed, 1 unlike before. Made with python" in told
+    assert f"scikit-learn {metadata.version('scikit-learn')}" in told
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_data_that_cannot_be_written_to_is_left_alone():
+    """Also by root, who could."""
+    if any(folder.stat().st_mode & 0o222 for folder in (REAL / "data" / "eval").rglob("verify")):
+        pytest.skip("the data may be written to")
+    with pytest.raises(ArgumentError, match="--out"):
+        next(make_references(REAL))
+
+
+def test_tasks_are_listed_with_sizes_licences_and_what_is_missing():
+    done = CliRunner().invoke(app, ["envs", "LSE/DARE-v0", "--data-dir", str(REAL)], env={"COLUMNS": "200"})
+    told = " ".join(done.output.replace("│", " ").split())
+    assert done.exit_code == 0
+    for part in (
+        "reference outputs are missing for 3 of 3 questions; run lse-gym data dare-references",
+        "2 datasets cannot be divided into 3 splits",
+        "hemajitpatel_superheros-abilities-dataset_reg: 26 kB, CC0-1.0",
+    ):
+        assert part in told
