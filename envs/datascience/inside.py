@@ -1,6 +1,7 @@
 """What runs inside the sandbox: one script, in a process of its own that has the libraries imported."""
 
 import errno
+import itertools
 import linecache
 import os
 import random
@@ -71,17 +72,29 @@ def _ended(error: str = "", limit: str = "") -> dict[str, str]:
 
 
 def _prepare(code: str) -> None:
-    """Seeded generators, threads where joblib would start processes, warnings without paths, lines in tracebacks."""
+    """Threads where joblib would start processes, warnings without paths, and the lines of the script in tracebacks."""
     import joblib
-    import numpy as np
 
-    random.seed(SEED)
-    np.random.seed(SEED)  # noqa: NPY002 - the generator that scikit-learn uses where it is given none
+    _seed()
     joblib.parallel_config(backend="threading")  # holds from now on; a box starts no processes
     linecache.cache[SCRIPT] = (len(code), None, code.splitlines(keepends=True), SCRIPT)
     setattr(warnings, "formatwarning", _warning)  # noqa: B010 - type checkers take it for a constant
     sys.argv = [SCRIPT]
     sys.path.insert(0, os.getcwd())
+
+
+def _seed() -> None:
+    """Seed every generator that a script may leave unseeded; numpy's global one is also scikit-learn's."""
+    import numpy as np
+
+    random.seed(SEED)
+    np.random.seed(SEED)  # noqa: NPY002
+    made, make = itertools.count(), np.random.default_rng
+
+    def default_rng(seed: Any = None) -> np.random.Generator:
+        return make([SEED, next(made)] if seed is None else seed)
+
+    setattr(np.random, "default_rng", default_rng)  # noqa: B010 - as above
 
 
 def _warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> str:

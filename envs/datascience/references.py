@@ -1,7 +1,7 @@
 """Reference outputs of instruction-following questions: made in the sandbox, as they depend on library versions.
 
-They are not part of the benchmark's data. Beside them ``references.json`` records the versions of the libraries, so that
-others than those installed are told.
+They are not part of the benchmark's data. Beside them ``references.json`` records the versions of the libraries: where
+others are installed it is told.
 """
 
 import json
