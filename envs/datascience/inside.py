@@ -4,7 +4,6 @@ import errno
 import itertools
 import linecache
 import os
-import random
 import sys
 import traceback
 import types
@@ -84,11 +83,9 @@ def _prepare(code: str) -> None:
 
 
 def _seed() -> None:
-    """Seed every generator that a script may leave unseeded; numpy's global one is also scikit-learn's."""
+    """Seed what a script makes without a seed; the global generators of Python and numpy a box has seeded."""
     import numpy as np
 
-    random.seed(SEED)
-    np.random.seed(SEED)  # noqa: NPY002
     made, make = itertools.count(), np.random.default_rng
 
     def default_rng(seed: Any = None) -> np.random.Generator:
