@@ -162,7 +162,9 @@ class Game(ABC):
         """
         if agent == self.task_agent and model == self.session.model.name and record is None:
             return self.session.metered
-        self.meters[agent] = MeteredModel(make_model(model, record=record), self.session.budget)
+        made = make_model(model, record=record)
+        if agent not in self.meters or self.meters[agent].model is not made:  # else it knows what was asked before
+            self.meters[agent] = MeteredModel(made, self.session.budget)
         return self.meters[agent]
 
     def _paid(self) -> Usage:

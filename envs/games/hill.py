@@ -25,7 +25,7 @@ SHORT_GOLD = 2
 Kind = Literal["variance", "non_deg", "transfer_weighted_variance", "transfer_weighted_non_deg"]
 KINDS: tuple[Kind, ...] = ("variance", "non_deg", "transfer_weighted_variance", "transfer_weighted_non_deg")
 Gate = Literal["", "no hint", "leak", "too long"]
-_REVEALING = r"(?:=|\b(?:is|are|equals|equal to|gives|get|got|answer:?))\s*(?:\$|\\\(|\*\*|<answer>)*\s*"
+_REVEALING = r"(?:=|\b(?:is|are|equals|equal to|gives|get|got|answer:?))\s*+(?:\$|\\\(|\*\*|<answer>)*+\s*+"
 
 
 def is_hard(scores: Sequence[float]) -> bool:

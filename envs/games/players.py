@@ -45,6 +45,7 @@ def play(
     players: Mapping[str, str | Policy],
     seed: int | None = None,
     options: dict[str, Any] | None = None,
+    records: Mapping[str, str] | None = None,
 ) -> Played:
     """Play one episode of a game.
 
@@ -55,12 +56,14 @@ def play(
         players: a player for each agent, see :func:`make_player`.
         seed: of the episode, and of the random players.
         options: of ``reset``.
+        records: by player, the file that keeps the responses of its model; the task model has ``record=`` of the game.
     """
     turns: Any = env.unwrapped
     game: Game = turns.game
     if {*players} != {*game.agents}:
         raise ArgumentError(f"players for {[*players]} were given, not for {[*game.agents]}.")
-    policies = {agent: make_player(game, agent, player) for agent, player in players.items()}
+    kept = records or {}
+    policies = {agent: make_player(game, agent, player, kept.get(agent)) for agent, player in players.items()}
     env.reset(seed=seed, options=options)
     if seed is not None:
         for number, agent in enumerate(game.agents):

@@ -1,14 +1,21 @@
 """The game of hints: turns, gates, rewards, what replaces what, what each player sees, and what it costs."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
 from lse_gym.envs.games import hint_v0
-from lse_gym.envs.games.hill import non_deg, transfer_weight
+from lse_gym.envs.games.hill import leaks, non_deg, transfer_weight
+from lse_gym.envs.games.hint.measure import summary
+from lse_gym.envs.games.hint.questions import final_answer
 from lse_gym.envs.games.players import play
 
+DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 HARD = {"difficulty": "hard", "domain": "bakery-0"}
 GOOD = "<analysis>…</analysis><hint>Percent means of each hundred.</hint>"
 
@@ -215,6 +222,79 @@ def test_a_record_is_played_again_without_a_call(tmp_path):
     assert size > 1000
     play(hint_v0.env(**HARD, record=str(record)), players, seed=1)
     assert record.stat().st_size == size
+
+
+def test_the_records_of_both_models_make_a_game_free(tmp_path):
+    players, files = {"reasoner_0": "reader", "hinter_0": "reader"}, {"hinter_0": str(tmp_path / "hinter.jsonl")}
+    rules = {**HARD, "record": str(tmp_path / "reasoner.jsonl")}
+    first = play(hint_v0.env(**rules), players, seed=1, records=files)
+    sizes = [path.stat().st_size for path in sorted(tmp_path.iterdir())]
+    assert len(sizes) == 2
+    assert play(hint_v0.env(**rules), players, seed=1, records=files) == first
+    assert [path.stat().st_size for path in sorted(tmp_path.iterdir())] == sizes
+
+
+def test_what_was_asked_before_is_free_until_a_seed_forgets_it():
+    env = hint_v0.env(**HARD, num_samples=2)
+    players, options = {"reasoner_0": "reader", "hinter_0": "no-op"}, {"question": "feedback-5"}
+    budget = env.unwrapped.game.session.budget
+    for seed, calls in ((0, 2), (None, 2), (0, 4)):
+        play(env, players, seed=seed, options=options)
+        assert budget.spent.calls == calls
+
+
+def test_the_summary_of_many_episodes():
+    env = hint_v0.env(difficulty="hard", num_samples=4)
+    players = {"reasoner_0": "reader", "hinter_0": "reader"}
+    played = [play(env, players, seed=seed) for seed in range(20)]
+    infos, rewards = [p.infos["hinter_0"] for p in played], [p.rewards["hinter_0"] for p in played]
+    told = summary(infos, rewards)
+    hard = [info for info in infos if info["hard"]]
+    assert told.hard.mean == len(hard) / 20
+    assert told.hard.ci95[0] < told.hard.mean < told.hard.ci95[1]
+    assert told.recovered.n == told.leaked.n == len(hard)
+    assert 0 < told.recovered.mean < 1
+    assert told.leaked.mean == told.gated.mean == 0.0
+    assert told.reliance < 0
+    assert told.hinter == pytest.approx(sum(rewards) / len(hard))
+    idle = [play(env, {"reasoner_0": "reader", "hinter_0": "no-op"}, seed=seed) for seed in range(20)]
+    gated = summary([p.infos["hinter_0"] for p in idle], [p.rewards["hinter_0"] for p in idle])
+    assert (gated.gated.mean, gated.recovered.mean, gated.hinter) == (1.0, 0.0, pytest.approx(-0.2))
+    assert summary([], []).hard.n == 0
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the data are not at ../shared/data")
+@pytest.mark.parametrize(("name", "count"), [("gsm8k", 400), ("math500", 200)])
+def test_real_files(name, count):
+    game = hint_v0.make_game(questions=str(DATA / name / "test.jsonl"), num_samples=2, task_model=None)
+    domain = game.exercises.family.load("test")
+    questions = [q for split in SPLITS for q in domain.splits[split]]
+    assert len(questions) == count
+    assert domain.verify() == []
+    for question in questions:
+        solution, gold = game.exercises.solution(domain, question), final_answer(question.gold)
+        assert len(solution) > len(gold)
+        assert "####" not in gold
+        if name == "math500":
+            assert leaks(solution, gold) or "\\boxed" in solution
+    game.reset(seed=0)
+    game.act(("no idea", "<answer>none</answer>"))
+    assert game.phase == "hint"
+    gold = final_answer(game.state.question.gold)
+    game.act("<hint>Read it again.</hint>")
+    game.act((f"<answer>\\boxed{{{gold}}}</answer>", f"not {gold} but 3"))
+    assert game.rewards["reasoner_0"] == 0.5
+
+
+def test_without_pettingzoo_the_game_says_what_to_install_and_the_env_is_made():
+    code = (
+        "import sys; sys.modules['pettingzoo'] = None; import gymnasium as gym, lse_gym;"
+        "gym.make('LSE/Hint-v0', num_samples=2).reset(seed=0); gym.make('LSE/Injection-v0').reset(seed=0);"
+        "from lse_gym.envs.games import hint_v0"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "MissingExtraError" in done.stderr
+    assert "pip install 'lse-gym[games]'" in done.stderr
 
 
 def test_a_wrong_rule_says_what_is_right():

@@ -241,14 +241,17 @@ class HintGame(Game):
         state: State = self.state
         domain, question, hinter = state.domain, state.question, agent == HINTER_AGENT
         asked = hinter and state.phase == "hint"
-        return {
-            "phase": state.phase,
+        texts = {
             "system": HINTER if hinter else domain.system(domain.seed_context),
             "question": domain.user(question),
             "hint": "" if hinter else self.hint,
             "attempt": state.attempt if asked else "",
             "solution": self.exercises.solution(domain, question) if asked else "",
             "past_hints": "\n".join(one.hint for one in state.past if one.hint) if asked else "",
+        }
+        return {
+            "phase": state.phase,
+            **{name: text[:MAX_SEEN_CHARS] for name, text in texts.items()},
             "round": np.array(state.round, np.float64),
             "active": np.array(agent == self.active and not self.over, np.int8),
         }
