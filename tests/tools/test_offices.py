@@ -13,12 +13,12 @@ from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.envs.splits import class_of
 from lse_gym.envs.tools.procedural.domain import same_answer
-from lse_gym.envs.tools.procedural.draw import SIZES, draw_questions
+from lse_gym.envs.tools.procedural.draw import SIZES, draw_questions, taught
 from lse_gym.envs.tools.procedural.family import THEMES, OfficeFamily, make_world, stream
 from lse_gym.envs.tools.procedural.held_out_themes import TEST_THEMES
 from lse_gym.envs.tools.procedural.house import hidden_kinds, literal
 from lse_gym.envs.tools.procedural.plans import Clerk
-from lse_gym.envs.tools.procedural.tasks import OPS, WORDINGS, key, worded
+from lse_gym.envs.tools.procedural.tasks import OPS, TEACHING, WORDINGS, key, worded
 from lse_gym.envs.tools.procedural.theme import ENUMS, ROLES
 from lse_gym.envs.tools.procedural.train_themes import TRAIN_THEMES
 from lse_gym.envs.tools.report import Ending
@@ -85,8 +85,12 @@ def test_tasks_need_only_what_feedback_teaches():
     for name in NAMES[:2]:
         for sealed in (None, (5, 60)):
             found = draw_questions(name, make_world(name), stream(name, 0), sealed)
-            heard = set().union(*(used for _, used in found["feedback"]))
-            assert heard.issuperset(topic for split in SPLITS for _, used in found[split] for topic in used)
+            heard = taught(found["feedback"])
+            assert heard.issuperset(topic for split in SPLITS[1:] for _, used in found[split] for topic in used)
+            shown = {question.gold for question, _ in found["feedback"] if question.difficulty in TEACHING}
+            house, spelled = make_world(name).house, {topic[1:] for topic in heard if topic[0] == "spelling"}
+            for enum, term in spelled:
+                assert any(f'"{house.codes[enum][term]}"' in gold for gold in shown)
 
 
 def test_over_worlds_every_kind_of_task_and_rule_occurs():

@@ -11,6 +11,7 @@ of what no rule explains. What it learns it learns from the report, as an LLM wo
 | ``servicedesk`` | a help desk | words that explain the best actions, and memories of satisfied customers |
 | ``games`` | attacks and defences | another way to press, or what gives an injection away |
 | ``choice`` | choices A) B) … | rules that lead to the gold letters, ``Q: … Answer: …`` until one rule is left |
+| ``tools`` | the tools of an office | the rules of the house, ``Seen: …`` for refunds until one rule is left |
 """
 
 import re
@@ -18,7 +19,7 @@ from typing import Protocol
 
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.stand_in import StandIn
-from lse_gym.envs.offline.writer import choice, games, servicedesk, sql
+from lse_gym.envs.offline.writer import choice, games, servicedesk, sql, tools
 from lse_gym.envs.offline.writer.edit import Edit
 from lse_gym.envs.offline.writer.prompt import Task, read_task
 
@@ -35,7 +36,7 @@ class Inducer(Protocol):
         """The revised context; it never raises. ``seed`` decides near ties, so that siblings in a search differ."""
 
 
-INDUCERS: tuple[Inducer, ...] = (sql, games, servicedesk, choice)
+INDUCERS: tuple[Inducer, ...] = (sql, games, servicedesk, choice, tools)
 
 
 class Writer(StandIn):
@@ -54,7 +55,7 @@ class Writer(StandIn):
         task = read_task(request.user)
         if task is None:
             return "This is not a request to improve instructions."
-        if not any(problem.gold for problem in task.problems):
+        if not any(problem.gold or problem.gold_changes for problem in task.problems):
             return _reply("The report shows no correct answer to learn from.", task.context)
         inducer = next((inducer for inducer in INDUCERS if inducer.recognises(task)), None)
         edit = inducer.edit(task, request.seed) if inducer else Edit(task.context)

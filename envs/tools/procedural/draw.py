@@ -12,7 +12,7 @@ from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.splits import Class, class_of
 from lse_gym.envs.tools.procedural.plans import Clerk, Stuck, Topic, follow
 from lse_gym.envs.tools.procedural.tables import FIRST_DAY
-from lse_gym.envs.tools.procedural.tasks import OPS, Op, Task, key, say
+from lse_gym.envs.tools.procedural.tasks import OPS, TEACHING, Op, Task, key, say
 from lse_gym.envs.tools.procedural.world import World
 from lse_gym.envs.tools.report import Ending
 
@@ -52,7 +52,7 @@ class Draw:
     def _question(self, kind: Class, name: str, rng: np.random.Generator) -> tuple[Question, set[Topic]]:
         guessable = bool(rng.random() < GUESSABLE)
         for tried in range(MAX_KINDS):
-            ops = WITHOUT_RULES if guessable and tried >= GUESS_KINDS else OPS
+            ops = WITHOUT_RULES if guessable and tried >= GUESS_KINDS else (*OPS, *TEACHING)
             found = self._of(ops[int(rng.integers(len(ops)))], kind, guessable, rng)
             if found:
                 task, gold, used = found
@@ -172,8 +172,8 @@ def draw_questions(
     """Draw the three splits of a domain, each question with the rules that it needs.
 
     Item i of split s comes from ``SeedSequence([*stream, s, i])``. Held-out and test tasks need no rule that no
-    feedback task needs: what nobody could learn is not asked. With ``sealed``, a secret and a count, the test questions
-    are of the class "sealed" instead, from ``SeedSequence([*stream, 3, secret, i])``.
+    feedback task teaches: what nobody could learn is not asked. With ``sealed``, a secret and a count, the test
+    questions are of the class "sealed" instead, from ``SeedSequence([*stream, 3, secret, i])``.
     """
     draw = Draw(name, world)
     drawn: dict[Split, list[tuple[Question, set[Topic]]]] = {}
@@ -183,5 +183,12 @@ def draw_questions(
             drawn[split] = draw.questions("sealed", size, [*stream, len(SPLITS), secret])
         else:
             drawn[split] = draw.questions(split, SIZES[split], [*stream, number])
-        draw.heard = draw.heard or set().union(*(used for _, used in drawn[split]))
+        draw.heard = draw.heard or taught(drawn[split])
     return drawn
+
+
+def taught(drawn: Sequence[tuple[Question, set[Topic]]]) -> set[Topic]:
+    """The rules that tasks teach: all that they need, but that how a term is written shows only where it is stored."""
+    return {
+        topic for question, used in drawn for topic in used if topic[0] != "spelling" or question.difficulty in TEACHING
+    }

@@ -127,12 +127,11 @@ class Clerk:
         if shown[self.theme.status.column] != self.house.codes["status"][status]:
             return False
         self.used |= {("guard",)}
-        self._spell("status", status)
-        yield from self._case(record, reason)
+        yield from self._case(record, self.house.codes["reason"][reason])
         return True
 
     def _case(self, record: dict[str, int], reason: str) -> Plan[dict[str, int]]:
-        case, cause = self.theme.case, {self.theme.reason.column: self._spell("reason", reason)}
+        case, cause = self.theme.case, {self.theme.reason.column: reason}
         made = yield from self._made(f"open_{case.noun}", **record, **cause, **self._default("priority"))
         return {case.noun: made[case.id]}
 
@@ -225,7 +224,7 @@ class Clerk:
 
     def _complain(self, task: Task) -> Plan[str]:
         record = yield from self._record(task)
-        case = yield from self._case(record, task.term)
+        case = yield from self._case(record, self._spell("reason", task.term))
         return (yield from self._closed(case, task.text))
 
     def _settle(self, task: Task) -> Plan[str]:

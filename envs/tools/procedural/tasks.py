@@ -109,6 +109,7 @@ WORDINGS: dict[Op, tuple[str, ...]] = {
     ),
 }
 OPS: tuple[Op, ...] = tuple(WORDINGS)
+TEACHING: tuple[Op, ...] = ("status", "level", "pay", "complain")  # right rows of these show how a term is written
 
 
 def say(task: Task, theme: Theme, rng: np.random.Generator) -> str:

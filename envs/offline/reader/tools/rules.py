@@ -146,7 +146,7 @@ def _guard(line: str, known: Known) -> tuple[Rule, ...]:
     before = line[: status.start()].lower()
     if say.REASON.search(before) or (re.search(rf"\b(?:{reasons})\W*$", before) and "open" in before):
         status, reason = reason, status
-    return (Rule("guard", (_inside(status).lower(),), (_inside(reason).lower(),)),)
+    return (Rule("guard", (_inside(status).lower(),), (_inside(reason),)),)
 
 
 def _step(text: str, known: Known) -> tuple[Rule, ...]:

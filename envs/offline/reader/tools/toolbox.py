@@ -1,7 +1,8 @@
 """The tools that a prompt shows, and what they tell about the office: its entities and what can be done with them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -25,12 +26,14 @@ class Toolbox(NamedTuple):
         nouns: what one entity of a role is called.
         tables: what several are called.
         enums: the argument that a status, method, reason or level is given as.
+        choices: the values that an argument of a tool may have, where it says so.
     """
 
     arguments: Mapping[str, Mapping[str, str]]
     nouns: Mapping[Role, str]
     tables: Mapping[Role, str]
     enums: Mapping[str, str]
+    choices: Mapping[tuple[str, str], tuple[str, ...]]
 
     def takes(self, tool: str, argument: str) -> bool:
         """Whether a tool has an argument of that name."""
@@ -40,7 +43,8 @@ class Toolbox(NamedTuple):
 @lru_cache(maxsize=64)
 def read_toolbox(frozen: str) -> Toolbox | None:
     """The tools in the frozen part of a prompt; None where they are not those of an office."""
-    arguments = dict(_tools(frozen))
+    schemas = dict(_schemas(frozen))
+    arguments = {tool: _types(schema) for tool, schema in schemas.items()}
     nouns: dict[Role, str] = {}
     for role, (verb, argument) in SIGNS.items():
         noun = next(
@@ -53,7 +57,7 @@ def read_toolbox(frozen: str) -> Toolbox | None:
     if not lists:
         return None
     tables = {role: max(lists, key=lambda table: _common(table, noun)) for role, noun in nouns.items()}
-    return Toolbox(arguments, nouns, tables, _enums(arguments, nouns))
+    return Toolbox(arguments, nouns, tables, _enums(arguments, nouns), _choices(schemas))
 
 
 def _common(one: str, other: str) -> int:
@@ -61,17 +65,29 @@ def _common(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _tools(frozen: str):
+def _schemas(frozen: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The arguments of every tool, those that it needs first, each with its part of the schema."""
     block = frozen.rpartition("<tools>\n")[2].partition("\n</tools>")[0]
     for line in block.splitlines():
-        try:
+        with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):  # whatever the line is
             function = json.loads(line)["function"]
             schema = function["parameters"]
-            required = list(schema.get("required", ()))
-            types = {name: str(of.get("type", "")) for name, of in schema.get("properties", {}).items()}
-            yield str(function["name"]), dict(sorted(types.items(), key=lambda item: item[0] not in required))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            continue
+            required = [*schema.get("required", ())]
+            properties = {name: {**of} for name, of in schema.get("properties", {}).items()}
+            yield str(function["name"]), dict(sorted(properties.items(), key=lambda item: item[0] not in required))
+
+
+def _types(schema: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(of.get("type", "")) for name, of in schema.items()}
+
+
+def _choices(schemas: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {
+        (tool, name): tuple(map(str, of["enum"]))
+        for tool, schema in schemas.items()
+        for name, of in schema.items()
+        if isinstance(of.get("enum"), list) and of["enum"]
+    }
 
 
 def _enums(arguments: Mapping[str, Mapping[str, str]], nouns: Mapping[Role, str]) -> dict[str, str]:

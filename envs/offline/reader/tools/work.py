@@ -150,9 +150,9 @@ class Worker:
         if not guards:
             return False
         (shown,) = yield from self._made(self._call(f"get_{self.box.nouns['record']}", **record))
-        status = str(_part(shown, self.box.enums["status"]))
+        status = str(_part(shown, self.box.enums["status"])).lower()
         for term in guards:
-            if status in (self._spell(term), term):
+            if status in (self._spell(term).lower(), term):
                 told = self._told("guard", term)
                 yield from self._made(self._opened(record, str(told[0]) if told else ""))
                 return True
