@@ -32,6 +32,7 @@ def checks() -> list[Check]:
         Check("Python", sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.system()}"),
         *_packages(),
         _executor(),
+        _sandbox(),
         _cache(),
         Check("environments", True, ", ".join(ENVS)),
     ]
@@ -79,6 +80,16 @@ def _executor() -> Check:
         f"SQLite {sqlite3.sqlite_version}, reads{'' if reads else ' fail'}, writes {'pass' if writes else 'refused'}"
     )
     return Check("SQL executor", reads and not writes, detail)
+
+
+def _sandbox() -> Check:
+    """What would confine foreign code: tool-use worlds of others and data science need it, nothing else does."""
+    from lse_gym.envs.sandbox import SandboxError, check
+
+    try:
+        return Check("sandbox", True, check())
+    except SandboxError as error:
+        return Check("sandbox", None, str(error))
 
 
 def _cache() -> Check:

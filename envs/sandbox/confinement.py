@@ -73,6 +73,12 @@ class Confinement(NamedTuple):
     kind: str
     program: str = ""  # of bubblewrap
 
+    @property
+    def description(self) -> str:
+        """For people; it says what is weaker than elsewhere."""
+        bare = self.kind == BUBBLEWRAP and not landlock.version()
+        return KINDS[self.kind] + (", without Landlock: boxes of one sandbox reach each other's files" if bare else "")
+
     def command(self, code: Code) -> list[str]:
         """How the supervisor is started."""
         python = [sys.executable, "-P", "-s", str(START)]

@@ -36,7 +36,7 @@ class Link:
     def __init__(self, modules: Iterable[str], readable: Sequence[str]):
         chosen = confinement.choose()
         code = confinement.code_of(modules, readable)
-        self.kind = chosen.kind
+        self.confinement = chosen
         self._base = chosen.base()
         self._code = code
         paths = {*code.readable, *code.trusted, *(path for path in sys.path if len(path) > 1)}
@@ -69,7 +69,7 @@ class Link:
         found = landlock.version()
         return {
             "base": self._base,
-            "memory": self.kind == confinement.BUBBLEWRAP,
+            "memory": self.confinement.kind == confinement.BUBBLEWRAP,
             "landlock": found > 0,
             "signals": found >= landlock.SCOPES_SINCE,
             "readable": self._code.readable,
@@ -150,7 +150,7 @@ class Link:
             self._process.wait()
         assert self._process.stderr
         self._process.stderr.close()
-        if self.kind == confinement.LANDLOCK:
+        if self.confinement.kind == confinement.LANDLOCK:
             with suppress(OSError):
                 os.rmdir(self._base)
 

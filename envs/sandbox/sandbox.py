@@ -25,7 +25,7 @@ def check() -> str:
     Raises:
         SandboxError: nothing would; the message says what to install.
     """
-    return confinement.KINDS[confinement.choose().kind]
+    return confinement.choose().description
 
 
 class Sandbox:
@@ -81,7 +81,7 @@ class Sandbox:
     @property
     def description(self) -> str:
         """What confines it."""
-        return confinement.KINDS[self._link.kind]
+        return self._link.confinement.description
 
     def open(self, files: Mapping[str, str | Path | bytes] | None = None) -> "Box":
         """Fork a box.
