@@ -58,8 +58,13 @@ class Code(NamedTuple):
 
     trusted: list[str]
     """this package and modules of no library: readable until the preloaded modules are imported"""
-    readable: list[str]
-    """what boxes may read, but for this package"""
+    libraries: list[str]
+    """and what the user says: what boxes may read beside the system's files, but for this package"""
+
+    @property
+    def readable(self) -> list[str]:
+        """All that boxes may read, but for this package."""
+        return [*SYSTEM, *FACTS, *DEVICES, *self.libraries]
 
     def untrusted(self) -> list[str]:
         """What boxes may read, taken apart where this package is in it."""
@@ -185,7 +190,7 @@ def code_of(modules: Iterable[str], readable: Iterable[str] = ()) -> Code:
     own = [OWN, *(name.partition(".")[0] for name in modules)]
     places = [place for name in dict.fromkeys(own) for place in _places(name)]
     trusted = [place for place in places if place in _places(OWN) or not _inside(place, [*SYSTEM, *libraries])]
-    return Code(_resolved(trusted), [*SYSTEM, *FACTS, *DEVICES, *libraries, *_resolved(readable)])
+    return Code(_resolved(trusted), [*libraries, *_resolved(readable)])
 
 
 def _inside(path: str, folders: Iterable[str]) -> bool:

@@ -20,10 +20,7 @@ class Message(NamedTuple):
     body: bytes
     files: list[int]
 
-    def __enter__(self) -> "Message":
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         """Close the files."""
         for file in self.files:
             os.close(file)

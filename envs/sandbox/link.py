@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.errors import SandboxError
-from lse_gym.envs.sandbox import confinement, landlock
+from lse_gym.envs.sandbox import confinement, landlock, scratch
 from lse_gym.envs.sandbox.frames import FILES, Message, Reader, send
 from lse_gym.envs.sandbox.limits import Result
 
@@ -39,8 +39,7 @@ class Link:
         self.confinement = chosen
         self._base = chosen.base()
         self._code = code
-        paths = {*code.readable, *code.trusted, *(path for path in sys.path if len(path) > 1)}
-        self._folders = sorted((path + os.sep for path in paths), key=len, reverse=True)
+        self._paths = _paths(self._base, [*code.libraries, *code.trusted, *sys.path])
         self._owner = os.getpid()
         self._closing = False
         self._told = ""
@@ -59,10 +58,15 @@ class Link:
                 pass_fds=(theirs.fileno(), own),
                 start_new_session=True,
             )
+        except OSError:
+            self._link.close()
+            scratch.remove(self._base)
+            raise
         finally:
             theirs.close()
             os.close(own)
-        threading.Thread(target=self._listen, name="sandbox", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="sandbox", daemon=True)
+        self._listener.start()
 
     def confined(self) -> dict[str, Any]:
         """What a supervisor has to know of the confinement."""
@@ -77,15 +81,28 @@ class Link:
             "trusted": self._code.trusted,
         }
 
-    def ask(self, number: int, head: dict[str, Any]) -> Future[Any]:
-        """Ask for something with no limit but the asker's: the head of the answer, or of a file its bytes."""
+    def start(self, job: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Have the warm process started; what went wrong is in the answer.
 
-        def read(message: Message) -> Any:
-            if "name" in head:
-                return message.body if message.head.get("found") else None
-            return message.head
+        Raises:
+            TimeoutError: it takes longer.
+            SandboxError: the supervisor ended.
+        """
+        return self._send(0, {"do": "start"} | job, b"", lambda message: message.head).result(timeout_s)
 
-        return self._send(number, head, b"", read)
+    def file(self, number: int, box: int, name: str) -> bytes | None:
+        """A file that a box left, or None.
+
+        Raises:
+            SandboxError: it is asked for where it would be waited for without end, or the sandbox is closed.
+        """
+        if threading.current_thread() is self._listener:
+            raise SandboxError("A callback of a call cannot wait for a file: ask for it in another thread.")
+
+        def read(message: Message) -> bytes | None:
+            return message.body if message.head.get("found") else None
+
+        return self._send(number, {"do": "file", "box": box, "name": name}, b"", read).result()
 
     def call(self, number: int, head: dict[str, Any], body: bytes) -> Future[Result]:
         """Have a box called; one that answers what is no JSON is ended."""
@@ -93,8 +110,8 @@ class Link:
         def read(message: Message) -> Result:
             result = self._result(message)
             if result.failure == "died" and not message.head["failure"]:
-                with suppress(SandboxError):
-                    self.tell({"do": "end", "box": head["box"], "message": result.message})
+                end = {"do": "end", "box": head["box"], "message": result.message}
+                threading.Thread(target=self._say, args=(end,), daemon=True).start()  # this one has to go on reading
             return result
 
         return self._send(number, head, body, read)
@@ -156,10 +173,11 @@ class Link:
 
     def redact(self, text: str) -> str:
         """Without the machine's paths: those of scratch directories are relative, those of code begin at a package."""
-        text = re.sub(rf"{re.escape(self._base)}/\d+(/?)", lambda match: "" if match[1] else ".", text)
-        for folder in self._folders:
-            text = text.replace(folder, "")
-        return text
+        return self._paths.sub(lambda match: "" if match[0].endswith("/") else ".", text)
+
+    def _say(self, head: dict[str, Any]) -> None:
+        with suppress(SandboxError):
+            self.tell(head)
 
     def _send(self, number: int, head: dict[str, Any], body: bytes, read: Callable[[Message], Any]) -> Future[Any]:
         future: Future[Any] = Future()
@@ -208,6 +226,12 @@ class Link:
             self._told += self._process.stderr.read().decode(errors="replace")
         last = self._told.strip().rpartition("\n")[2][-TOLD_CHARS:]
         return f"The sandbox ended with status {self._process.returncode}: {last}"
+
+
+def _paths(base: str, folders: Iterable[str]) -> re.Pattern[str]:
+    """Matches the beginnings of paths that are the machine's own, and scratch directories as a whole."""
+    own = sorted((re.escape(path) for path in {*folders} if path.count("/") > 1), key=len, reverse=True)
+    return re.compile(rf"(?<![\w./-])(?:{re.escape(base)}/\d+(?:/|\b)|(?:{'|'.join(own)})/)")
 
 
 def _value(text: bytes) -> Any:

@@ -60,14 +60,13 @@ class Sandbox:
         self._link = Link(self._modules, [os.path.abspath(path) for path in readable])
         self._end = weakref.finalize(self, self._link.close)
         job = {
-            "do": "start",
             "preload": self._modules,
             "setup": setup,
             "limits": self.limits._asdict(),
             **self._link.confined(),
         }
         try:
-            started = self._link.ask(0, job).result(START_S)
+            started = self._link.start(job, START_S)
         except TimeoutError:
             started = {"failure": "setup", "message": f"it took longer than {START_S:g} seconds"}
         except BaseException:
@@ -142,8 +141,7 @@ class Box:
         if self._closed:
             return None
         checked_names({name: b""})
-        head = {"do": "file", "box": self._number, "name": name}
-        return self._link.ask(next(self._sandbox._numbers), head).result()
+        return self._link.file(next(self._sandbox._numbers), self._number, name)
 
     def close(self) -> None:
         """Kill it and remove its scratch directory."""

@@ -1,5 +1,6 @@
 """The supervisor of a sandbox: trusted, small, outside all boxes; it keeps the clocks and ends what is over a limit."""
 
+import resource
 import selectors
 import socket
 import time
@@ -25,6 +26,8 @@ def run(host: int, host_process: int) -> None:
         host: number of a socket.
         host_process: number of a descriptor that can be read when the host's process has ended.
     """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     supervisor = Supervisor(socket.socket(fileno=host))
     supervisor.on(host_process, supervisor.stop)
     try:
@@ -125,18 +128,21 @@ class Supervisor:
         self.on(self._warm.process, self._warm_ended)
 
     def _open(self, message: Message) -> None:
-        ward = self._wards[message.head["box"]] = Ward(self._job["limits"], self._answer)
+        try:
+            ward = self._wards[message.head["box"]] = Ward(self._job["limits"], self._answer)
+        except OSError:  # too many are open: what it is asked is answered as by one that was closed
+            return message.close()
         self.on(ward.link, partial(self._with, ward, ward.talk))
         self.on(ward.output, partial(self._with, ward, ward.read_output))
         self._opening.append((ward, message))
-        self._open_next()
+        return self._open_next()
 
     def _open_next(self) -> None:
         """Have a box forked, if none is; the warm process stands still while its scratch directory is filled."""
         while self._opening and not self._forking:
             ward, message = self._opening.popleft()
-            with message:
-                self._fill(ward, message)
+            self._fill(ward, message)
+            message.close()
             if self._warm and not ward.dead:
                 self._forking, self._fork_until = ward, time.monotonic() + self._job["limits"]["wall_s"]
                 self._warm.fork(ward)

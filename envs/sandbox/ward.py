@@ -214,6 +214,7 @@ class Ward:
         for descriptor in (self.output, self.prints, self.process):
             if descriptor >= 0:
                 os.close(descriptor)
+        self.output = self.prints = self.process = -1  # the numbers may soon be another's
 
     def _done(self, failure: str = "", message: str = "", value: bytes = b"") -> None:
         assert self.running
