@@ -4,6 +4,8 @@ import json
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lse_gym.envs.budget import Budget
 from lse_gym.envs.domain import Attempt, Outcome
@@ -285,6 +287,40 @@ def test_changes_of_many_or_long_rows_are_told_short():
     attempts = [Attempt(QUESTIONS[0], Ending("", changes).text(), Outcome(0.0, "")) for changes in (long, many)]
     shown = [json.loads(problem.changes) for problem in DOMAIN.report(attempts).problems]
     assert shown == [{"items": {"added": long["items"]["added"][:10], "more": 20}}, {"tables": 500}]
+
+
+PIECES = st.text(max_size=8) | st.sampled_from(
+    (
+        FIND,
+        call_text("set", {"id": 2**63 - 1, "quantity": -1}),
+        call_text("set", {"id": [], "quantity": {}}),
+        "<tool_call><function=set><parameter=id>1</parameter><parameter=quantity>9</parameter></function></tool_call>",
+        "<tool_call><function=find><parameter=name>\x00</parameter></function></tool_call>",
+        '<tool_call>{"name": "find", "arguments": {"name": "\\u0000"}}</tool_call>',
+        "<tool_call>",
+        "</tool_call>",
+        "<answer>",
+        "</answer>",
+        "<tool_response>\n1\n</tool_response>",
+        "\ud800",
+    )
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.lists(PIECES, max_size=6).map("".join), min_size=1, max_size=4))
+def test_whatever_a_model_says_an_attempt_comes_to_an_end(texts):
+    class Says(Clerk):
+        def say(self, request):
+            return texts[len(request.turns) // 2 % len(texts)]
+
+    domain = ToldDomain("2")
+    (attempt,) = evaluate(Says(), domain, QUESTIONS[:1]).attempts
+    assert Ending.read(attempt.response)
+    (problem,) = domain.report([attempt]).problems
+    assert len(problem.transcript) == len(attempt.transcript) < 2 * domain.max_turns
+    shelf = evaluate(Says(), questions=QUESTIONS[:1]).attempts[0]
+    assert Ending.read(shelf.response).changes.keys() <= {"items"}
 
 
 def test_caps_of_tokens_hold_with_results():
