@@ -40,7 +40,7 @@ def track_of(env, *domains):
 TRACKS = [
     track_of("LSE/QA-v1", "glasswork-0", "apiary-0"),
     track_of("LSE/PassageOrder-v1", "mill-0", "museum-0"),
-    track_of("LSE/ToolUse-v0", "marina-0", "archive-0"),
+    track_of("LSE/ToolUse-v0", "marina-0"),
 ]
 each_track = pytest.mark.parametrize("track", TRACKS, ids=lambda track: track.id)
 

@@ -1,11 +1,6 @@
-"""A toy whose questions take tools: a shelf in SQLite, and a clerk who finds an item and sets its quantity.
-
-python -m tests.tools.shelf RECORD    # five steps with a record, one line a step: for a test that kills it
-"""
+"""A toy whose questions take tools: a shelf in SQLite, and a clerk who finds an item and sets its quantity."""
 
 import sqlite3
-import sys
-import time
 from hashlib import sha256
 
 from lse_gym.envs.core import ContextEnv
@@ -91,17 +86,15 @@ class Clerk(TaskModel):
 
     Args:
         says: what it says in place of its first words, by question, for tests of what goes wrong.
-        slow_s: seconds that a batch takes.
     """
 
     name, revision = "clerk", "1"
 
-    def __init__(self, says=None, slow_s=0.0):
-        self.says, self.slow_s = says or {}, slow_s
+    def __init__(self, says=None):
+        self.says = says or {}
         self.batches, self.calls = [], 0
 
     def complete(self, requests):
-        time.sleep(self.slow_s)
         self.batches.append(list(requests))
         self.calls += len(requests)
         return [Response(text := self.say(request), 10, len(text) // 4 + 1) for request in requests]
@@ -161,18 +154,3 @@ def make(model, num_envs=None, **options):
     for one in getattr(env, "envs", [env]):
         one.session.metered = MeteredModel(model, one.budget, is_task_model=True)
     return env
-
-
-def main(record):
-    from unittest import mock
-
-    with mock.patch.dict("lse_gym.envs.models.MODELS", {"reader": ("tests.tools.shelf", "Clerk", ())}):
-        env = ShelfEnv(record=record)
-        env.model.model.slow_s = 0.05
-        print(env.reset(seed=3)[1]["held_out_score"], flush=True)
-        for i in range(5):
-            print(*env.step(f"Line {i}.")[1:2], env.budget.spent.calls, env.model.model.calls, flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

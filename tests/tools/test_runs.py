@@ -1,8 +1,4 @@
-"""Envs whose questions take tools: vector envs, caps, records, kills, replays, menus; on the toy shelf."""
-
-import signal
-import subprocess
-import sys
+"""Envs whose questions take tools: vector envs, caps, plans, menus; on the toy shelf."""
 
 import numpy as np
 import pytest
@@ -11,7 +7,7 @@ from lse_gym.agents.plan import plan_run
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config
 from lse_gym.wrappers.menu import EditMenu
-from tests.tools.shelf import Clerk, ShelfEnv, make
+from tests.tools.shelf import Clerk, make
 
 
 def test_a_vector_env_is_its_envs_one_by_one_and_asks_one_batch_a_turn():
@@ -45,26 +41,6 @@ def test_calls_are_capped_for_all_turns_before_the_first(cap):
     assert steps[-1][3], "an evaluation that may need four calls a question does not fit any more"
     assert cap - model.calls < 8 * 4
     assert env.budget.affords(env.budget.remaining)
-
-
-def test_killed_and_resumed_it_comes_to_the_same_and_pays_the_rest(tmp_path):
-    command = [sys.executable, "-m", "tests.tools.shelf"]
-    whole = subprocess.run([*command, str(tmp_path / "whole")], capture_output=True, text=True, check=True).stdout
-    killed = subprocess.Popen([*command, str(tmp_path / "cut")], stdout=subprocess.PIPE, text=True)
-    assert killed.stdout is not None
-    for _ in range(3):
-        killed.stdout.readline()
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    killed.stdout.close()
-    resumed = subprocess.run([*command, str(tmp_path / "cut")], capture_output=True, text=True, check=True).stdout
-    assert [line.split()[:2] for line in resumed.splitlines()] == [line.split()[:2] for line in whole.splitlines()]
-    paid = [int(out.split()[-1]) for out in (whole, resumed)]
-    assert 0 < paid[1] < paid[0]
-    assert (tmp_path / "cut").read_bytes() == (tmp_path / "whole").read_bytes()
-    env = ShelfEnv(task_model=f"replay:{tmp_path / 'whole'}")
-    replayed = [env.reset(seed=3)[1]["held_out_score"], *(env.step(f"Line {i}.")[1] for i in range(5))]
-    assert [str(value) for value in replayed] == [line.split()[0] for line in whole.splitlines()]
 
 
 def test_a_menu_edits_a_context_by_what_the_report_tells():
