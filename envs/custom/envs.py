@@ -49,6 +49,7 @@ class CustomEnv(ContextEnv):
     |---|---|---|
     | exact (or exact_match) | it is an answer of yours, whitespace aside | ignore_case, ignore_punctuation |
     | numeric | its one number is yours | tolerance (absolute), relative (a share) |
+    | latex | it says in LaTeX what an answer of yours says: ``\\dfrac12`` is 1/2; symbols are not computed with | |
     | multiple_choice | it is the letter of your choice, which is given as letter, text or index from 0 | |
     | regex | all of it matches the column pattern, or else the answer | ignore_case |
     | f1 | F1 of its words and yours, in [0, 1], as in SQuAD | |

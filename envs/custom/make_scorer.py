@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from inspect import Parameter, signature
 from typing import Any
 
+from lse_gym.envs.custom.latex import Latex
 from lse_gym.envs.custom.numbers import BadAnswer
 from lse_gym.envs.custom.scorers import (
     F1,
@@ -77,6 +78,7 @@ SCORERS: Mapping[str, type[Scorer | SQL]] = {
     "exact": Exact,
     "exact_match": Exact,  # its name in lm-eval and in Hugging Face evaluate
     "numeric": Numeric,
+    "latex": Latex,
     "multiple_choice": MultipleChoice,
     "regex": Regex,
     "f1": F1,

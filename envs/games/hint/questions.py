@@ -1,6 +1,6 @@
 """Where the questions of the game come from: the embedded word problems, GSM8K, MATH, or any file of yours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lse_gym.envs.custom.columns import ROLES
@@ -47,8 +47,8 @@ def make_exercises(
     Args:
         questions: None for the embedded word problems; else whatever ``LSE/Custom-v0`` takes, such as a file of GSM8K
             (``question``, and ``answer`` that ends in ``#### 18``) or of MATH (``problem``, ``solution``, ``answer``).
-        scorer: of ``LSE/Custom-v0``; None is "numeric" where every answer has ``####``, else "exact", which reads what
-            is in ``\\boxed{}``.
+        scorer: of ``LSE/Custom-v0``; None is "numeric" where every answer has ``####``, "latex" where every
+            solution has ``\\boxed{}``, else "exact".
         difficulty: of the embedded problems: "easy", "medium", "hard", or None for all.
         split_seed: another seed draws or splits the questions otherwise.
 
@@ -63,10 +63,15 @@ def make_exercises(
         raise ArgumentError(f"difficulty={difficulty!r} goes with the embedded problems. Leave out questions= or it.")
     rows = [row.record for row in read_rows(questions, Faults(f"questions={source_name(questions)[0]!r}"))]
     if scorer is None:
-        worked = rows and all(FINAL in text_of(row.get("answer")) for row in rows)
-        scorer = "numeric" if worked else "exact"
+        scorer = _scorer(rows)
     family = CustomFamily(questions, scorer, description=TASK, split_seed=split_seed)
     return Exercises(family, {_asked(row): text_of(row["solution"]) for row in rows if row.get("solution")})
+
+
+def _scorer(rows: Sequence[Mapping[str, Any]]) -> str:
+    if rows and all(FINAL in text_of(row.get("answer")) for row in rows):
+        return "numeric"
+    return "latex" if rows and all(BOX in text_of(row.get("solution")) for row in rows) else "exact"
 
 
 def _asked(row: Mapping[str, Any]) -> str:
