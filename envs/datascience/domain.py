@@ -1,13 +1,14 @@
 """Questions about datasets, answered by code: the prompt, the loop of runs, the scores and the report."""
 
 import json
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, Literal
 
-from lse_gym.envs.datascience.executor import INSTRUCTIONS, TOKENS, Bench, Ending, Settings, python_executor
+from lse_gym.envs.datascience.executor import FAILURES, INSTRUCTIONS, TOKENS, Bench, Ending, Settings, python_executor
 from lse_gym.envs.datascience.scoring import Grade, grade, truth_of
 from lse_gym.envs.datascience.task import FOLLOWING, PREDICTION, Task
 from lse_gym.envs.domain import SPLITS, Attempt, Outcome, Prompt, Question, Split
@@ -92,8 +93,10 @@ class DataScienceDomain(ToolDomain):
     def report(self, attempts: Sequence[Attempt]) -> Report:
         """The fixed prompt, then per problem the scripts, what they returned, the score and how the attempt failed."""
         mean = sum(attempt.outcome.score for attempt in attempts) / max(1, len(attempts))
-        head = f"The model's fixed prompt:\n{self.frozen}{len(attempts)} problems, mean score {mean:.3g}."
-        return Report(head, tuple(map(self._problem, attempts)))
+        classes = Counter(attempt.outcome.error.partition(":")[0] for attempt in attempts)
+        failed = ", ".join(f"{classes[name]} {name}" for name in FAILURES if classes[name])
+        told = f"{len(attempts)} problems, mean score {mean:.3g}." + (f" Failures: {failed}." if failed else "")
+        return Report(f"The model's fixed prompt:\n{self.frozen}{told}", tuple(map(self._problem, attempts)))
 
     def fingerprint(self) -> str:
         """SHA-256 of the questions, of every file that may be loaded, of the truths, and of the limits."""

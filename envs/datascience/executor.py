@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from lse_gym.envs.datascience.inside import PRELOAD
 from lse_gym.envs.datascience.task import PREDICTION, is_file_name
 from lse_gym.envs.extras import require_installed
-from lse_gym.envs.sandbox import Box, Limits, Result, Sandbox
+from lse_gym.envs.sandbox import Box, Limits, Result, Sandbox, check
 from lse_gym.envs.tools.domain import Workplace
 from lse_gym.envs.tools.protocol import Tool
 
@@ -29,6 +29,7 @@ MAX_PRINTED_CHARS = 4000  # of a run, half from its beginning and half from its 
 MAX_MESSAGE_CHARS = 500  # of why there is no prediction
 
 INSTRUCTIONS, CODE, LIMIT, TOKENS = "instruction adherence", "code error", "execution limit", "token limit"
+FAILURES = INSTRUCTIONS, CODE, LIMIT, TOKENS
 """why a question fails, in the classes of the benchmark's table 9"""
 
 
@@ -87,9 +88,14 @@ class Bench(Workplace):
         files: what may be loaded, by name; never changed, whatever a script does to its copy.
         settings: limits of a run.
         max_prediction_bytes: the longest prediction that is scored.
+
+    Raises:
+        MissingExtraError: a library is not installed.
+        SandboxError: foreign code cannot be confined here.
     """
 
     def __init__(self, files: Mapping[str, Path], settings: Settings, max_prediction_bytes: int):
+        check_place()
         self._files, self._settings, self._max_bytes = dict(files), settings, max_prediction_bytes
         self._saved = self._count = 0  # bytes and files
         self._folder: TemporaryDirectory | None = None
@@ -227,8 +233,8 @@ def _text(path: Path, max_bytes: int) -> tuple[str | None, str]:
 
 
 @cache
-def sandbox(settings: Settings) -> Sandbox:
-    """The sandbox with the libraries imported; one for all attempts under the same limits.
+def check_place() -> None:
+    """Look whether scripts can run here, before anything is paid for; nothing is started.
 
     Raises:
         MissingExtraError: a library is not installed.
@@ -236,6 +242,12 @@ def sandbox(settings: Settings) -> Sandbox:
     """
     for module in ("pandas", "sklearn", "pyarrow"):
         require_installed(module, "ds", "Running data-science code")
+    check()
+
+
+@cache
+def sandbox(settings: Settings) -> Sandbox:
+    """The sandbox with the libraries imported; one for all attempts under the same limits."""
     return Sandbox(PRELOAD, limits=settings.limits())
 
 

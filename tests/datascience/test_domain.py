@@ -17,6 +17,8 @@ from lse_gym.envs.session import Session
 from tests.datascience.directories import record, write_directory, write_list
 from tests.datascience.playing import call, play
 
+pytestmark = pytest.mark.extra("ds")
+
 RIGHT = "row_id,y\n1,1\n2,2\n3,3\n"
 HALF = "row_id,y\n1,1\n2,3\n3,3\n"  # R2 is 1 - 1/2
 NAMES = [f"pipes{i}_reg" for i in range(6)]
@@ -112,6 +114,7 @@ def test_reports_tell_failures_and_hide_golds(directory):
         response, turns = play(domain, question, call(f"open('prediction.csv', 'w').write({text!r})"))
         attempts.append(Attempt(question, response, domain.score([question], [response])[0], tuple(turns)))
     report = domain.report(attempts)
+    assert report.head.endswith("2 problems, mean score 0.5. Failures: 1 instruction adherence.")
     right, wrong = report.problems
     assert (right.score, right.error, right.explanation) == (1.0, "", "")
     assert wrong.error == "instruction adherence: y differs from the reference in 1 of 3 rows, first at row_id 2"

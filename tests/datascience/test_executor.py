@@ -11,6 +11,8 @@ from lse_gym.envs.tools.protocol import read_results
 from tests.datascience.directories import write_directory
 from tests.datascience.playing import call, outcome, play
 
+pytestmark = pytest.mark.extra("ds")
+
 RIGHT = "row_id,y\n1,1\n2,2\n3,3\n"  # the truth of these directories
 SAVE_RIGHT = f"open('prediction.csv', 'w').write({RIGHT!r})"
 

@@ -18,8 +18,9 @@ SPECS = [spec for spec in ALL if spec.id not in PLAYER_ENVS]  # those of games: 
 needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")
 needs_redux = pytest.mark.skipif(not REDUX.is_dir(), reason="the MMLU-Redux data is not at ../shared/data")
 TINY = {"LSE/BIRD-v0": "tiny bird", "LSE/DARE-v0": "tiny dare", "LSE/MMLURedux-v0": "tiny redux"}
+NEEDS = {"LSE/DARE-v0": pytest.mark.extra("ds")}  # to be scored
 CASES = [
-    *(pytest.param((spec.id, TINY.get(spec.id, "")), id=spec.id) for spec in SPECS),
+    *(pytest.param((spec.id, TINY.get(spec.id, "")), id=spec.id, marks=NEEDS.get(spec.id, ())) for spec in SPECS),
     pytest.param(("LSE/BIRD-v0", "geoquery"), id="GeoQuery", marks=needs_geoquery),
     pytest.param(("LSE/MMLURedux-v0", "redux"), id="MMLU-Redux", marks=needs_redux),
 ]
