@@ -185,6 +185,19 @@ def test_the_env_steps_and_repeats_itself(directory):
     assert [step[4] for step in steps] == [step[4] for step in again[2]]
 
 
+def test_a_record_is_replayed_to_the_same_scores(directory, tmp_path):
+    """Scripts of recorded messages run again, and come to the same."""
+    record, seen = str(tmp_path / "record.jsonl"), []
+    for options in ({"task_model": "tests.datascience.test_domain:Analyst", "record": record}, {}):
+        options = options or {"task_model": f"replay:{record}"}
+        env = gym.make("LSE/DARE-v0", data_dir=str(directory), domain="reg_mm", **options)
+        env.reset(seed=3)
+        observation, reward, *_ = env.step("BE HALF")
+        seen.append((reward, str(observation["feedback"])))
+    assert seen[0] == seen[1]
+    assert seen[0][0] == 0.5
+
+
 def test_many_envs_make_one_batch(directory):
     model = "tests.datascience.test_domain:Analyst"
     envs = gym.make_vec("LSE/DARE-v0", 2, data_dir=str(directory), domain="reg_mm", task_model=model)
