@@ -11,9 +11,9 @@ from statistics import median
 from time import process_time
 
 from lse_gym.envs.tools.procedural.family import make_world
+from lse_gym.envs.tools.procedural.lookups import Session
 from lse_gym.envs.tools.procedural.office import Office
 from lse_gym.envs.tools.procedural.plans import Clerk, follow
-from lse_gym.envs.tools.procedural.service import Session
 from tests.tools.offices import drawn
 
 NAME = "marina-1"

@@ -9,7 +9,8 @@ from lse_gym.envs.offline.reader import Reader
 from lse_gym.envs.offline.reader import tools as solver
 from lse_gym.envs.offline.reader.prompt import Context, Prompt
 from lse_gym.envs.offline.reader.tools.request import understand
-from lse_gym.envs.offline.reader.tools.rules import Known, gather, parse_line
+from lse_gym.envs.offline.reader.tools.rules import Known, gather
+from lse_gym.envs.offline.reader.tools.sentences import parse_line
 from lse_gym.envs.offline.reader.tools.toolbox import read_toolbox
 from lse_gym.envs.report import Turn
 from lse_gym.envs.tools.procedural.family import THEMES, OfficeFamily, make_world
@@ -57,7 +58,7 @@ def test_each_rule_of_the_oracle_matters(name):
     """Without a line of the playbook some task fails that needs it; a line that no task needs is not counted."""
     domain, world = FAMILY.load(name), make_world(name)
     lines = domain.oracle_context.splitlines()
-    asked = [question for _, question, _ in drawn(name, world, 150)]
+    asked = [question for _, question, _ in drawn(name, world, 90)]
     idle = []
     for index in range(1, len(lines)):
         without = "\n".join(lines[:index] + lines[index + 1 :])

@@ -4,7 +4,8 @@ from contextlib import closing
 
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.tools.procedural.draw import Draw
-from lse_gym.envs.tools.procedural.plans import Clerk, Stuck, follow
+from lse_gym.envs.tools.procedural.habits import Stuck
+from lse_gym.envs.tools.procedural.plans import Clerk, follow
 from lse_gym.envs.tools.procedural.tasks import Task
 from lse_gym.envs.tools.procedural.world import World
 

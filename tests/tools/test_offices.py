@@ -5,10 +5,12 @@ import subprocess
 import sys
 from contextlib import closing
 
+import gymnasium as gym
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import lse_gym  # noqa: F401 - registers the ids
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.envs.splits import class_of
@@ -247,6 +249,24 @@ def test_domains_are_equal_in_every_process():
     ]
     assert runs[0].stdout == runs[1].stdout
     assert len(set(runs[0].stdout.split())) == 4
+
+
+def test_a_vector_env_is_many_single_ones_and_a_record_is_enough_to_run_again(tmp_path):
+    options = {"domain": ["bikes-1", "marina-2"], "feedback_size": 3, "max_edits": 5}
+    contexts = [["Be quick.", FAMILY.load("bikes-1").oracle_context], [FAMILY.load("marina-2").oracle_context, "Wait."]]
+    envs = gym.make_vec("LSE/ToolUse-v0", num_envs=2, **options)
+    single = [gym.make("LSE/ToolUse-v0", record=str(tmp_path / f"{i}.jsonl"), **options) for i in range(2)]
+    envs.reset(seed=[3, 4])
+    for seed, env in zip((3, 4), single, strict=True):
+        env.reset(seed=seed)
+    for actions in contexts:
+        observations, rewards, *_ = envs.step(tuple(actions))
+        steps = [env.step(action) for env, action in zip(single, actions, strict=True)]
+        assert [step[1] for step in steps] == list(rewards)
+        assert [step[0]["feedback"] for step in steps] == list(observations["feedback"])
+    again = gym.make("LSE/ToolUse-v0", task_model=f"replay:{tmp_path / '0.jsonl'}", **options)
+    again.reset(seed=3)
+    assert [again.step(actions[0])[1] for actions in contexts] != [0.0, 0.0]
 
 
 @pytest.mark.parametrize("bad", ["bikes", "bikes-", "bikes--1", "bikes-1234567", "moon-1", "", "marina-0\n", 3])

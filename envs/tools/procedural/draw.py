@@ -10,7 +10,8 @@ import numpy as np
 from lse_gym.envs.domain import SPLITS, Question, Split
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.splits import Class, class_of
-from lse_gym.envs.tools.procedural.plans import Clerk, Stuck, Topic, follow
+from lse_gym.envs.tools.procedural.habits import Stuck, Topic
+from lse_gym.envs.tools.procedural.plans import Clerk, follow
 from lse_gym.envs.tools.procedural.tables import FIRST_DAY
 from lse_gym.envs.tools.procedural.tasks import OPS, TEACHING, Op, Task, key, say
 from lse_gym.envs.tools.procedural.world import World

@@ -99,7 +99,8 @@ def _draw(name: str, split_seed: int, sealed: tuple[int, int] | None = None) -> 
 def _versions() -> tuple[str, str, str]:
     """What else decides what is drawn: this code, numpy's streams, SQLite's arithmetic."""
     here = Path(__file__).parent
-    return source_digest(here, here.parent / "diff.py", Path(splits.__file__)), np.__version__, sqlite3.sqlite_version
+    code = source_digest(here, here.parent / "diff.py", here.parent / "report.py", Path(splits.__file__))
+    return code, np.__version__, sqlite3.sqlite_version
 
 
 def stream(name: str, *more: int) -> list[int]:

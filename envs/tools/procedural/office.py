@@ -5,7 +5,8 @@ from typing import Any
 
 from lse_gym.envs.tools.diff import Difference, State, canonical, difference
 from lse_gym.envs.tools.domain import Workplace
-from lse_gym.envs.tools.procedural.service import Service, Session
+from lse_gym.envs.tools.procedural.lookups import Session
+from lse_gym.envs.tools.procedural.service import Service
 from lse_gym.envs.tools.procedural.theme import ROLES, Theme
 from lse_gym.envs.tools.report import Ending
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from lse_gym.envs.offline.reader.prompt import Prompt
+from lse_gym.envs.offline.reader.tools.hands import Calls, Steps, Stuck
 from lse_gym.envs.offline.reader.tools.request import understand
-from lse_gym.envs.offline.reader.tools.rules import Knowledge, Known, Meaning, gather, parse_line
+from lse_gym.envs.offline.reader.tools.rules import Knowledge, Known, Meaning, gather
+from lse_gym.envs.offline.reader.tools.sentences import parse_line
 from lse_gym.envs.offline.reader.tools.toolbox import read_toolbox
-from lse_gym.envs.offline.reader.tools.work import Calls, Steps, Stuck, Worker
+from lse_gym.envs.offline.reader.tools.work import Worker
 from lse_gym.envs.offline.stand_in import chance
 from lse_gym.envs.report import Turn
 from lse_gym.envs.tools.protocol import call_text, read_results

@@ -1,42 +1,19 @@
-"""How the reader does what is asked: the calls, by the playbook where it tells, literally where it doesn't."""
+"""How the reader does what is asked, by the playbook where it tells, literally where it doesn't."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from lse_gym.envs.offline.reader.english import stem
+from lse_gym.envs.offline.reader.tools.hands import Hands, Steps, Stuck, number_of, part, plain, said
 from lse_gym.envs.offline.reader.tools.request import Request
-from lse_gym.envs.offline.reader.tools.rules import Knowledge, Meaning
-from lse_gym.envs.offline.reader.tools.toolbox import Role, Toolbox, as_json
-from lse_gym.envs.tools.protocol import Call
+from lse_gym.envs.offline.reader.tools.toolbox import Role
 
-T = TypeVar("T")
-Calls = Sequence[Call]
-Steps = Generator[Calls, Sequence[str], T]  # yields the calls of a message, is sent their results
-Choose = Callable[[Sequence[Meaning]], Meaning]
-MONEY = ("amount", "price", "money", "payment", "refund")
-ISO = "%Y-%m-%d"
-MAX_PAGES = 20
-MAX_DIGITS = 9  # of a number that is reckoned with
+MONEY = ("amount", "price", "money", "payment", "refund")  # words that a rule about amounts may have
 
 
-class Stuck(Exception):  # noqa: N818 - not a failure of ours
-    """A call failed, or a result is not what it should be."""
-
-
-class Worker:
-    """Does one task.
-
-    Args:
-        toolbox: the tools.
-        knowledge: the rules of the playbook.
-        choose: takes one of several meanings that contradict each other.
-    """
-
-    def __init__(self, toolbox: Toolbox, knowledge: Knowledge, choose: Choose):
-        self.box, self.choose = toolbox, choose
-        self.rules = knowledge
+class Worker(Hands):
+    """Does one task, one method a kind of task."""
 
     def do(self, request: Request) -> Steps[str]:
         """The calls for a request, message by message; returns the answer.
@@ -45,124 +22,6 @@ class Worker:
             Stuck: it leads nowhere.
         """
         return (yield from getattr(self, f"_{request.op}")(request))
-
-    # What the playbook tells
-
-    def _told(self, kind, *trigger: str) -> Meaning | None:
-        told = self.rules.told(kind, *trigger)
-        return self.choose(told) if told else None
-
-    def _spell(self, term: str) -> str:
-        told = self._told("spelling", term.lower())
-        return str(told[0]) if told else term
-
-    def _measured(self, number: Decimal, unit: str, back: bool = False) -> Decimal:
-        """A number of units as the tools take it; with ``back``, the number of units that tools mean."""
-        told = self._told("unit", stem(unit))
-        if not told:
-            return number
-        times = (told[0] == "times") != back
-        return number * int(told[1]) if times else number / int(told[1])
-
-    def _date(self, day: str) -> str:
-        told = self._told("date")
-        try:
-            return date.fromisoformat(day).strftime(str(told[0]) if told else ISO)
-        except ValueError:
-            raise Stuck(f"{day} is no day") from None
-
-    # Calls
-
-    def _call(self, tool: str, **arguments: Any) -> Call:
-        """A call with the arguments that the playbook always wants."""
-        for name in self.box.arguments.get(tool, {}):
-            told = self._told("value", tool, name)
-            if told and name not in arguments:
-                arguments[name] = str(told[0])
-        return Call(tool, arguments)
-
-    def _made(self, *calls: Call) -> Steps[list[Any]]:
-        """What calls return, those that are to be made before and after them left out."""
-        wanted, everything = [], []
-        for call in calls:
-            everything += self._beside(call, "before")
-            wanted.append(len(everything))
-            everything += [call, *self._beside(call, "after")]
-        results = yield everything
-        made = [as_json(result) for result in results]
-        if len(made) != len(everything) or any(value is None for value in made):
-            raise Stuck("a call failed")
-        return [made[index] for index in wanted]
-
-    def _beside(self, call: Call, when: str) -> Iterable[Call]:
-        for tool, *given in self.rules.told("step", call.name, when):
-            taken = self.box.arguments.get(str(tool), {})
-            own = {name: value for name, value in call.arguments.items() if name in taken}
-            more = dict(zip(map(str, given[::2]), map(str, given[1::2]), strict=True))
-            yield self._call(str(tool), **{**own, **{n: v for n, v in more.items() if n in taken}})
-
-    def _rows(self, table: str, **filters: Any) -> Steps[list[Mapping[str, Any]]]:
-        told, rows = self._told("page"), []
-        number = int(told[0]) if told else 1
-        for page in range(number, number + MAX_PAGES):
-            (shown,) = yield from self._made(self._call(f"list_{table}", page=page, **filters))
-            rows += _list(shown, "rows")
-            if not _part(shown, "more"):
-                break
-        return rows
-
-    # Which row
-
-    def _lookups(self, request: Request, *roles: Role) -> Steps[dict[str, Any]]:
-        """The arguments that stand for the rows of a request, looked up side by side where it takes that."""
-        found, calls = {}, {}
-        for role in roles:
-            noun, table = self.box.nouns[role], self.box.tables[role]
-            told = self._told("key", noun)
-            if role == "place":
-                calls[role] = self._call(f"list_{table}")
-            elif role == "thing":
-                calls[role] = self._call(f"find_{table}", query=request.thing)
-            elif told and role in ("person", "record"):
-                calls[role] = self._call(f"find_{table}", query=str(_said(request, role)))
-            else:
-                found[noun] = _said(request, role)
-        if calls:
-            results = yield from self._made(*calls.values())
-            for role, result in zip(calls, results, strict=True):
-                found[self.box.nouns[role]] = self._chosen(role, result, request)
-        return found
-
-    def _chosen(self, role: Role, rows: Any, request: Request) -> Any:
-        noun = self.box.nouns[role]
-        if role == "place":
-            rows = [row for row in _list(rows) if str(_part(row, "name")) in request.said]
-        told = self._told("key", noun)
-        field = str(told[0]) if told else f"{noun}_id"
-        row = next(iter(_list(rows)), None)
-        if row is None:
-            raise Stuck(f"there is no such {noun}")
-        return _part(row, field)
-
-    def _is_untouchable(self, record: Mapping[str, Any]) -> Steps[bool]:
-        """Whether a record is to be left alone; then the case is opened that the playbook wants instead."""
-        guards = [trigger[0] for kind, trigger in self.rules.rules if kind == "guard"]
-        if not guards:
-            return False
-        (shown,) = yield from self._made(self._call(f"get_{self.box.nouns['record']}", **record))
-        status = str(_part(shown, self.box.enums["status"])).lower()
-        for term in guards:
-            if status in (self._spell(term).lower(), term):
-                told = self._told("guard", term)
-                yield from self._made(self._opened(record, str(told[0]) if told else ""))
-                return True
-        return False
-
-    def _opened(self, record: Mapping[str, Any], reason: str) -> Call:
-        case = self.box.nouns["case"]
-        return self._call(f"open_{case}", **record, **{self.box.enums["reason"]: self._spell(reason)})
-
-    # Tasks
 
     def _changing(self, request: Request, tool: str, **values: Any) -> Steps[str]:
         record = yield from self._lookups(request, "record")
@@ -180,7 +39,7 @@ class Worker:
         return ""
 
     def _amount(self, request: Request) -> int | float:
-        return _plain(self._measured(_number(request.amount[0]), request.amount[1]))
+        return plain(self._measured(number_of(request.amount[0]), request.amount[1]))
 
     def _day(self, request: Request) -> Steps[str]:
         return self._changing(request, self._update("record"), date=self._date(request.day))
@@ -213,7 +72,7 @@ class Worker:
         numbers = [name for name in (rows[0] if rows else ()) if name.endswith("_no")]
         field = str(told[0]) if told else (numbers or [f"{noun}_id"])[0]
         for row in rows:
-            record = {noun: _part(row, field)}
+            record = {noun: part(row, field)}
             if not (yield from self._is_untouchable(record)):
                 yield from self._made(self._call(tool, **record))
         return ""
@@ -226,10 +85,10 @@ class Worker:
 
     def _refund(self, request: Request) -> Steps[str]:
         noun = self.box.nouns["payment"]
-        payment = {noun: _said(request, "payment")}
+        payment = {noun: said(request, "payment")}
         (shown,) = yield from self._made(self._call(f"get_{noun}", **payment))
-        share = _number(_part(shown, "amount")) * request.percent / 100
-        yield from self._made(self._call(f"refund_{noun}", **payment, amount=_plain(self._rounded(share))))
+        share = number_of(part(shown, "amount")) * request.percent / 100
+        yield from self._made(self._call(f"refund_{noun}", **payment, amount=plain(self._rounded(share))))
         return ""
 
     def _rounded(self, share: Decimal) -> Decimal:
@@ -249,7 +108,7 @@ class Worker:
         return int(told[1]) if told and told[0] == "times" else 1
 
     def _delete(self, request: Request) -> Steps[str]:
-        payment = {self.box.nouns["payment"]: _said(request, "payment")}
+        payment = {self.box.nouns["payment"]: said(request, "payment")}
         yield from self._made(self._call(self._verb(request, "payment"), **payment))
         return ""
 
@@ -257,10 +116,10 @@ class Worker:
         record = yield from self._lookups(request, "record")
         (made,) = yield from self._made(self._opened(record, request.term))
         noun = self.box.nouns["case"]
-        return (yield from self._closed({noun: _part(made, f"{noun}_id")}, request.text))
+        return (yield from self._closed({noun: part(made, f"{noun}_id")}, request.text))
 
     def _settle(self, request: Request) -> Steps[str]:
-        return self._closed({self.box.nouns["case"]: _said(request, "case")}, request.text)
+        return self._closed({self.box.nouns["case"]: said(request, "case")}, request.text)
 
     def _closed(self, case: Mapping[str, Any], remedy: str) -> Steps[str]:
         noun = self.box.nouns["case"]
@@ -299,8 +158,6 @@ class Worker:
         yield from self._made(self._call("add_note", **record, text=request.thing))
         return ""
 
-    # Questions
-
     def _at_place(self, request: Request, role: Role, enum: str) -> Steps[list[Mapping[str, Any]]]:
         place = yield from self._lookups(request, "place")
         term = {self.box.enums[enum]: self._spell(request.term)}
@@ -311,44 +168,14 @@ class Worker:
 
     def _who(self, request: Request) -> Steps[str]:
         rows = yield from self._at_place(request, "record", "status")
-        return ", ".join(sorted({str(_part(row, self.box.nouns["person"])) for row in rows}))
+        return ", ".join(sorted({str(part(row, self.box.nouns["person"])) for row in rows}))
 
     def _total(self, request: Request) -> Steps[str]:
         rows = yield from self._at_place(request, "payment", "method")
-        total = sum((_number(_part(row, "amount")) for row in rows), Decimal(0))
+        total = sum((number_of(part(row, "amount")) for row in rows), Decimal(0))
         return f"{self._measured(total, request.amount[1], back=True):.2f}"
 
     def _stock(self, request: Request) -> Steps[str]:
         thing = yield from self._lookups(request, "thing")
         (shown,) = yield from self._made(self._call(f"get_{self.box.nouns['thing']}", **thing))
-        return str(_plain(self._measured(_number(_part(shown, "stock")), request.amount[1], back=True)))
-
-
-def _said(request: Request, role: Role) -> int:
-    if role not in request.numbers:
-        raise Stuck(f"no {role} is told")
-    return request.numbers[role]
-
-
-def _list(value: Any, name: str = "") -> list[Any]:
-    found = _part(value, name) if name else value
-    if not isinstance(found, list):
-        raise Stuck("a result is no list")
-    return found
-
-
-def _part(value: Any, name: str) -> Any:
-    if not isinstance(value, dict) or name not in value:
-        raise Stuck(f"a result has no {name}")
-    return value[name]
-
-
-def _number(value: Any) -> Decimal:
-    text = str(value)
-    if not text.replace(".", "", 1).lstrip("-").isdecimal() or len(text) > MAX_DIGITS + 3:
-        raise Stuck(f"{text[:20]} is no number")
-    return Decimal(text)
-
-
-def _plain(number: Decimal) -> int | float:
-    return int(number) if number == int(number) else round(float(number), 2)
+        return str(plain(self._measured(number_of(part(shown, "stock")), request.amount[1], back=True)))

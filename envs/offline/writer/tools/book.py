@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from lse_gym.envs.offline.reader.tools.rules import Knowledge, Known, gather, parse_line
+from lse_gym.envs.offline.reader.tools.rules import Knowledge, Known, gather
+from lse_gym.envs.offline.reader.tools.sentences import parse_line
 from lse_gym.envs.offline.writer.edit import fitted
 
 SEEN = re.compile(r"\W*Seen: (\d{1,3}) % of (\d{1,9}(?:\.\d{1,2})?) was refunded as (\d{1,9}(?:\.\d{1,2})?)\.")
