@@ -9,26 +9,21 @@ import json
 import os
 import resource
 import signal
-import struct
 import sys
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEW_MOUNT, NEW_USER, NEW_PID, NEW_NET, NEW_IPC = 0x00020000, 0x10000000, 0x20000000, 0x40000000, 0x08000000
 PARENT_DEATH_SIGNAL, NO_NEW_PRIVS = 1, 38
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
-CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls of Landlock, alike on all machines
-WRITE_FILE, READ_FILE, TRUNCATE = 1 << 1, 1 << 2, 1 << 14
-CHANGES = WRITE_FILE | sum(1 << bit for bit in range(4, 13))  # remove and make files of every kind
-CHANGES_SINCE = {2: 1 << 13, 3: TRUNCATE}  # version of Landlock -> to link or rename elsewhere, to truncate
 SYSTEM = (
     *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/opt", "/nix", "/etc", "/sys"),
     *("/dev/zero", "/dev/random", "/dev/urandom"),
     *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/proc/filesystems"),
 )  # where libraries and facts of the machine are
-TCP = 0b11  # bind and connect, from version 4 on
-SCOPES = 0b11  # abstract Unix sockets and signals of others, from version 6 on
+SANDBOX = Path(__file__).parents[1] / "envs" / "sandbox"
 
 
 def main() -> None:
@@ -111,23 +106,21 @@ def _landlock(readable: list[str]) -> dict[str, str]:
     """
     if not sys.platform.startswith("linux"):
         return {"network": "not cut"}
-    version = LIBC.syscall(CREATE_RULESET, None, 0, 1)
+    sys.path.insert(0, str(SANDBOX))
+    start = import_module("start")
+    del sys.path[0]
+    start.stand_in()  # the package itself is imported when the limits hold
+    landlock = import_module("lse_gym.envs.sandbox.landlock")
+    start.stand_back()
+    version = landlock.version()
     if version < 1:
         return {"network": "not cut"}
-    changes = CHANGES | sum(right for since, right in CHANGES_SINCE.items() if version >= since)
-    rights = struct.pack("QQQ", changes | READ_FILE, TCP if version >= 4 else 0, SCOPES if version >= 6 else 0)
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
-    rules = LIBC.syscall(CREATE_RULESET, rights[:size], size, 0)
+    governed = landlock.WRITE | landlock.READ_FILE | landlock.MAKE_DEVICES
     _prctl(NO_NEW_PRIVS, 1)
-    places = [(".", changes | READ_FILE), (os.devnull, READ_FILE | changes & (WRITE_FILE | TRUNCATE))]
-    for path, right in (*places, *((path, READ_FILE) for path in (*SYSTEM, *readable))):
-        with suppress(OSError):  # what this machine does not have
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            LIBC.syscall(ADD_RULE, rules, 1, struct.pack("=Qi", right, place), 0)
-            os.close(place)
-    if LIBC.syscall(RESTRICT_SELF, rules, 0) != 0:
+    try:
+        landlock.restrict([*SYSTEM, *readable], ["."], governed=governed)
+    except OSError:
         return {"network": "not cut"}
-    os.close(rules)
     held = {"writes": "in its scratch directory only", "reads": "there, and code and libraries"}
     return held | {"network": "no TCP" if version >= 4 else "not cut"}
 

@@ -7,13 +7,11 @@ import os
 import resource
 import signal
 import socket
-import sys
 from contextlib import suppress
 from typing import Any
 
 from lse_gym.envs.sandbox import box, kernel, landlock, seccomp
-
-OWN = "lse_gym"
+from lse_gym.envs.sandbox.start import stand_back
 
 
 def run(link: socket.socket, job: dict[str, Any]) -> None:
@@ -31,8 +29,7 @@ def run(link: socket.socket, job: dict[str, Any]) -> None:
     kernel.give_up_rights()
     if job["landlock"]:
         landlock.restrict([*job["readable"], *job["trusted"], *_facts(job)], [job["base"]])
-    for name in [name for name in sys.modules if name.partition(".")[0] == OWN]:
-        del sys.modules[name]  # stand-ins for the package; what is preloaded may want it itself
+    stand_back()  # what is preloaded may want the package itself
     problem = _prepare(link, job)
     gc.collect()
     gc.freeze()  # what is never collected is never copied
