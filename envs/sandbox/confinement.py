@@ -187,10 +187,11 @@ def code_of(modules: Iterable[str], readable: Iterable[str] = ()) -> Code:
     folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, *os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)]
     folders += [path for path in sys.path if path.endswith(("site-packages", "dist-packages", ".zip"))]
     libraries = _resolved(path for path in folders if os.path.isabs(path))
-    own = [OWN, *(name.partition(".")[0] for name in modules)]
-    places = [place for name in dict.fromkeys(own) for place in _places(name)]
-    trusted = [place for place in places if place in _places(OWN) or not _inside(place, [*SYSTEM, *libraries])]
-    return Code(_resolved(trusted), [*libraries, *_resolved(readable)])
+    parts = dict.fromkeys(".".join(name.split(".")[: 2 if name.startswith(f"{OWN}.") else 1]) for name in modules)
+    own = [place for name in (OWN, f"{OWN}.envs", *parts) if name.startswith(OWN) for place in _places(name)]
+    others = [place for name in parts for place in _places(name)]
+    others = [place for place in others if not _inside(place, [*SYSTEM, *libraries])]
+    return Code(_resolved([*own, *others]), [*libraries, *_resolved(readable)])
 
 
 def _inside(path: str, folders: Iterable[str]) -> bool:
