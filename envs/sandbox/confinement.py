@@ -68,8 +68,7 @@ class Code(NamedTuple):
 
     def untrusted(self) -> list[str]:
         """What boxes may read, taken apart where this package is in it."""
-        folders = dict.fromkeys(map(os.path.realpath, self.readable))
-        return [part for path in folders for part in _without(path, self.trusted)]
+        return [*dict.fromkeys(part for path in self.readable for part in _without(path, self.trusted))]
 
 
 class Confinement(NamedTuple):
@@ -210,7 +209,8 @@ def _places(module: str) -> Sequence[str]:
 
 
 def _without(path: str, others: Sequence[str]) -> list[str]:
-    """A folder, or what is in it where some of that is among the others."""
+    """A folder, or what is in it where some of that is among the others. A link gives what it leads to: resolved."""
+    path = os.path.realpath(path)
     if path in others:
         return []
     if not any(_inside(other, [path]) for other in others):

@@ -307,6 +307,7 @@ def test_what_boxes_may_read_leaves_this_package_out(tmp_path):
     package.mkdir(parents=True)
     for name in ("numpy", "pandas"):
         (package.parent / name).mkdir()
+    (tmp_path / "lib64").symlink_to(package.parent)
     code = confinement.Code([str(package)], [str(tmp_path), str(package)])
     own = [path for path in code.untrusted() if path.startswith(str(tmp_path))]
     assert sorted(own) == [str(package.parent / name) for name in ("numpy", "pandas")]
