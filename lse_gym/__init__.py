@@ -4,6 +4,11 @@ Importing this package registers the ids of the namespace ``LSE`` with Gymnasium
 it offers besides are imported when they are first used.
 """
 
+from lse_gym.interrupt import end_at_once, is_command
+
+if is_command():
+    end_at_once()
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

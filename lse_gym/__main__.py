@@ -2,11 +2,14 @@
 
 import sys
 
+from lse_gym.interrupt import raise_again
+
 
 def main() -> None:
-    """Run the command line; nothing is imported before Ctrl-C ends it in one word."""
+    """Run the command line; Ctrl-C ends it in one word."""
     try:
-        from lse_gym.cli.main import run
+        raise_again()
+        from lse_gym.cli.shell import run
 
         run()
     except KeyboardInterrupt:

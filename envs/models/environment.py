@@ -5,6 +5,13 @@ import os
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.redaction import note
 
+OPENAI_URL = "https://api.openai.com/v1"
+
+
+def server_url() -> str:
+    """The address of the server that ``openai:`` models are asked at."""
+    return os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+
 
 def environment_number(name: str, default: float) -> float:
     """A positive number from the environment variable ``name``."""

@@ -27,11 +27,10 @@ from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Message, Request, Response, TaskModel, byte_bound, sampling_seed
 from lse_gym.envs.models.chat_api import DEADLINE_S, TELL_EVERY_S, ChatAPI, check_url
 from lse_gym.envs.models.chat_refusal import SYSTEM, Unsupported
-from lse_gym.envs.models.environment import environment_key, environment_number
+from lse_gym.envs.models.environment import environment_key, environment_number, server_url
 from lse_gym.envs.models.native_tools import native_request
 from lse_gym.envs.redaction import public_url
 
-DEFAULT_URL = "https://api.openai.com/v1"
 CONCURRENCY, TIMEOUT_S = 16, 120.0
 RENAMED = {"max_tokens": "max_completion_tokens"}  # OpenAI's newer models know the second name only
 FOR_ALL = (AuthenticationError, NoToolsError, QuotaError, UnavailableError, UnknownModelError)  # others fail alike
@@ -67,7 +66,7 @@ class OpenAIModel(TaskModel):
             raise unknown("option of openai:", option, [NATIVE], f"Pass e.g. 'openai:{self.model}?{NATIVE}'.")
         self.native_tools = bool(question_mark)
         self.name = f"openai:{model}"
-        self.revision = public_url(os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL)
+        self.revision = public_url(server_url())
         self.concurrency = int(environment_number("LSE_GYM_CONCURRENCY", CONCURRENCY))
         self.timeout_s = environment_number("LSE_GYM_TIMEOUT_S", TIMEOUT_S)
         self.deadline_s = environment_number("LSE_GYM_DEADLINE_S", DEADLINE_S)
@@ -77,13 +76,13 @@ class OpenAIModel(TaskModel):
 
     @cached_property
     def _api(self) -> ChatAPI:
-        url, key = os.environ.get("OPENAI_BASE_URL"), environment_key("OPENAI_API_KEY")
-        if not url and not key:
+        key = environment_key("OPENAI_API_KEY")
+        if not key and not os.environ.get("OPENAI_BASE_URL"):
             raise AuthenticationError(
                 "there is no key: OPENAI_API_KEY is not set. Set it, or OPENAI_BASE_URL to a server that needs none."
             )
         return ChatAPI(
-            url or DEFAULT_URL,
+            server_url(),
             key,
             timeout_s=self.timeout_s,
             deadline_s=self.deadline_s,
@@ -96,7 +95,7 @@ class OpenAIModel(TaskModel):
 
     def check(self) -> None:
         """Look at the address; nothing is sent."""
-        check_url(os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL)
+        check_url(server_url())
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
         """Send the batch, ``concurrency`` requests at a time.

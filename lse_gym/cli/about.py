@@ -1,12 +1,11 @@
 """What a user should know of a run before it starts: who answers, who edits, and what neither of them can."""
 
-import os
 from collections.abc import Iterator
 
 from lse_gym.agents.console import counted
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.models import MODELS, SHIPPED
-from lse_gym.envs.models.openai import DEFAULT_URL
+from lse_gym.envs.models.environment import server_url
 from lse_gym.envs.redaction import public_url
 
 STAND_INS = ("reader", "writer")
@@ -36,7 +35,7 @@ def about_model(name: str) -> str:
     if name in SHIPPED:
         return f"{name}, a small transformer that comes with the package"
     if prefix == "openai" and colon:
-        return f"{name} at {public_url(os.environ.get('OPENAI_BASE_URL') or DEFAULT_URL)}"
+        return f"{name} at {public_url(server_url())}"
     where = {"hf": "in this process", "vllm": "in this process", "replay": "recorded answers"}
     return f"{name}, {where[prefix]}" if prefix in where and name not in MODELS else name
 

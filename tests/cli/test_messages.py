@@ -7,8 +7,9 @@ import pytest
 import typer
 
 from lse_gym.agents.console import counted
-from lse_gym.cli.main import app, for_a_terminal
+from lse_gym.cli.main import app
 from lse_gym.cli.messages import command_line, in_options
+from lse_gym.cli.shell import for_a_terminal
 from lse_gym.cli.streams import HANDLER, show_what_can_be_shown
 
 

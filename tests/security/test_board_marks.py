@@ -268,7 +268,7 @@ def test_errors_and_lists_of_the_command_line_are_plain(tmp_path, board, documen
     with board.store.writing():
         board.store.log(number, "flagged", "\x1b]0;owned\x07flag")
     arguments = [sys.executable, "-m", "lse_gym", "leaderboard"]
-    bug = "import sys; from lse_gym.cli.main import tell_bug; sys.excepthook = tell_bug; raise ValueError('\\x1b[2J')"
+    bug = "import sys; from lse_gym.cli.shell import tell_bug; sys.excepthook = tell_bug; raise ValueError('\\x1b[2J')"
     for words in (
         [*arguments, "list", "--board", board.path],
         [*arguments, "submit", tmp_path / "no\x1b[2Jrun", "--board", board.path],

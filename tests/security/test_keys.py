@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lse_gym.cli.main import tell_bug
+from lse_gym.cli.shell import tell_bug
 from lse_gym.envs.errors import ArgumentError, AuthenticationError, LSEGymError, ProviderError
 from lse_gym.envs.models import chat_api
 from lse_gym.envs.models.base import Request
