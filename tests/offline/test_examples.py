@@ -65,10 +65,10 @@ def test_compact_sql_gives_the_same_rows_in_half_the_room(geo: Geo) -> None:
     [
         (
             'SELECT C.city_name\n FROM city AS C -- all\nWHERE C.state_name = "new york" ;',
-            "SELECT city_name FROM city WHERE state_name='new york'",
+            'SELECT city_name FROM city WHERE state_name="new york"',
         ),
         ('SELECT "state_name" FROM city', 'SELECT "state_name" FROM city'),
-        ("SELECT 'a  b', \"x y\" FROM city", "SELECT 'a  b','x y' FROM city"),
+        ("SELECT 'a  b', \"x y\" FROM city", "SELECT 'a  b',\"x y\" FROM city"),
         (
             "SELECT first.city_name FROM city AS first WHERE EXISTS (SELECT 1 FROM city AS other "
             "WHERE other.population > first.population)",

@@ -1,17 +1,15 @@
-"""Shorter SQL with exactly the same rows: no white space, aliases and made-up names that could be done without."""
+"""Shorter SQL with exactly the same rows: no white space and no aliases that could be done without."""
 
 import re
 from functools import lru_cache
 
 MAX_SQL_CHARS = 4000  # longer statements only lose their white space
-LONG_NAME = 8  # output columns with longer made-up names are renamed
 _TOKEN = re.compile(
     r"(?P<string>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\])|(?P<space>(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)+)"
     r"|(?P<word>\w+)|(?P<sign>.)",
     re.S,
 )
 _AFTER_FROM = frozenset("WHERE GROUP ORDER HAVING LIMIT WINDOW UNION EXCEPT INTERSECT".split())
-_BEFORE_VALUE = frozenset("WHERE AND OR NOT ON LIKE GLOB BETWEEN WHEN THEN ELSE SELECT DISTINCT".split())
 
 
 def _tokens(sql: str) -> list[str]:
@@ -38,8 +36,6 @@ class _Statement:
         self.around = ["", "", *self.words, "", ""]  # self.around[k + 2 + n] is n words after word k
         self.schema = {word.upper() for word in re.findall(r"\w+", schema)}
         self.tables = {self._near(k, 1) for k in self._all("FROM", "JOIN")} - {"("}
-        self.named = {self._near(k, 1) for k in self._all("AS")}
-        self.known = bool(self.tables) and self.tables <= self.schema
         self.scopes = self._scopes()
 
     def _near(self, k: int, n: int) -> str:
@@ -66,16 +62,6 @@ class _Statement:
     def _fresh(self, start: str) -> str:
         taken = {*self.words, *self.schema, *(token.upper() for token in self.tokens)}
         return next(name for n in range(1, 10**6) if (name := f"{start}{n if n > 1 else ''}").upper() not in taken)
-
-    def quotes(self) -> None:
-        """Write strings that SQLite reads as such only for want of a column of that name as proper strings."""
-        for k, word in enumerate(self.words):
-            value = re.match(r"[(,=<>]", self._near(k, -1)) or self._near(k, -1) in _BEFORE_VALUE
-            if self.known and word[0] == '"' and value and self._near(k, 1) != ".":
-                name = word[1:-1].replace('""', '"')
-                if name not in self.schema | self.named | self.tables and word not in self.named:
-                    inner = self.tokens[self.at[k]][1:-1].replace('""', '"')
-                    self._write(k, "'" + inner.replace("'", "''") + "'")
 
     def sources(self) -> None:
         """Drop the alias of a statement's only source, shorten the aliases of several."""
@@ -116,16 +102,6 @@ class _Statement:
             and all(k in own and self._near(k, 2) not in {"*", *renamed} for k in uses)
         )
 
-    def fields(self) -> None:
-        """Shorten long made-up names of output columns; the rows stay the same."""
-        for k in self._all("AS") if self.known else ():
-            name = self._near(k, 1)
-            if len(name) > LONG_NAME and name.isidentifier() and name not in self.schema and self._near(k, 2) != ")":
-                short = self._fresh("n")
-                for other in self._all(name):
-                    if self.tokens[self.at[other]].upper() == name:
-                        self._write(other, short)
-
 
 @lru_cache(maxsize=4096)
 def compact_sql(sql: str, schema: str = "") -> str:
@@ -133,7 +109,7 @@ def compact_sql(sql: str, schema: str = "") -> str:
 
     Args:
         sql: one SQLite statement.
-        schema: the schema text. Without it, "quoted" words are left alone, as they may be names.
+        schema: the schema text, whose names no short alias takes.
 
     >>> compact_sql("SELECT Talias0.A FROM T AS Talias0 WHERE Talias0.B = 'x'")
     "SELECT A FROM T WHERE B='x'"
@@ -142,8 +118,6 @@ def compact_sql(sql: str, schema: str = "") -> str:
     if len(plain) > MAX_SQL_CHARS:
         return plain
     statement = _Statement(plain, schema)
-    statement.quotes()
     statement.sources()
-    statement.fields()
     short = _collapse("".join(statement.tokens))
     return short if len(short) <= len(plain) else plain
