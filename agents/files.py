@@ -27,12 +27,15 @@ def check_out(path: str | os.PathLike[str]) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write UTF-8 text beside ``path`` and move it into place."""
+    """Write UTF-8 text beside ``path`` and move it into place; an error always names a file."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk is told of where it is written, without a name
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

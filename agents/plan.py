@@ -92,6 +92,17 @@ def plan_run(config: Config) -> Plan:
     return Plan(task_model, edits, search._replace(**capped), _times(test, contexts))
 
 
+def estimates(config: Config) -> str:
+    """Why the tokens and dollars that a plan tells of the editor are an estimate; "" where they are a bound too."""
+    _, domain, agent = _parts(config)
+    if not agent.most_editor_calls():
+        return ""
+    own = type(agent)
+    if not isinstance(agent, EditorAgent) or (own.notes, own.edit) != (EditorAgent.notes, EditorAgent.edit):
+        return f"{config.agent} shows its editor more than a context and a report"
+    return "reports hold transcripts of several turns" if domain.max_turns > 1 else ""
+
+
 def preview(config: Config) -> Preview:
     """What the questions of a run look like, and what is wrong with them."""
     core, domain, _ = _parts(config)

@@ -6,7 +6,7 @@ paid for comes from the recorded files, and each round is checked against the jo
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,10 +19,12 @@ from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
 from lse_gym.agents.settings import Config
 from lse_gym.agents.tree import Node
+from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import ContextEnv, Info
-from lse_gym.envs.errors import ArgumentError, RunDirectoryError
+from lse_gym.envs.errors import ArgumentError, BudgetExhausted, RunDirectoryError
 from lse_gym.envs.evaluation import core_env, final_scores, paired_interval
 from lse_gym.envs.models import make_model
+from lse_gym.envs.redaction import MASK, without_secrets
 from lse_gym.envs.state import TOLD
 
 try:
@@ -119,11 +121,7 @@ class RunDirectory:
         longer = self.resume and self.config.get("rounds", 0) > there.get("rounds", 0)
         fewer = self.resume and _differ_in_exclusions(there, self.config)  # each round is checked against the journal
         free = {"lse_gym", *(["rounds"] if longer else []), *(["data_sha256", "env_args"] if fewer else [])}
-        different = [
-            f"{key}: {there.get(key)!r} there, {self.config.get(key)!r} now"
-            for key in self.config | there
-            if there.get(key) != self.config.get(key) and key not in free
-        ]
+        different = _differences(there, self.config, free)
         if different:
             goes_on = "" if self.resume else "--resume, without other options, to continue that run, or "
             raise RunDirectoryError(
@@ -147,10 +145,30 @@ class RunDirectory:
                 raise RunDirectoryError(f"another process is writing to {str(self.path)!r}. Wait for it.") from None
 
 
+FOLLOWS = {"data_sha256": ("env", "env_args"), "editor_revision": ("agent", "agent_args")}  # fact -> what changes it
+
+
+def _differences(there: Mapping[str, Any], now: Mapping[str, Any], free: Collection[str]) -> list[str]:
+    """What differs between two configurations, by the name that a user knows it by."""
+    names = [name for name in {**now, **there} if there.get(name) != now.get(name) and name not in free]
+    told = []
+    for name in (name for name in names if not {*FOLLOWS.get(name, ())} & {*names}):
+        one, other = there.get(name), now.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            inner = [key for key in one | other if one.get(key) != other.get(key)]
+            told += [f"{key}: {one.get(key)!r} there, {other.get(key)!r} now" for key in inner]
+        elif name == "data_sha256":
+            told.append("the questions or their answers have changed")
+        else:
+            told.append(f"{name}: {one!r} there, {other!r} now")
+    return told
+
+
 def _differ_in_exclusions(there: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether two runs are the same but for the questions that are left out."""
+    """Whether two runs are the same but for the questions that are left out, by another file or the same one edited."""
     one, other = (config.get("env_args") or {} for config in (there, now))
-    return one.get("exclude") != other.get("exclude") and {**one, "exclude": None} == {**other, "exclude": None}
+    left_out = one.get("exclude") or other.get("exclude")
+    return bool(left_out) and {**one, "exclude": None} == {**other, "exclude": None}
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -166,9 +184,15 @@ def read_config(folder: str | os.PathLike[str]) -> Config:
     """The configuration of the run in a folder.
 
     Raises:
-        RunDirectoryError: there is none, or its file is damaged.
+        RunDirectoryError: there is none, its file is damaged, or lacks a secret.
     """
-    return Config.from_json(read_object(Path(folder) / "config.json"))
+    data = read_object(Path(folder) / "config.json")
+    if MASK in json.dumps(data):
+        raise RunDirectoryError(
+            f"{os.fspath(folder)!r} keeps no secrets ({MASK} in its config.json). Pass all options of the run again, "
+            "--resume beside them."
+        )
+    return Config.from_json(data)
 
 
 def has_run(folder: str | os.PathLike[str]) -> bool:
@@ -205,7 +229,8 @@ def evolve(
     config = config.on_one_domain()
     env = config.make_env()  # every argument is checked before anything is written
     config.make_agent(env)
-    facts = {"lse_gym": lse_gym.__version__, **config.settings(), **_facts(core_env(env), config)}
+    _check_affordable(core_env(env))
+    facts = without_secrets({"lse_gym": lse_gym.__version__, **config.settings(), **_facts(core_env(env), config)})
     with RunDirectory(out, facts, resume) as run:
         env = config.make_env(record=run.file("responses.jsonl"))
         agent = config.make_agent(env, record=run.file("edits.jsonl"))
@@ -228,6 +253,18 @@ def evolve(
         _draw(run, agent, summary)
         write_text(run.file("summary.json"), json.dumps(summary, indent=1) + "\n")
     return summary
+
+
+def _check_affordable(core: ContextEnv) -> None:
+    """Raise :class:`ArgumentError` unless the cap on calls pays for the first evaluation."""
+    domain = core.family.load(core.domain_name)
+    questions = len(domain.splits["held_out"]) + min(core.feedback_size, len(domain.splits["feedback"]))
+    try:
+        core.budget.charge(Usage(calls=questions * core.session.samples * domain.max_turns))  # of an env made to check
+    except BudgetExhausted as error:
+        raise ArgumentError(
+            f"the budget does not pay for the first evaluation, of {questions} questions: {error}"
+        ) from None
 
 
 def _row(agent: SearchAgent, node: Node, info: Info) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from math import inf
 from typing import Annotated, Any
 
 import gymnasium as gym
@@ -38,6 +39,10 @@ class Config:
     """seed of the search"""
     rounds: int = 20
     """edits to make"""
+
+    def __post_init__(self) -> None:
+        finite = {name: cap for name, cap in self.budget.items() if cap != inf}  # no cap, and JSON has no Infinity
+        object.__setattr__(self, "budget", finite)
 
     @classmethod
     def of(cls, **settings: Any) -> "Config":

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import Any, Literal, NamedTuple
 
 from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.faults import Faults, shown
 from lse_gym.envs.report import Problem, Report, Turn
 
 Split = Literal["feedback", "held_out", "test"]
@@ -123,6 +124,20 @@ class Domain(ABC):
         questions = [question for split in SPLITS for question in self.splits[split]]
         outcomes = self.score(questions, [self.gold_response(question) for question in questions])
         return [q.id for q, outcome in zip(questions, outcomes, strict=True) if outcome.score != 1.0]
+
+
+def check_splits(domain: Domain) -> None:
+    """Raise :class:`DataError` unless every split has questions, and every id stands once in one of them."""
+    faults = Faults(f"domain {domain.name!r}")
+    where: dict[str, str] = {}
+    for split in SPLITS:
+        if not domain.splits.get(split):
+            faults.add("splits without questions", "", split)
+        for question in domain.splits.get(split, ()):
+            if question.id in where:
+                faults.add("ids that are not unique", shown(question.id), f"in {where[question.id]} and in {split}")
+            where[question.id] = split
+    faults.check()
 
 
 class Family(ABC):

@@ -4,11 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.domain import Family
+from lse_gym.envs.domain import Domain, Family, check_splits
 from lse_gym.envs.errors import MissingArgumentError
 from lse_gym.envs.options import CoreOptions, check_names
 from lse_gym.envs.plugins import import_class
 from lse_gym.envs.vector import ContextVectorEnv
+
+
+class Checked:
+    """In front of a family: what it loads has the splits that everything else relies on."""
+
+    def load(self, name: str) -> Domain:
+        """The domain, its splits checked."""
+        domain = super().load(name)  # ty: ignore[missing-attribute] - of the family behind
+        check_splits(domain)
+        return domain
 
 
 class FamilyEnv(ContextEnv):
@@ -61,7 +71,9 @@ class FamilyEnv(ContextEnv):
             raise MissingArgumentError(
                 "LSE/Family-v0 needs family='package.module:Class', a Family of yours. envs/EXTENDING.md has one."
             )
-        super().__init__(import_class(family, Family, "family")(**family_args or {}), domain=domain, **options)
+        kind = import_class(family, Family, "family")
+        checked = type(kind.__name__, (Checked, kind), {"__module__": kind.__module__})
+        super().__init__(checked(**family_args or {}), domain=domain, **options)
 
 
 class FamilyVectorEnv(ContextVectorEnv):

@@ -7,7 +7,8 @@ import logging
 import os
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 MASK = "[redacted]"
@@ -17,6 +18,9 @@ PLACEHOLDERS = frozenset("anything dummy dummykey empty lm-studio no-key not-nee
 URL_VARIABLES = ("OPENAI_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _KEY = re.compile(r"API_?KEY$", re.IGNORECASE)
 _OTHER = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:api_?key|(?:access|private|secret)_key|token|secret|password|passwd)$", re.IGNORECASE
+)
 _USERINFO = re.compile(r"(?<=://)[^\s/@'\"<>]+@")
 _PUBLIC_QUERY = ("api-version",)
 _noted: set[str] = set()  # secrets that were read once, whatever the environment says now
@@ -54,6 +58,24 @@ def redact(text: str) -> str:
     """
     note_environment()
     return _USERINFO.sub(f"{MASK}@", redact_known(text))
+
+
+def without_secrets(data: Any) -> Any:
+    """``data``, as JSON has it, without the texts under names of secrets; these are noted, too.
+
+    >>> without_secrets({"family_args": {"api_key": "hunter2", "max_token": 5}})
+    {'family_args': {'api_key': '[redacted]', 'max_token': 5}}
+    """
+    if isinstance(data, Mapping):
+        return {name: _hidden(name, value) for name, value in data.items()}
+    return [without_secrets(value) for value in data] if isinstance(data, list | tuple) else data
+
+
+def _hidden(name: object, value: Any) -> Any:
+    if isinstance(value, str) and value and _SECRET_NAME.search(str(name)):
+        note(value)
+        return MASK
+    return without_secrets(value)
 
 
 def public_url(url: str) -> str:

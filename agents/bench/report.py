@@ -19,7 +19,7 @@ def by_label(results: Sequence[Result]) -> dict[str, list[Result]]:
 def score_table(results: Sequence[Result], reference: str | None = None) -> str:
     """Scores on the test questions, each row compared with ``reference`` (by default the best row) in pairs.
 
-    "≈" marks a difference whose interval contains zero.
+    "≈" marks a gain or a difference whose interval contains zero.
 
     Raises:
         UnknownNameError: there is no such contestant.
@@ -33,8 +33,8 @@ def score_table(results: Sequence[Result], reference: str | None = None) -> str:
     rows = []
     for label, group in groups.items():
         difference = "" if label == measured else _marked(paired(group, groups[measured]))
-        scores = (estimate(group, lambda r: r.start), estimate(group, lambda r: r.best), gains[label])
-        rows.append([label, str(len(group)), *map(str, scores), difference])
+        scores = estimate(group, lambda r: r.start), estimate(group, lambda r: r.best)
+        rows.append([label, str(len(group)), *map(str, scores), _marked(gains[label]), difference])
     return markdown(head, rows)
 
 

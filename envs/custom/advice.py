@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 KINDS: Mapping[str, str] = {
-    "unreadable file": "Pass the path of a .jsonl, .json, .csv, .tsv or .parquet file, or 'hf:ID' for a dataset of "
-    "the Hugging Face Hub.",
+    "unreadable file": "Pass the path of a .jsonl, .json, .csv, .tsv, .yaml or .parquet file, or 'hf:ID' for a dataset "
+    "of the Hugging Face Hub.",
     "bad encodings": "Save the file as UTF-8, e.g. iconv -f WINDOWS-1252 -t UTF-8 old.csv > new.csv.",
     "damaged text": "These characters are left from a wrong decoding or a cut; export the data again as UTF-8.",
     "malformed lines": "A .jsonl file has one JSON object a line, a .json file one list of objects.",

@@ -14,7 +14,7 @@ from lse_gym.envs.extras import require
 from lse_gym.envs.faults import Faults, shown
 
 HUB = "hf:"
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".yaml", ".yml")
 INDEX = "Unnamed: 0"  # pandas writes the numbers of the rows into a column without a name, and reads it as this
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -89,6 +89,8 @@ def _read_file(name: str, faults: Faults, reading: Reading) -> Iterable[Row]:
         return []
     if suffix in (".csv", ".tsv"):
         return _read_csv(data, "\t" if suffix == ".tsv" else ",", faults, reading.names)
+    if suffix in (".yaml", ".yml"):
+        return _rows_of(_parse_yaml(data, faults), faults, reading.rows)
     if suffix == ".json" and not _is_lines(data):
         return _read_json(data, faults, reading.rows)
     return _read_jsonl(data, name, faults)
@@ -140,7 +142,24 @@ def _read_jsonl(data: bytes, name: str, faults: Faults) -> Iterable[Row]:
 
 def _read_json(data: bytes, faults: Faults, path: str) -> Iterable[Row]:
     text = _text(data, faults)
-    records = None if text is None else _parse(text, "", faults)
+    yield from _rows_of(None if text is None else _parse(text, "", faults), faults, path)
+
+
+def _parse_yaml(data: bytes, faults: Faults) -> Any:
+    """The value of a YAML file, such as a configuration of promptfoo, or None with the fault recorded."""
+    yaml, text = require("yaml", "data", "Reading YAML"), _text(data, faults)
+    try:
+        if text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            faults.add("malformed lines", "", "has an alias (*name), which can stand for far more than the file holds")
+            return None
+        return None if text is None else yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        faults.add("malformed lines", "", " ".join(str(error).split()) or type(error).__name__)
+    return None
+
+
+def _rows_of(records: Any, faults: Faults, path: str) -> Iterable[Row]:
+    """The rows in what a file holds as one value."""
     if records is None:
         return
     name, found = list_of(records, path)
@@ -251,12 +270,15 @@ def _load(name: str, load: Any, faults: Faults) -> Iterable[Row]:
 
 
 def _dataset_rows(dataset: Any, faults: Faults) -> Iterable[Row]:
-    """Rows of a ``Dataset``; of a ``DatasetDict``, those of its only split, or of all where each split is one."""
+    """Rows of a ``Dataset``; of a ``DatasetDict``, those of its only split, or of all where each is one of ours.
+
+    With "train" and "test" alone, what is tested stays, and the rest is divided.
+    """
     if not isinstance(dataset, Mapping):
         return [Row(f"row {i}", record) for i, record in enumerate(dataset)]
     if len(dataset) == 1:
         return [Row(f"{name}[{i}]", record) for name, part in dataset.items() for i, record in enumerate(part)]
-    if set(dataset) != {"train", "validation", "test"}:
+    if set(dataset) not in ({"train", "validation", "test"}, {"train", "test"}):
         names = ", ".join(f"{name} ({len(part)})" for name, part in dataset.items())
         faults.add("unreadable file", "", f"has the splits {names}: name the one to use, e.g. hf:ID:NAME:train")
         return []

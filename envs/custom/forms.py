@@ -35,6 +35,8 @@ def list_of(value: Any, path: str = "") -> tuple[str, Sequence[Any] | None]:
         return path, found if isinstance(found, list) else _by_key(found)
     if isinstance(value, list):
         return "", value
+    if isinstance(value, dict) and "prompts" in value and _is_rows(value.get("tests")):  # a configuration of promptfoo
+        return "tests", value["tests"]
     inside = {key: one for key, one in value.items() if _is_rows(one)} if isinstance(value, dict) else {}
     return next(iter(inside.items())) if len(inside) == 1 else ("", _by_key(value))
 

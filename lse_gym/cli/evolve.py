@@ -141,7 +141,7 @@ def evolve_command(
         known = {name: value for name, value in values.items() if name in Settings.__dataclass_fields__}
         check_pairs("--set", argument, "temperature=0")
         settings = Settings(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
-        config = _with_editor(_on_a_domain(settings)).config()
+        config = _with_editor(_on_a_domain(settings, tell=not plan)).config()
     if plan:
         show_plan(config, out)
         return
@@ -178,14 +178,14 @@ def _run(config: Config, folder: Path, resume: bool) -> None:
         _tell_no_gain(config, summary)
 
 
-def _on_a_domain(settings: Settings) -> Settings:
-    """With a domain where none is named: that of the default env, else the first that there is."""
+def _on_a_domain(settings: Settings, tell: bool = True) -> Settings:
+    """With a domain where none is named: that of the default env, else the first; tells what became of a file."""
     if settings.env == DEFAULT.env or (settings.domain and settings.env != CUSTOM):
         return replace(settings, domain=settings.domain or DEFAULT.domain)
     core = core_env(settings.config().make_env())
     if len(core.domains) > 1:
         err_console.print(f"{len(core.domains)} domains; taking the first, {core.domains[0]!r}. Choose with --domain.")
-    if settings.env == CUSTOM:
+    if settings.env == CUSTOM and tell:
         err_console.print(core.family.note(core.domains[0]), markup=False, highlight=False, soft_wrap=True)
     return replace(settings, domain=core.domains[0])
 

@@ -73,9 +73,11 @@ def submit_command(
                 out_console.print(str(path), markup=False, highlight=False, soft_wrap=True)
     elif documents:
         with Board(board, create=True) as there:
+            before = {row["id"] for row in there.store.entries("1")}
             for name, data in documents:
                 with refusals.of(name):
-                    _tell_entry(there, there.submit(data))
+                    number = there.submit(data)
+                    _tell_entry(there, number, again=number in before)
     if refusals.count:
         raise typer.Exit(1)
     if pack_to:
@@ -118,10 +120,11 @@ def _documents(
     return documents
 
 
-def _tell_entry(board: Board, number: int) -> None:
+def _tell_entry(board: Board, number: int, again: bool) -> None:
     (row,) = board.store.entries("e.id = ?", [number])
     facts = row["facts"]
-    told = f"entry {number}: {row['agent']} of {row['team']} in {row['track']}, {counted(facts['runs'], 'run')}, "
+    head = f"entry {number}, which was submitted before" if again else f"entry {number}"
+    told = f"{head}: {row['agent']} of {row['team']} in {row['track']}, {counted(facts['runs'], 'run')}, "
     told += ": ".join(part for part in (f"test score {facts['claimed']:.3f}; {row['level']}", row["reason"]) if part)
     out_console.print(told, markup=False, highlight=False, soft_wrap=True)
 

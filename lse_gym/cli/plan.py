@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from lse_gym.agents.console import counted
-from lse_gym.agents.plan import NO_PLAN, Plan, Preview, costs, kept_answers, plan_run, preview
+from lse_gym.agents.plan import NO_PLAN, Plan, Preview, costs, estimates, kept_answers, plan_run, preview
 from lse_gym.agents.settings import Config
 from lse_gym.cli import about
 from lse_gym.cli.common import err_console, out_console, say
@@ -121,12 +121,21 @@ def show_costs(rows: Mapping[str, Usage], first: str = "") -> None:
 def show_total(plan: Plan, *configs: Config) -> None:
     """The sum in one line, and what is not in it."""
     whole = plan.whole
+    reasons = [*dict.fromkeys(filter(None, map(estimates, _one_an_agent(configs))))]
     say(
-        f"in all at most {whole.calls:,.0f} calls, {whole.tokens:,.0f} tokens, {whole.usd:,.2f} US dollars; "
-        "contexts and answers are seldom as long as they may get"
+        f"in all at most {whole.calls:,.0f} calls{', about' if reasons else ','} {whole.tokens:,.0f} tokens, "
+        f"{whole.usd:,.2f} US dollars; contexts and answers are seldom as long as they may get"
     )
+    for reason in reasons:
+        say(
+            f"Calls are a bound; tokens and dollars of the editor are an estimate, as {reason}. Caps hold all the same."
+        )
     for name in unpriced(*configs):
         say(f"The prices of {name} are not known, so its calls count as free. Name a file of prices: LSE_GYM_PRICES.")
+
+
+def _one_an_agent(configs: Sequence[Config]) -> list[Config]:
+    return [*{config.agent: config for config in configs}.values()]
 
 
 def unpriced(*configs: Config) -> list[str]:

@@ -189,6 +189,7 @@ def test_a_table_marks_what_cannot_be_told_apart():
     assert rows["alike"].endswith("≈ |")
     assert not rows["bad"].endswith("≈ |")
     assert rows["good"].endswith("|  |")
+    assert [rows[name].split(" | ")[4].endswith("≈") for name in ("good", "bad")] == [False, True]  # the gain itself
     with pytest.raises(UnknownNameError, match="Did you mean 'good'"):
         score_table(better, "goood")
 

@@ -1,6 +1,7 @@
 """The run directory: what it holds, and what it refuses."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -157,6 +158,23 @@ def test_bad_numbers_raise(tmp_path):
         evolve(Config.of(rounds=-1), tmp_path / "run")
     with pytest.raises(ArgumentError, match=r"does not pay for the first evaluation.* 60 calls"):
         evolve(Config.of(rounds=1, budget_calls=59), tmp_path / "run")
+
+
+def test_what_the_budget_does_not_pay_for_is_told_before_anything_else(tmp_path):
+    with pytest.raises(ArgumentError, match="first evaluation, of 60 questions"):
+        evolve(Config.of(budget_calls=5), tmp_path / "run", on_start=lambda: pytest.fail("it began"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_configuration_is_told_by_the_names_of_what_differs(tmp_path):
+    evolve(Config.of(rounds=0), tmp_path / "run")
+    with pytest.raises(RunDirectoryError) as caught:
+        evolve(Config.of(rounds=0, domain="hotel-0"), tmp_path / "run", resume=True)
+    assert "(domain: 'clinic-0' there, 'hotel-0' now)" in str(caught.value)  # and no digests, which follow from it
+    config = tmp_path / "run" / "config.json"
+    config.write_text(re.sub(r'("data_sha256": ")\w+', r"\g<1>0", config.read_text()))
+    with pytest.raises(RunDirectoryError, match=r"\(the questions or their answers have changed\)"):
+        evolve(Config.of(rounds=0), tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize("cap", [60, 61, 121, 200, 333])

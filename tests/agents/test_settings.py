@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,16 @@ def test_short_names_and_json_come_back(changes):
     assert Config.from_json(json.loads(json.dumps(asdict(config)))) == config
     flat = json.loads(json.dumps(asdict(replace(Settings.of(config), editor=None))))
     assert Config.from_json(flat) == config, "settings side by side are read too"
+
+
+def test_a_cap_without_end_is_no_cap_and_makes_plain_json(tmp_path):
+    config = Config.of(budget_calls=inf, budget_tokens=1e9, rounds=0)
+    assert config.budget == {"tokens": 1e9}
+    evolve(config, tmp_path / "run")
+    assert "Infinity" not in (tmp_path / "run" / "config.json").read_text()
+    old = json.loads((tmp_path / "run" / "config.json").read_text()) | {"budget": {"calls": inf, "tokens": 1e9}}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(old))
+    assert evolve(config, tmp_path / "run", resume=True)["rounds"] == 0
 
 
 def test_dollars_are_capped_from_the_command_line(tmp_path):

@@ -1,6 +1,8 @@
 """A plan asks no model, and no run costs more than its plan said."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -125,3 +127,20 @@ def test_a_plan_shows_questions_prompt_gold_and_faults(capsys):
     assert first.gold in shown
     assert "every gold answer scores 1.0" in shown
     assert "200 calls" not in shown
+
+
+@pytest.mark.parametrize("agent", ["lse", "hill-climb", "opro", "textgrad", "ace"])
+def test_a_plan_says_what_is_a_bound_and_what_an_estimate(agent, capsys):
+    show_plan(Config.of(rounds=2, editor="writer", agent=agent), None)
+    shown = capsys.readouterr().out
+    assert ("are an estimate" in shown) == (agent not in ("lse", "hill-climb"))
+    assert (" calls, about " in shown) == ("are an estimate" in shown)
+
+
+def test_a_plan_tells_once_what_became_of_a_file(tmp_path):
+    rows = "".join(f"What is {n} + 1?,{n + 1}\n" for n in range(12))
+    (tmp_path / "sums.csv").write_text("question,answer\n" + rows)
+    command = [sys.executable, "-m", "lse_gym", "evolve", "--questions", "sums.csv", "--plan", "--editor", "writer"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("question ← question") == 1

@@ -68,8 +68,15 @@ def test_hugging_face_datasets(tmp_path, monkeypatch):
     parts = {"train": SUMS[:20], "validation": SUMS[20:30], "test": SUMS[30:]}
     three = domain(datasets.DatasetDict({name: datasets.Dataset.from_list(part) for name, part in parts.items()}))
     assert [len(three.splits[split]) for split in SPLITS] == [20, 10, 10]
-    with pytest.raises(DataError, match=r"splits train \(20\), test \(10\): name the one"):
-        domain(datasets.DatasetDict({n: datasets.Dataset.from_list(parts[n]) for n in ("train", "test")}))
+    two = domain(datasets.DatasetDict({n: datasets.Dataset.from_list(parts[n]) for n in ("train", "test")}))
+    assert [len(two.splits[split]) for split in SPLITS] == [15, 5, len(parts["test"])]
+    assert {q.text for q in two.splits["test"]} == {row["question"] for row in parts["test"]}
+    with pytest.raises(DataError, match=r"splits train \(20\), other \(10\): name the one"):
+        domain(
+            datasets.DatasetDict(
+                {"train": datasets.Dataset.from_list(SUMS[:20]), "other": datasets.Dataset.from_list(SUMS[20:30])}
+            )
+        )
     with pytest.raises(DataError, match="hf:ID:NAME:SPLIT"):
         domain("hf:a:b:c:d")
     with pytest.raises(DataError, match="unreadable file"):

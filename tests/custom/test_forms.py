@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from lse_gym.envs.custom.family import CustomFamily
 from lse_gym.envs.domain import SPLITS
-from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.errors import ArgumentError, DataError
 from tests.custom.questions import SUMS, refusal, write_questions
 
 ROOT = Path(__file__).parents[2]
@@ -190,6 +191,41 @@ def test_promptfoo_tests():
         {"vars": {"question": f"After {n}?"}, "assert": [{"type": "equals", "value": str(n + 1)}]} for n in range(5)
     ]}  # fmt: skip
     assert [q.gold for q in read(tests["tests"])[1]] == ["1", "2", "3", "4", "5"]
+
+
+PROMPTFOO = """\
+prompts: ["{{question}}"]
+providers:
+  - id: openai:gpt-5
+    config: {temperature: 0}
+tests:
+"""
+
+
+@pytest.mark.extra("data")
+def test_a_configuration_of_promptfoo_in_yaml(tmp_path):
+    case = '  - vars: {{question: "After {n}?"}}\n    assert: [{{type: equals, value: "{next}"}}]\n'
+    path = tmp_path / "promptfooconfig.yaml"
+    path.write_text(PROMPTFOO + "".join(case.format(n=n, next=n + 1) for n in range(5)))
+    questions = [q for part in CustomFamily(path).load("promptfooconfig").splits.values() for q in part]
+    assert sorted((q.text, q.gold) for q in questions) == [(f"After {n}?", str(n + 1)) for n in range(5)]
+
+
+@pytest.mark.extra("data")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: [1", "expected ',' or ']'"),
+        ("a: &x [1]\nb: [*x, *x]", "alias"),
+        ("[" * 5000, "malformed lines"),
+        ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
+        ("5", "the file holds a int"),
+    ],
+)
+def test_yaml_that_is_no_list_of_tests(tmp_path, text, told):
+    (tmp_path / "a.yml").write_text(text)
+    with pytest.raises(DataError, match=re.escape(told)):
+        CustomFamily(tmp_path / "a.yml")
 
 
 def test_a_column_has_one_role_and_all_are_told():

@@ -287,6 +287,12 @@ def test_entries_of_one_agent_are_told_apart(board, document, tmp_path):
     page = (tmp_path / "site" / PAGE).read_text(encoding="utf-8")
     assert all(f">{label}</a>" in page for label in ("lse #1", "lse #2", "mine"))
     assert ">lse</a>" not in page
+    for entry in (1, 2, 3):
+        details = {"score": 0.5, "ci95": [0.4, 0.6], "seed": 0.2, "items": 60, "transfer": {}, "shuffled": 0.0}
+        board.store.add_verification(entry, "replayed", "", details | {"scores": {"clinic-0": [[1.0, 0.0] * 30]}})
+    build(board, tmp_path / "site")
+    card = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert card.count('<span class="hint">writer</span>') == 2  # beside lse #1 and lse #2, not beside mine
 
 
 def test_the_two_scores_have_two_names(board, document, tmp_path):

@@ -9,15 +9,20 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from lse_gym.agents.run import evolve, read_config
+from lse_gym.agents.settings import Config
 from lse_gym.cli.shell import tell_bug
-from lse_gym.envs.errors import ArgumentError, AuthenticationError, LSEGymError, ProviderError
+from lse_gym.envs.domain import Family
+from lse_gym.envs.errors import ArgumentError, AuthenticationError, LSEGymError, ProviderError, RunDirectoryError
 from lse_gym.envs.models import chat_api
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.openai import OpenAIModel
 from lse_gym.envs.redaction import MASK, public_url, redact, redact_logs
+from tests.envs.stub import StubDomain
 from tests.models.chat_server import serve
 
 ROOT = Path(__file__).parents[2]
@@ -198,3 +203,32 @@ def test_words_that_are_no_secrets_stay(monkeypatch):
     assert redact("none of the ollama models") == "none of the ollama models"
     for address in ("http://localhost:8000/v1/", "https://api.openai.com/v1"):
         assert public_url(address) == address, "the key of every stored answer has it"
+
+
+class Vault(Family):
+    """A family that is told a secret and uses it."""
+
+    groups: ClassVar = {"all": ["a"]}
+
+    def __init__(self, api_key="", size=3):
+        assert api_key != MASK
+        self.api_key = api_key
+
+    def load(self, name):
+        return StubDomain(name)
+
+
+def test_secrets_among_the_arguments_are_used_and_not_written(tmp_path):
+    secret = "sk-vault-0123456789"
+    given = {"family": "tests.security.test_keys:Vault", "family_args": {"api_key": secret, "size": 4}}
+    config = Config(env="LSE/Family-v0", env_args={"domain": "a", **given}, agent="no-op", rounds=0)
+    evolve(config, tmp_path / "run")
+    assert [
+        path for path in (tmp_path / "run").rglob("*") if path.is_file() and secret.encode() in path.read_bytes()
+    ] == []
+    kept = json.loads((tmp_path / "run" / "config.json").read_text())["env_args"]["family_args"]
+    assert kept == {"api_key": MASK, "size": 4}
+    with pytest.raises(RunDirectoryError, match="keeps no secrets"):
+        read_config(tmp_path / "run")
+    assert evolve(config, tmp_path / "run", resume=True)["rounds"] == 0  # told again, it goes on
+    assert secret not in redact(f"an error that quotes {secret}")

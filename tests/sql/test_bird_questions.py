@@ -247,5 +247,14 @@ def test_an_exclusion_that_changes_no_answer_does_not_forbid_to_resume(tmp_path)
     first = run()
     other = databases["coast"].questions[0].id
     assert run(other)["test_scores_best"] == first["test_scores_best"]
+    left_out = tmp_path / "out-1.txt"
+    left_out.write_text(f"{other}\n{databases['coast'].questions[1].id}")  # the same file, edited in place
+    config["exclude"] = str(left_out)
+    made = Settings(**config, data_dir=str(folder)).config()
+    assert evolve(made, tmp_path / "run", resume=True)["test_scores_best"] == first["test_scores_best"]
+    left_out.write_text("\n".join(question.id for question in databases["alps"].questions[:6]))
+    with pytest.raises(RunDirectoryError, match="questions have changed"):
+        evolve(made, tmp_path / "run", resume=True)
+    del config["exclude"]
     with pytest.raises(RunDirectoryError, match="questions have changed"):
         run(*(question.id for question in databases["alps"].questions[:6]))

@@ -1,0 +1,56 @@
+"""The splits of a family of one's own are checked when a domain is loaded."""
+
+import gymnasium as gym
+import pytest
+
+from lse_gym.envs.domain import Family, Question, check_splits
+from lse_gym.envs.errors import DataError
+from lse_gym.envs.evaluation import core_env, evaluate_context
+from tests.envs.stub import StubDomain
+
+
+class Given(Family):
+    """One domain, with the splits that it is given."""
+
+    groups = {"all": ["one"]}  # noqa: RUF012
+
+    def __init__(self, **sizes):
+        self.ids = {split: sizes.get(split, [f"{split}-1", f"{split}-2"]) for split in ("feedback", "held_out", "test")}
+
+    def load(self, name):
+        domain = StubDomain(name)
+        domain.splits = {split: [Question(one, one, "x") for one in ids] for split, ids in self.ids.items()}
+        return domain
+
+
+def make(**sizes):
+    return gym.make("LSE/Family-v0", family="tests.envs.test_family_checks:Given", family_args=sizes)
+
+
+def test_a_sound_family_is_left_as_it_is():
+    core = core_env(make())
+    assert isinstance(core.family, Given)
+    assert type(core.family).__name__ == "Given"
+    make().reset(seed=0)
+
+
+@pytest.mark.parametrize("split", ["feedback", "held_out", "test"])
+def test_a_split_without_questions_is_told_at_once(split):
+    env = make(**{split: []})
+    for use in (lambda: env.reset(seed=0), lambda: evaluate_context(env, "a context", "test")):
+        with pytest.raises(DataError, match=rf"domain 'one' cannot be used.*\n.*without questions.*\n  - {split}"):
+            use()
+
+
+def test_ids_that_stand_twice_are_told_with_their_places():
+    with pytest.raises(DataError) as caught:
+        make(held_out=["a", "a"], test=["b", "feedback-1"]).reset(seed=0)
+    told = str(caught.value)
+    assert "'a': in held_out and in held_out" in told
+    assert "'feedback-1': in feedback and in test" in told
+
+
+def test_every_embedded_domain_is_sound():
+    for name in ("LSE/TextToSQL-v1", "LSE/QA-v1", "LSE/PassageOrder-v1"):
+        core = core_env(gym.make(name))
+        check_splits(core.family.load(core.domains[0]))
