@@ -97,8 +97,9 @@ def estimates(config: Config) -> str:
     _, domain, agent = _parts(config)
     if not agent.most_editor_calls():
         return ""
-    own = type(agent)
-    if not isinstance(agent, EditorAgent) or (own.notes, own.edit) != (EditorAgent.notes, EditorAgent.edit):
+    if not isinstance(agent, EditorAgent) or any(
+        getattr(type(agent), name) is not getattr(EditorAgent, name) for name in ("notes", "edit")
+    ):
         return f"{config.agent} shows its editor more than a context and a report"
     return "reports hold transcripts of several turns" if domain.max_turns > 1 else ""
 
