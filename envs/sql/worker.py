@@ -1,6 +1,6 @@
 """The process that runs untrusted SQL: read-only, under an authorizer, with limits. Standard library only.
 
-Started by ``executor.py`` as ``python -I -S worker.py`` and spoken to in JSON lines. A request is one line, an object
+Started by ``pool.py`` as ``python -I -S worker.py`` and spoken to in JSON lines. A request is one line, an object
 with the database's ``uri`` and ``signature``, the four limits, ``digests`` and a list of statements; every statement is
 answered, in order, by one line ``[status, error, columns, rows]``, a BLOB as ``{"x": hex}``. With ``digests`` there is
 one row only, which stands for all: their number, and a digest of them as a list, as a multiset and as a set (see

@@ -12,17 +12,12 @@ from lse_gym.envs.models import chat_api
 from lse_gym.envs.models.base import Response
 from lse_gym.envs.models.chat_refusal import asked_wait
 from lse_gym.envs.models.chat_reply import estimate
+from lse_gym.envs.models.openai import OpenAIModel
 from tests.models.chat_server import serve
-from tests.models.test_servers import ASKED, PROMPT, USAGE, OpenAIModel, completion, model_of
+from tests.models.one_server import ASKED, PROMPT, USAGE, completion, model_of, quick  # noqa: F401 - quick is a fixture
 
 BODY = json.dumps(completion()).encode()
 SEVEN = Response("7", 10, 5, 0, "stop")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(chat_api, "FIRST_WAIT_S", 0.002)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-key")
 
 
 def raw(handler, data):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lse_gym.envs.sql import executor, worker
+from lse_gym.envs.sql import executor, pool, worker
 from lse_gym.envs.sql.compare import same_set, same_strict
 from lse_gym.envs.sql.executor import Digest, Limits, digest_many, execute, execute_many
 from tests.sql.hostile import COUNT, make_database
@@ -38,12 +38,12 @@ def make_big(path):
 @pytest.fixture
 def small_worker(tmp_path, monkeypatch):
     """One worker with an eighth of the memory, so that running out of it takes no time."""
-    source = executor._WORKER.read_text(encoding="utf-8")
+    source = pool.WORKER.read_text(encoding="utf-8")
     small = source.replace("= 512 * 2**20", f"= {HEAP_MB} * 2**20").replace("CACHE_KIB = 32_000", "CACHE_KIB = 8_000")
     assert small.count(f"{HEAP_MB} * 2**20") == small.count("CACHE_KIB = 8_000") == 1
     (tmp_path / "worker.py").write_text(small, encoding="utf-8")
-    monkeypatch.setattr(executor, "_WORKER", tmp_path / "worker.py")
-    monkeypatch.setattr(executor, "_worker_count", lambda: 1)
+    monkeypatch.setattr(pool, "WORKER", tmp_path / "worker.py")
+    monkeypatch.setattr(pool, "_worker_count", lambda: 1)
     executor._pool.close()
     yield
     executor._pool.close()

@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lse_gym.envs.errors import ArgumentError, DataError, ExecutorError
-from lse_gym.envs.sql import executor
-from lse_gym.envs.sql.executor import STATUSES, Limits, Result, execute, execute_many
+from lse_gym.envs.sql import executor, pool
+from lse_gym.envs.sql.executor import Limits, Result, execute, execute_many
+from lse_gym.envs.sql.result import STATUSES
 from tests.sql.hostile import COUNT, HOSTILE, LONG_A, make_database
 
 SMALL = Limits(timeout_s=1.0, max_steps=1_000_000, max_rows=1000, max_bytes=1_000_000)
@@ -49,7 +50,7 @@ def test_hostile_statements_do_no_harm(database, group, tmp_path, monkeypatch):
     listings = [sorted(os.listdir(place)) for place in places]
     start = time.monotonic()
     results = execute_many(database, HOSTILE[group], SMALL)
-    assert time.monotonic() - start < len(results) * (SMALL.timeout_s + executor.KILL_GRACE_S)
+    assert time.monotonic() - start < len(results) * (SMALL.timeout_s + pool.KILL_GRACE_S)
     for sql, result in zip(HOSTILE[group], results, strict=True):
         assert result.status in STATUSES, sql
         assert (result.status == "ok") == (result.error == ""), sql
@@ -172,7 +173,7 @@ def test_a_hang_inside_one_step_costs_only_its_own_statement(database):
 
 def test_a_stopped_worker_is_replaced(database, monkeypatch):
     assert answers(database)
-    monkeypatch.setattr(executor, "KILL_GRACE_S", 0.3)
+    monkeypatch.setattr(pool, "KILL_GRACE_S", 0.3)
     for worker in executor._pool.workers:
         os.kill(worker.process.pid, signal.SIGSTOP)
     assert execute(database, "SELECT 1", timeout_s=0.3).status == "timeout"
@@ -341,7 +342,7 @@ def test_bad_arguments_raise(database, tmp_path):
 
 
 def test_an_interpreter_that_cannot_start_is_said_so(database, monkeypatch):
-    monkeypatch.setattr(executor, "_pool", executor._Pool())
+    monkeypatch.setattr(executor, "_pool", pool.Pool())
     for wrong in ("/bin/false", "/no/such/python"):
         monkeypatch.setattr(sys, "executable", wrong)
         with pytest.raises(ExecutorError, match=wrong):
