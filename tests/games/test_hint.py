@@ -165,13 +165,13 @@ def test_the_same_turns_lead_to_the_same_end_in_both_forms():
 def test_players_of_the_package_play_offline_and_hints_help():
     env = hint_v0.env(difficulty="hard", max_hint_rounds=3)
     players = {"reasoner_0": "reader", "hinter_0": "reader"}
-    played = [play(env, players, seed=seed) for seed in range(25)]
+    played = [play(env, players, seed=seed) for seed in range(16)]
     last = [episode.infos["hinter_0"] for episode in played]
     hard = [info for info in last if info["hard"]]
-    assert len(hard) > 12
+    assert len(hard) > 8
     assert sum(info["replaced"] for info in hard) > 0.5 * len(hard)
     assert {info["reliance_from"] for info in hard if info["replaced"]} == {"log-probabilities"}
-    idle = [play(env, {"reasoner_0": "reader", "hinter_0": "no-op"}, seed=seed) for seed in range(25)]
+    idle = [play(env, {"reasoner_0": "reader", "hinter_0": "no-op"}, seed=seed) for seed in range(16)]
     assert all(episode.infos["hinter_0"]["replaced"] == 0.0 for episode in idle)
     assert {round(episode.rewards["hinter_0"], 3) for episode in idle} == {0.0, -0.6}, "a failed gate a round"
     assert play(env, players, seed=3) == played[3]
