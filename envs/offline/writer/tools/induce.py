@@ -27,6 +27,7 @@ MEASURED = {
 }
 SPELLED = {"level": "level", "status": "status", "pay": "method", "complain": "reason"}
 CHANGING = ("day", "quantity", "status", "extend", "cancel")  # what a guard stands before
+MAX_STORED = 10**9  # what is more is no number of an office
 HUNDREDS = (10, 100, 1000)  # parts of an amount of money
 DATE_PARTS = {"%d": "DD", "%m": "MM", "%Y": "YYYY", "%y": "YY"}
 
@@ -99,7 +100,7 @@ def _measure(lesson: Lesson, box: Toolbox) -> Iterator[str]:
     del box
     column, adds, about = MEASURED.get(lesson.request.op, ("", False, ""))
     stored = lesson.grew(column) if adds else lesson.became(column)
-    if not isinstance(stored, int | float) or not stored:
+    if not isinstance(stored, int | float) or not 0 < abs(stored) < MAX_STORED:
         return
     said, unit = Decimal(lesson.request.amount[0]), lesson.request.amount[1]
     times, over = Decimal(str(stored)) / said if said else Decimal(0), said / Decimal(str(stored))

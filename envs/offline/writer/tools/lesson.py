@@ -37,8 +37,8 @@ class Lesson(NamedTuple):
     def rows(self, kind: str, right: bool = True) -> Iterator[Row]:
         """The rows that should be (or, if not ``right``, were) "added", "removed" or "changed"."""
         for parts in (self.gold if right else self.changes).values():
-            rows = parts.get(kind) if isinstance(parts, dict) else None
-            yield from (row for row in rows or () if isinstance(row, dict))
+            rows = parts.get(kind) if isinstance(parts, dict) else ()
+            yield from (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
 
     def added(self, column: str, right: bool = True) -> list[Row]:
         """The new rows that have a column."""

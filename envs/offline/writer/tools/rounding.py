@@ -7,6 +7,7 @@ from lse_gym.envs.offline.reader.tools.rules import Knowledge
 from lse_gym.envs.offline.writer.tools.book import Book, Refund, keep
 from lse_gym.envs.offline.writer.tools.lesson import Lesson
 
+MAX_STORED = 10**9  # what is more is no amount of an office
 STEPS = (1, 2, 5, 10, 20, 50)  # that people round to
 MODES = ("down", "up", "nearest")
 
@@ -33,8 +34,9 @@ def learn_rounding(lessons: Sequence[Lesson], book: Book) -> None:
 def _seen(lessons: Sequence[Lesson]) -> Iterator[Refund]:
     for lesson in lessons:
         grew = lesson.grew("amount")
-        if lesson.request.op == "refund" and grew:
-            before = lesson.values("amount", "from")[0]
+        amounts = [value for value in lesson.values("amount", "from") if isinstance(value, int | float)]
+        if lesson.request.op == "refund" and grew and max(map(abs, [grew, *amounts])) < MAX_STORED:
+            before = amounts[0]
             yield Refund(lesson.request.percent, Decimal(str(before)), -Decimal(str(grew)))
 
 
