@@ -80,9 +80,8 @@ class DataScienceDomain(ToolDomain):
                 got = yield asked
                 text = got if isinstance(asked, Prompt) else text
         except StopIteration as end:
-            found = Ending.read(end.value)
-            cut = found.prediction is None and is_cut(text)
-            return Ending(None, TOKENS, "the last message was cut off").json() if cut else end.value
+            cut = Ending.read(end.value).prediction is None and is_cut(text)
+            return Ending(None, TOKENS, "the last message was cut off or empty").json() if cut else end.value
         finally:
             inner.close()
 
@@ -158,8 +157,8 @@ def paper_reward(score: float) -> float:
 
 
 def is_cut(text: str) -> bool:
-    """Whether a message ends inside a call or a thought, as one does that was as long as it may be."""
-    return any(text.rfind(f"<{tag}>") > text.rfind(f"</{tag}>") for tag in ("tool_call", "think"))
+    """Whether a message ends inside a call or a thought, or before it said anything, as one does that was cut off."""
+    return not text.strip() or any(text.rfind(f"<{tag}>") > text.rfind(f"</{tag}>") for tag in ("tool_call", "think"))
 
 
 def _question(task: Task) -> Question:

@@ -25,6 +25,7 @@ RUN = "lse_gym.envs.datascience.inside:run"
 CORES = len(os.sched_getaffinity(0))
 MAX_FILES = 20  # of one list of names
 MAX_SAVED_BYTES = 200 << 20  # of an attempt, all files together; the benchmark allows as much for each
+MAX_LOADED_BYTES = 400 << 20  # of a run
 MAX_PRINTED_CHARS = 4000  # of a run, half from its beginning and half from its end
 MAX_MESSAGE_CHARS = 500  # of why there is no prediction
 
@@ -45,7 +46,7 @@ class Settings(NamedTuple):
             cpu_s=self.run_s,
             wall_s=self.run_s,
             memory_bytes=self.memory_bytes,
-            scratch_bytes=2 * MAX_SAVED_BYTES,
+            scratch_bytes=MAX_LOADED_BYTES + MAX_SAVED_BYTES,
             threads=64,
             files=256,
         )
@@ -111,7 +112,7 @@ class Bench(Workplace):
         if problem := self._problem(load, save):
             self._last = Ran(problem, CODE, problem)
             return f"Error: {problem}"
-        self._work = _workers().submit(self._run, sandbox(self._settings), arguments["code"], load, save)
+        self._work = _workers(os.getpid()).submit(self._run, sandbox(self._settings), arguments["code"], load, save)
         return self._work
 
     def finish(self, answer: str) -> str:
@@ -147,11 +148,15 @@ class Bench(Workplace):
                 return f"{wrong[0][:60]!r} in {purpose} is no name of a file, such as 'train.csv', without folders"
         if lacking := [name for name in load if name not in self._files]:
             return f"there is no file {lacking[0][:60]!r} to load; there are {', '.join(sorted(self._files))}"
+        if sum(self._files[name].stat().st_size for name in {*load}) > MAX_LOADED_BYTES:
+            return f"the files to load are larger than {MAX_LOADED_BYTES >> 20} MB"
         return ""
 
     def _run(self, place: Sandbox, code: str, load: Sequence[str], save: Sequence[str]) -> str:
         self._box = box = place.open({name: self._files[name] for name in load})
         try:
+            if self._closed:  # meanwhile
+                box.close()
             result = box.call(RUN, {"code": code}).result()
             kept = [self._keep(name, box.file(name)) for name in dict.fromkeys(save)]
         finally:
@@ -245,13 +250,19 @@ def check_place() -> None:
     check()
 
 
-@cache
 def sandbox(settings: Settings) -> Sandbox:
-    """The sandbox with the libraries imported; one for all attempts under the same limits."""
+    """The sandbox with the libraries imported; one in this process for all attempts under the same limits."""
+    return _sandbox(settings, os.getpid())
+
+
+@cache
+def _sandbox(settings: Settings, process: int) -> Sandbox:
+    del process  # neither a sandbox nor threads are those of a process that was forked
     return Sandbox(PRELOAD, limits=settings.limits())
 
 
 @cache
-def _workers() -> ThreadPoolExecutor:
+def _workers(process: int) -> ThreadPoolExecutor:
     """Threads that wait for boxes: one a core, as runs beyond would only slow each other down to their time limit."""
+    del process
     return ThreadPoolExecutor(CORES, thread_name_prefix="lse-gym-python-executor")

@@ -223,7 +223,13 @@ def test_settings_are_limits_of_every_run(directory):
 
 @pytest.mark.parametrize(
     ("text", "cut"),
-    [("", False), ("<tool_call>{", True), ("<tool_call>{}</tool_call>", False), ("<think>a</think> b <think>c", True)],
+    [
+        ("", True),
+        ("Done.", False),
+        ("<tool_call>{", True),
+        ("<tool_call>{}</tool_call>", False),
+        ("<think>a</think> b <think>c", True),
+    ],
 )
 def test_a_cut_message_is_known_by_what_it_leaves_open(text, cut):
     assert is_cut(text) == cut

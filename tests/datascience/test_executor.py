@@ -1,9 +1,11 @@
 """Scripts of an attempt: what they see, what they leave, what the task model is told, and how an attempt fails."""
 
+import multiprocessing
 import time
 
 import pytest
 
+from lse_gym.envs.datascience import executor
 from lse_gym.envs.datascience.domain import DataScienceDomain
 from lse_gym.envs.datascience.executor import MAX_PRINTED_CHARS, Ending, Settings
 from lse_gym.envs.datascience.layout import load_tasks
@@ -147,6 +149,16 @@ def test_what_cannot_be_loaded_or_saved_is_told(told):
     assert "at most 20" in told(call("1", save=[f"{i}" for i in range(21)]))[0]
 
 
+def test_what_is_too_large_is_told(told, monkeypatch):
+    monkeypatch.setattr(executor, "MAX_SAVED_BYTES", 10)
+    monkeypatch.setattr(executor, "MAX_LOADED_BYTES", 20)
+    first = call("for n in 'ab': open(n, 'w').write(n * 8)", [], ["a", "b"])
+    results = told(first, call("1", ["a"], []), call("1", ["a", "train_v2.csv"], []))
+    assert results[0] == "a was saved (8 bytes).\nb was not saved: there is room for 0 MB in all."
+    assert results[1] == "(nothing was printed)"
+    assert results[2] == "Error: the files to load are larger than 0 MB"
+
+
 def test_a_saved_file_hides_the_given_one_in_this_attempt_alone(domain, told, question):
     path = domain.tasks[question.id].files["train_v2.csv"]
     before = path.read_bytes()
@@ -178,8 +190,9 @@ def test_the_prediction_saved_last_is_scored(scored):
         ([call("while True: pass")], "execution limit: the script was stopped after 3 seconds"),
         ([call("bytearray(64 << 30)")], "execution limit: out of memory: MemoryError"),
         ([call("1", save=[])] * 5, "execution limit: the turns were used up without a prediction.csv"),
-        (["I think <tool_call>"] * 5, "token limit: the last message was cut off"),
-        ([call("1/0"), "<think>Let me see"], "token limit: the last message was cut off"),
+        (["I think <tool_call>"] * 5, "token limit: the last message was cut off or empty"),
+        ([call("1"), " "], "token limit: the last message was cut off or empty"),
+        ([call("1/0"), "<think>Let me see"], "token limit: the last message was cut off or empty"),
     ],
 )
 def test_a_failure_has_one_of_the_classes_of_the_paper(scored, messages, error):
@@ -212,6 +225,19 @@ def test_an_attempt_that_is_given_up_stops_its_script(domain, question):
     bench.close()
     work.exception(timeout=60)
     assert time.monotonic() - begun < 2  # its own limit is at 3 s
+
+
+def _solve(domain, question):
+    assert outcome(domain, question, call(SAVE_RIGHT)).score == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_forked_process_has_a_sandbox_of_its_own(domain, question):
+    _solve(domain, question)
+    child = multiprocessing.get_context("fork").Process(target=_solve, args=(domain, question))
+    child.start()
+    child.join(90)
+    assert child.exitcode == 0
 
 
 @pytest.mark.parametrize(
