@@ -25,9 +25,8 @@ OUTPUT = (
     "A message without a call ends the task. Put the answer between <answer> and </answer> there; where nothing is "
     "asked, a few words on what was done. There are at most {} messages."
 )
-NO_ENDING = "What is left of the attempt cannot be read."
-OTHER_ROWS = "What is different in the database is not what should be."
-OTHER_ANSWER = "The database is right, the answer is not."
+UNREADABLE = "The attempt has no readable end."
+WRONG_ROWS, WRONG_ANSWER = "The database is not as it should be.", "The answer is not the right one."
 MAX_ERROR_CHARS = 500  # as of other families' errors
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")  # of an object: another one in every process
 
@@ -148,11 +147,11 @@ class ToolDomain(Domain):
     def _outcome(self, question: Question, response: str) -> Outcome:
         gold, found = Ending.read(question.gold), Ending.read(response)
         if gold is None or found is None:
-            return Outcome(0.0, "", NO_ENDING)
+            return Outcome(0.0, "", UNREADABLE)
         if found.changes != gold.changes:
-            return Outcome(0.0, found.answer, OTHER_ROWS)
+            return Outcome(0.0, found.answer, WRONG_ROWS)
         right = not gold.answer or self.same_answer(found.answer, gold.answer)
-        return Outcome(float(right), found.answer, "" if right else OTHER_ANSWER)
+        return Outcome(float(right), found.answer, "" if right else WRONG_ANSWER)
 
     def _make(self, calls: Sequence[Call], workplace: Workplace) -> Generator[Future, Any, list[str]]:
         """Make calls one after the other; what is wrong with one is its result."""

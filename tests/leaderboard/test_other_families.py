@@ -8,6 +8,7 @@ import pytest
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.replay import Unit, replay
@@ -16,6 +17,7 @@ from lse_gym.leaderboard.store import Store
 from lse_gym.leaderboard.submission import About, find_runs, pack
 from lse_gym.leaderboard.track import Track, check_suite, suite_digest
 from lse_gym.leaderboard.verify import Options, verify
+from tests.leaderboard.conftest import sent
 
 SECRET = 2**100 + 1
 
@@ -32,7 +34,7 @@ def track_of(env, *domains):
         "budget": {"calls": 1300},
         "max_context_tokens": 2000,
         "sealed_items": 60,
-        "settings": {"feedback": "gold", "feedback_size": 10, "max_chars": 8000, "max_tokens": 512},
+        "settings": {"env_args": {}, "feedback": "gold", "feedback_size": 10, "max_chars": 8000, "max_tokens": 512},
     }
     return Track(**facts, suite_sha256=suite_digest(Track(**facts, suite_sha256="")))
 
@@ -106,3 +108,6 @@ def test_a_run_with_tools_is_submitted_replayed_and_executed_again(tmp_path):
         assert (found.level, found.reason) == ("reproduced", ""), found.details
         assert found.details["items"] == 60
         assert [row.level for row in rank(board)[track.id]] == ["reproduced"]
+        document["runs"][0]["config"]["env_args"] = {"max_turns": 30}
+        with pytest.raises(SubmissionError, match=r"its config has env_args=\{'max_turns': 30\}; this track"):
+            board.submit(sent(document))

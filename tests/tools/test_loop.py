@@ -266,7 +266,7 @@ def test_the_report_tells_calls_answer_verdict_and_changes_as_the_mode_allows():
     assert "tool: <tool_response> done </tool_response>" in shown
     assert "Model's answer: done" in shown
     assert f"Model's changes: {changed}" in shown
-    assert "Error: What is different in the database is not what should be." in shown
+    assert "Error: The database is not as it should be." in shown
     assert "Correct answer: done" in shown
     assert f"Correct changes: {changed}" in shown
     assert gold.problems[wrong].changes != gold.problems[wrong].gold_changes

@@ -5,12 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from lse_gym.envs.domain import SPLITS, Outcome, Question, Split
+from lse_gym.envs.domain import SPLITS, Question, Split
 from lse_gym.envs.tools.domain import ToolDomain
 from lse_gym.envs.tools.procedural.catalog import tools
 from lse_gym.envs.tools.procedural.office import Office
 from lse_gym.envs.tools.procedural.world import World
-from lse_gym.envs.tools.report import Ending
 
 SEED_CONTEXT = "Do what is asked with the tools, and nothing else."
 OVERVIEW = (
@@ -18,8 +17,6 @@ OVERVIEW = (
     "database. A task is done well if exactly the right rows of it are changed, and the answer is right where a "
     "question is asked: a number, or names with commas between them."
 )
-WRONG_ROWS, WRONG_ANSWER = "The database is not as it should be.", "The answer is not the right one."
-UNREADABLE = "The attempt has no readable end."
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 MAX_ANSWER_CHARS = 2000  # of which an answer is read
 
@@ -44,9 +41,9 @@ class OfficeDomain(ToolDomain):
         del question
         return self.world.open()
 
-    def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
-        """1.0 where exactly the right rows are different, and the answer is right if one is asked for."""
-        return [_outcome(question, response) for question, response in zip(questions, responses, strict=True)]
+    def same_answer(self, answer: str, gold: str) -> bool:
+        """As :func:`same_answer` of this module."""
+        return same_answer(answer, gold)
 
     def fingerprint(self) -> str:
         """SHA-256 of the database, the tools and every question."""
@@ -54,24 +51,6 @@ class OfficeDomain(ToolDomain):
         data = [self.frozen, [self.splits[split] for split in SPLITS]]
         digest.update(json.dumps(data, ensure_ascii=True).encode())
         return digest.hexdigest()
-
-    def verify(self) -> list[str]:
-        """The ids of questions whose gold does not score 1.0, or that doing nothing answers."""
-        questions = [question for split in SPLITS for question in self.splits[split]]
-        idle = self.score(questions, [Ending().text()] * len(questions))
-        wrong = [q.id for q, outcome in zip(questions, idle, strict=True) if outcome.score]
-        return [*super().verify(), *wrong]
-
-
-def _outcome(question: Question, response: str) -> Outcome:
-    gold, found = Ending.read(question.gold), Ending.read(response)
-    if gold is None or found is None:
-        return Outcome(0.0, "", UNREADABLE)
-    if found.changes != gold.changes:
-        return Outcome(0.0, found.answer, WRONG_ROWS)
-    if gold.answer and not same_answer(found.answer, gold.answer):
-        return Outcome(0.0, found.answer, WRONG_ANSWER)
-    return Outcome(1.0, found.answer)
 
 
 def same_answer(answer: str, gold: str) -> bool:
