@@ -1,9 +1,10 @@
-"""What tools cost besides the task model: 64 attempts in one batch, wall clock against the time in the model.
+"""What tools cost besides the task model: 64 attempts in one batch, against the time in the model.
 
     python tests/benchmarks/bench_tools.py [--batch-s 0.25] [--repeats 5]
 
 The task model is `reader`, and takes as long for a batch as a served model might; everything else is real: prompts,
-calls read from text, a database copied for each attempt, the difference at its end. The ratio has to stay below 1.3.
+calls read from text, a database copied for each attempt, the difference at its end. The ratio has to stay below 1.3:
+by the processor time outside of the model, which is the wall clock's on free cores; on busy ones that counts others.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from lse_gym.envs.domain import SPLITS, Domain
 from lse_gym.envs.models import make_model
@@ -27,40 +29,53 @@ class Served(TaskModel):
     def __init__(self, model: TaskModel, batch_s: float):
         self.model, self.batch_s = model, batch_s
         self.name, self.revision = model.name, model.revision
-        self.seconds, self.batches = 0.0, 0
+        self.seconds = self.cpu_s = 0.0
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         responses = self.model.complete(requests)
         time.sleep(self.batch_s)
         self.seconds += time.perf_counter() - started
-        self.batches += 1
+        self.cpu_s += time.process_time() - cpu
         return responses
 
     def count_tokens(self, text: str) -> int:
         return self.model.count_tokens(text)
 
 
-def measure(domain: Domain, model: Served) -> tuple[float, float, int]:
-    """Seconds that an evaluation of 64 questions takes, those in the model, and calls."""
+class Run(NamedTuple):
+    """One evaluation, in seconds: by the clock, in the model, and of the processor outside of it; and its calls."""
+
+    wall_s: float
+    model_s: float
+    work_s: float
+    calls: float
+
+
+def measure(domain: Domain, model: Served) -> Run:
+    """Evaluate 64 questions."""
     session = Session(model)
     questions = [question for split in SPLITS for question in domain.splits[split]][:ATTEMPTS]
-    model.seconds, started = 0.0, time.perf_counter()
+    model.seconds = model.cpu_s = 0.0
+    started, cpu = time.perf_counter(), time.process_time()
     evaluation = session.run([session.evaluate(domain, domain.oracle_context or "", questions)])[0]
-    return time.perf_counter() - started, model.seconds, evaluation.usage.calls
+    wall_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu
+    return Run(wall_s, model.seconds, cpu_s - model.cpu_s, evaluation.usage.calls)
 
 
 def main() -> int:
-    """Print the ratio; 1 if it is above the limit."""
+    """Print the ratios; 1 if that by processor time is above the limit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch-s", type=float, default=0.25, help="seconds that the model takes for a batch")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     model, domain = Served(make_model("reader"), args.batch_s), OfficeFamily().load("marina-0")
     runs = [measure(domain, model) for _ in range(args.repeats)]
-    ratio = statistics.median(wall / inside for wall, inside, _ in runs)
-    wall, inside, calls = runs[-1]
-    print(f"{ATTEMPTS} attempts, {calls:.0f} calls: {wall:.3f} s, {inside:.3f} s of it in the model; ratio {ratio:.3f}")
+    ratio = statistics.median(1 + run.work_s / run.model_s for run in runs)
+    by_clock = statistics.median(run.wall_s / run.model_s for run in runs)
+    each_ms = statistics.median(run.work_s / run.calls for run in runs) * 1000
+    print(f"{ATTEMPTS} attempts, {runs[0].calls:.0f} calls of the model, {each_ms:.2f} ms of work after each")
+    print(f"ratio {ratio:.3f}, by the clock {by_clock:.3f}")
     return int(ratio > LIMIT)
 
 
