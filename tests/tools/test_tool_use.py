@@ -101,7 +101,10 @@ def test_a_run_that_was_killed_comes_to_the_same(tmp_path):
 def test_a_menu_offers_edits_of_a_playbook():
     env = EditMenu(gym.make(ID, domain=DOMAIN))
     playbook = "Do what is asked.\nLook things up first.\nSay what was done."
-    for action in np.flatnonzero(env.reset(seed=0, options={"context": playbook})[1]["action_mask"]):
+    offered = np.flatnonzero(env.reset(seed=0, options={"context": playbook})[1]["action_mask"])
+    assert {*range(1, 11)} & {*offered}, "what the writer makes of single problems"
+    assert {11, 12} <= {*offered}, "lines to drop"
+    for action in offered:
         env.reset(seed=0, options={"context": playbook})
         *_, info = env.step(int(action))
         assert info["evaluated"] == 1.0
