@@ -16,6 +16,7 @@ from lse_gym.envs.session import Session
 from lse_gym.envs.tools.procedural.family import OfficeFamily
 from lse_gym.envs.tools.report import Ending
 from lse_gym.wrappers.menu import EditMenu
+from tests.envs.test_vector import same, singles_step, sub_info
 
 ID, DOMAIN = "LSE/ToolUse-v0", "marina-0"
 EVOLVE = ["evolve", "--env", ID, "--domain", DOMAIN, "--agent", "random", "--rounds", "4", "--seed", "1"]
@@ -67,6 +68,27 @@ def test_fewer_turns_are_told_and_kept():
         assert all(len(problem.transcript) < 2 * max_turns for problem in env.report.problems)
     assert scores[0] < scores[1] <= scores[2]
     assert calls[0] == 40 < calls[1] <= calls[2] <= 400
+
+
+def test_a_vector_env_is_its_envs_one_by_one():
+    options = {"domain": [DOMAIN, "archive-1"], "max_edits": 2, "budget": {"calls": 720}}
+    envs, singles = gym.make_vec(ID, num_envs=2, **options), [gym.make(ID, **options) for _ in range(2)]
+    observations, infos = envs.reset(seed=[4, 5])
+    for i, env in enumerate(singles):
+        observation, info = env.reset(seed=4 + i)
+        assert same({key: observations[key][i] for key in observation}, observation)
+        assert same(sub_info(infos, i), info)
+    ends = set()
+    for actions in (("Pages count from 0.", "a\ud800\x00"), ("", "### Instructions\nLook up ids."), ("One more.", "")):
+        observations, rewards, terminated, truncated, infos = envs.step(actions)
+        for i, env in enumerate(singles):
+            observation, *numbers, info = singles_step(env, actions[i])
+            assert numbers == [rewards[i], terminated[i], truncated[i]]
+            assert same({key: observations[key][i] for key in observation}, observation)
+            assert same(sub_info(infos, i), info)
+            ends.add((bool(terminated[i]), bool(truncated[i])))
+    assert {(True, False), (False, True)} <= ends, "edits end an episode, and the cap does"
+    envs.close()
 
 
 def test_a_record_answers_a_later_run(tmp_path):
