@@ -69,7 +69,8 @@ class Supervisor:
                     ward.link, READ | WRITE if ward.asking else READ, partial(self._with, ward, ward.talk)
                 )
             for key, _ in self._selector.select(TICK_S if running or self._forking else None):
-                if key.fd in self._selector.get_map():  # and not let go of in this round
+                now_watched = self._selector.get_map().get(key.fd)
+                if now_watched and now_watched.data is key.data:  # not let go of in this round, nor another's by now
                     key.data()
             now = time.monotonic()
             for ward in running:

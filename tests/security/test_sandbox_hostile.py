@@ -104,55 +104,41 @@ def names(host):
     }
 
 
-@pytest.fixture(scope="module")
-def outcomes(kind, host, names):
-    """What came of every program, under one confinement; they ran side by side, with a box of another beside them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LSE_GYM_HOSTILE_KEY", "a secret key")
-        sandbox = start(kind, limits=LIMITS)
-    with sandbox, sandbox.open({"private": b"private"}) as sibling:
-        sibling.call("inside:count").result(PATIENCE_S)
-        sandbox.open({"private": b"private"}).call("inside:echo")  # never closed
-
-        def attempt(name):
-            source, expected = PROGRAMS[name]
-            wall_s = 1 if "time" in expected else PATIENCE_S
-            with sandbox.open() as box:
-                started = time.monotonic()
-                result = run(box, source.format(**names), wall_s=wall_s)
-                took = time.monotonic() - started
-                after = box.call("inside:echo", "alive").result(PATIENCE_S)
-                link = box.file("link") or box.file("up") or box.file("mine")
-            with sandbox.open() as following:
-                unharmed = following.call("inside:count").result(PATIENCE_S) == Result(1)
-            return result, after, link, unharmed and host.unharmed(), took
-
+def test_hostile_programs_harm_nobody(kind, host, names, monkeypatch):
+    """They run side by side, with a box of another beside them, and after each there is a next one."""
+    monkeypatch.setenv("LSE_GYM_HOSTILE_KEY", "a secret key")
+    with start(kind, limits=LIMITS) as sandbox, sandbox.open({"private": b"private"}) as sibling:
+        assert sibling.call("inside:count").result(PATIENCE_S) == Result(1)
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            found = dict(zip(PROGRAMS, pool.map(attempt, PROGRAMS), strict=True))
-        found["sibling"] = sibling.call("inside:count").result(PATIENCE_S), sibling.file("private")
-        yield found
+            found = pool.map(lambda name: attempt(sandbox, host, names, *PROGRAMS[name]), PROGRAMS)
+            wrong = {name: problem for name, problem in zip(PROGRAMS, found, strict=True) if problem}
+        assert not wrong
+        assert sibling.call("inside:count").result(PATIENCE_S) == Result(2)
+        assert sibling.file("private") == b"private"
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_a_hostile_program_harms_nobody(outcomes, name):
-    result, after, link, unharmed, took = outcomes[name]
-    _, expected = PROGRAMS[name]
-    assert unharmed
+def attempt(sandbox, host, names, source, expected):
+    """What is wrong with what came of a program, or nothing."""
+    with sandbox.open() as box:
+        result = run(box, source.format(**names), wall_s=1 if "time" in expected else PATIENCE_S)
+        after = box.call("inside:echo", "alive").result(PATIENCE_S)
+        files = [box.file(name) for name in ("link", "up", "mine")]
+    with sandbox.open() as following:
+        unharmed = following.call("inside:count").result(PATIENCE_S) == Result(1)
     if isinstance(expected, value):
-        assert (result.failure, result.value) == ("", expected.expected), result
+        came = (result.failure, result.value) == ("", expected.expected)
     else:
-        assert result.failure in ([expected] if isinstance(expected, str) else expected), result
-    assert SECRET not in repr(result)
-    assert link is None
-    assert took < PATIENCE_S
-    assert len(result.printed) <= LIMITS.output_bytes
-    assert len(result.message) <= 20_000
-    if result.failure not in ("", "error"):
-        assert after.failure == "died"
-
-
-def test_a_box_beside_them_lives_on(outcomes):
-    assert outcomes["sibling"] == (Result(2), b"private")
+        came = result.failure in ([expected] if isinstance(expected, str) else expected)
+    checks = {
+        "as expected": came,
+        "the next box": unharmed,
+        "the host": host.unharmed(),
+        "the secret": SECRET not in repr(result) and files == [None] * 3,
+        "bounded": len(result.printed) <= LIMITS.output_bytes and len(result.message) <= 20_000,
+        "dead": result.failure in ("", "error") or after.failure == "died",
+    }
+    wrong = [name for name, good in checks.items() if not good]
+    return f"{', '.join(wrong)}: {result}" if wrong else ""
 
 
 @pytest.mark.parametrize("name", SETUPS)
