@@ -299,7 +299,7 @@ def test_boxes_may_be_opened_and_called_by_many_threads(sandbox):
             return run(box, "result = int(open('n').read())").value
 
     with ThreadPoolExecutor(8) as pool:
-        assert [*pool.map(use, range(60))] == [*range(60)]
+        assert [*pool.map(use, range(150))] == [*range(150)]
 
 
 def test_what_boxes_may_read_leaves_this_package_out(tmp_path):
