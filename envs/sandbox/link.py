@@ -168,8 +168,7 @@ class Link:
         assert self._process.stderr
         self._process.stderr.close()
         if self.confinement.kind == confinement.LANDLOCK:
-            with suppress(OSError):
-                os.rmdir(self._base)
+            scratch.remove(self._base)  # what a supervisor that was killed has left
 
     def redact(self, text: str) -> str:
         """Without the machine's paths: those of scratch directories are relative, those of code begin at a package."""
