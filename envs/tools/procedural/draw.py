@@ -1,5 +1,6 @@
 """Drawing the tasks of a world: all different, and each of the class that its split may hold."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -22,6 +23,7 @@ GUESSABLE = 0.2  # share of tasks that need no house rule
 GUESS_KINDS = 6  # kinds that are tried for one that needs none; then it is of a kind that never does
 MAX_KINDS = 500  # kinds that are tried for any; then the class is taken to be used up
 MAX_DRAWS = 16  # tasks drawn of a kind, until one is new, of the right class and to be asked
+MAX_VAIN = 4  # tasks of a kind that are drawn in vain; then a world is taken to have none that are wanted
 MAX_CALLS = 9  # of a plan, so that one call a turn will do
 WITHOUT_RULES: tuple[Op, ...] = ("phone", "settle")
 REMARKS = ("call back", "paid in advance", "left-handed", "needs a receipt", "came early", "bring a friend")
@@ -40,6 +42,7 @@ class Draw:
         self.heard: set[Topic] = set()
         self.taken: set[str] = set()
         self._rows = world.rows
+        self._vain: Counter[tuple[Op, bool]] = Counter()  # tasks of a kind that need rules, or none, against the wish
 
     def questions(self, kind: Class, size: int, stream: Sequence[int]) -> list[tuple[Question, set[Topic]]]:
         """As many questions of a class, each from its own stream, with the rules that each needs.
@@ -65,11 +68,12 @@ class Draw:
         self, op: Op, kind: Class, guessable: bool, rng: np.random.Generator
     ) -> tuple[Task, str, set[Topic]] | None:
         """A task of one kind and class with its gold and the rules that it needs; None where none is found."""
-        for _ in range(MAX_DRAWS):
+        for _ in range(MAX_DRAWS if self._vain[op, guessable] < MAX_VAIN else 0):
             task = self.task(op, rng)
             if key(task) in self.taken or class_of(self.name, key(task)) != kind:
                 continue
             if found := self._gold(task, guessable):
+                self._vain[op, guessable] = -MAX_KINDS  # there are some
                 return task, *found
         return None
 
@@ -81,7 +85,10 @@ class Draw:
                 answer, calls = follow(clerk.plan(task), office.call)
             except Stuck:  # such as a refund of nothing
                 return None
-            if guessable != (not clerk.used) or len(calls) > MAX_CALLS:
+            if guessable != (not clerk.used):
+                self._vain[task.op, guessable] += 1
+                return None
+            if len(calls) > MAX_CALLS:
                 return None
             if self.heard and not self.heard.issuperset(clerk.used):
                 return None

@@ -87,7 +87,9 @@ def _sealed(name: str, split_seed: int, secret: int, count: int) -> OfficeDomain
 
 def _domain(name: str, drawn: Mapping[Split, Sequence[Question]]) -> OfficeDomain:
     world = make_world(name)
-    return OfficeDomain(name, world, drawn, oracle_context(SEED_CONTEXT, world.theme, world.house))
+    domain = OfficeDomain(name, world, drawn, oracle_context(SEED_CONTEXT, world.theme, world.house))
+    assert not domain.verify(), f"{name}: a gold that is wrong, or a task that doing nothing does"
+    return domain
 
 
 def _draw(name: str, split_seed: int, sealed: tuple[int, int] | None = None) -> dict[Split, list[Question]]:
