@@ -167,6 +167,10 @@ class Family(ABC):
         del name
         return ""
 
+    def remarks(self) -> str:
+        """What a user should know about the data as a whole, beside the domains; "" for nothing."""
+        return ""
+
     def sealed(self, name: str, secret: int, count: int) -> Domain:
         """The domain with other test questions, which nobody can know without the secret.
 

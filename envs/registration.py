@@ -44,6 +44,7 @@ ENVS = {
         "MMLUReduxVectorEnv",
         "every subject of --data-dir, or of a dataset on the hub: --data-dir hf:edinburgh-dawg/mmlu-redux-2.0",
     ),
+    "LSE/AWM-v0": ("lse_gym.envs.tools.awm.envs", "AWMEnv", "AWMVectorEnv", "every scenario of --data-dir"),
     "LSE/Injection-v0": (
         "lse_gym.envs.games.injection.envs",
         "InjectionEnv",

@@ -47,6 +47,8 @@ def _tell_domains(config: Config) -> None:
         sizes = family.sizes(name)
         table.add_row(escape(name), *(str(sizes[split]) for split in SPLITS), escape(family.note(name)))
     out_console.print(table)
+    if remarks := family.remarks():
+        out_console.print(escape(remarks), highlight=False, soft_wrap=True)
     if config.env == CUSTOM:
         _tell_prompts(family.load(family.select(None)[0]))
 

@@ -1,0 +1,53 @@
+"""A clock that stands still and chance that repeats: an attempt that is repeated sees the same texts, to the byte."""
+
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import time_machine
+
+# Rows of AgentWorldModel are dated around its paper (arXiv 2602.10090): most lie in January and February 2026.
+START = datetime(2026, 2, 20, 12, tzinfo=UTC)
+SQL_CLOCKS = {"current_timestamp": "%Y-%m-%d %H:%M:%S", "current_date": "%Y-%m-%d", "current_time": "%H:%M:%S"}
+SQL_DATES = ("date", "time", "datetime", "julianday", "strftime", "unixepoch")  # sqlite.org/lang_datefunc.html
+
+
+def freeze() -> Callable[[float], None]:
+    """Stop the clock of this process, SQLite's included, and seed its chance; returns what moves the clock by seconds.
+
+    ``time.monotonic`` goes on: event loops need it.
+    """
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    os.urandom = random.Random(0).randbytes  # what uuid4 and secrets draw from
+    random._urandom = os.urandom
+    random.seed(0)
+    plain = sqlite3.connect(":memory:", check_same_thread=False)
+    sqlite3.connect = sqlite3.dbapi2.connect = partial(_connect, sqlite3.connect, plain)
+    return time_machine.travel(START, tick=False).start().shift
+
+
+def _connect(
+    connect: Callable[..., sqlite3.Connection], plain: sqlite3.Connection, *args: Any, **options: Any
+) -> sqlite3.Connection:
+    """A connection whose SQL sees the clock that stands still; ``plain`` does the arithmetic of dates."""
+    connection = connect(*args, **options)
+    for name, form in SQL_CLOCKS.items():
+        connection.create_function(name, 0, partial(time.strftime, form), deterministic=True)
+    for name in SQL_DATES:
+        connection.create_function(name, -1, partial(_date, plain, name), deterministic=True)
+    return connection
+
+
+def _date(plain: sqlite3.Connection, name: str, *args: Any) -> Any:
+    """A date function of SQLite, with the time that stands still where it means now."""
+    now = time.strftime(SQL_CLOCKS["current_timestamp"])
+    given = [now if isinstance(arg, str) and arg.lower() == "now" else arg for arg in args]
+    if len(given) == (name == "strftime"):
+        given.append(now)
+    return plain.execute(f"SELECT {name}({', '.join('?' * len(given))})", given).fetchone()[0]
