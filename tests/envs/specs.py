@@ -12,13 +12,22 @@ from tests.custom.questions import write_questions
 from tests.datascience.directories import write_directory
 from tests.qa.layouts import REDUX, write_redux
 from tests.sql.layouts import GEOQUERY, write_bird
+from tests.tools.awm_fixture import GARDEN, WORLDS, write_awm
 
 ALL = sorted((spec for spec in gym.registry.values() if spec.namespace == "LSE"), key=lambda spec: spec.id)
 SPECS = [spec for spec in ALL if spec.id not in PLAYER_ENVS]  # those of games: tests/games/test_player_envs.py
 needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")
 needs_redux = pytest.mark.skipif(not REDUX.is_dir(), reason="the MMLU-Redux data is not at ../shared/data")
-TINY = {"LSE/BIRD-v0": "tiny bird", "LSE/DARE-v0": "tiny dare", "LSE/MMLURedux-v0": "tiny redux"}
-NEEDS = {"LSE/DARE-v0": pytest.mark.extra("ds")}  # to be scored
+TINY = {
+    "LSE/AWM-v0": "tiny awm",
+    "LSE/BIRD-v0": "tiny bird",
+    "LSE/DARE-v0": "tiny dare",
+    "LSE/MMLURedux-v0": "tiny redux",
+}
+NEEDS = {
+    "LSE/AWM-v0": [pytest.mark.extra("tools"), pytest.mark.long],  # a box an attempt, and one a verdict
+    "LSE/DARE-v0": pytest.mark.extra("ds"),  # to be scored
+}
 CASES = [
     *(pytest.param((spec.id, TINY.get(spec.id, "")), id=spec.id, marks=NEEDS.get(spec.id, ())) for spec in SPECS),
     pytest.param(("LSE/BIRD-v0", "geoquery"), id="GeoQuery", marks=needs_geoquery),
@@ -35,6 +44,8 @@ def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
         return name, {"data_dir": str(REDUX)}
     if data == "tiny redux":
         return name, {"data_dir": str(write_redux(folder)), "feedback_size": 2}
+    if data == "tiny awm":
+        return name, {"data_dir": str(write_awm(folder, {"garden": WORLDS["garden"]})), "domain": GARDEN}
     if data == "tiny bird":
         if not (folder / "dev.json").exists():
             write_bird(folder, each=8)

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from lse_gym.envs.sandbox import Box, Result
-
 from lse_gym.envs.domain import Attempt, Outcome, Question, Split
 from lse_gym.envs.report import Report
+from lse_gym.envs.sandbox import Box, Result
 from lse_gym.envs.tools import report
 from lse_gym.envs.tools.awm.examine import Examined, fingerprint
 from lse_gym.envs.tools.awm.names import COMPLETE, OTHERS

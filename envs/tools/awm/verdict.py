@@ -5,7 +5,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from lse_gym.envs.sandbox import Box, Result
-
 from lse_gym.envs.tools.awm.names import COMPLETE, INITIAL, JOURNALS, LEFT, OTHERS, WORK
 from lse_gym.envs.tools.awm.warm import GUEST, libraries, then
 from lse_gym.envs.tools.report import Ending

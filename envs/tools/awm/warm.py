@@ -11,7 +11,8 @@ from typing import TypeVar
 from lse_gym.envs.extras import require_installed
 from lse_gym.envs.sandbox import Box, Limits, Sandbox
 
-T, U = TypeVar("T"), TypeVar("U")
+T = TypeVar("T")
+U = TypeVar("U")
 
 GUEST = "lse_gym.envs.tools.awm.guest"
 LIBRARIES = ("fastapi", "sqlalchemy.orm", "pydantic", "time_machine")  # what services import

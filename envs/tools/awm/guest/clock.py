@@ -24,8 +24,8 @@ def freeze() -> Callable[[float], None]:
     """
     os.environ["TZ"] = "UTC"
     time.tzset()
-    os.urandom = random.Random(0).randbytes  # what uuid4 and secrets draw from
-    random._urandom = os.urandom
+    for module, name in ((os, "urandom"), (random, "_urandom")):  # what uuid4 and secrets draw from
+        setattr(module, name, random.Random(0).randbytes)
     random.seed(0)
     plain = sqlite3.connect(":memory:", check_same_thread=False)
     sqlite3.connect = sqlite3.dbapi2.connect = partial(_connect, sqlite3.connect, plain)
