@@ -1,14 +1,20 @@
 """Scenarios of Agent World Model: what loading finds, and attempts with their services."""
 
+import contextlib
 import copy
 import json
 import pickle
+from types import SimpleNamespace
+from typing import ClassVar
 
+import gymnasium as gym
 import pytest
+from gymnasium.utils.env_checker import data_equivalence
 from typer.testing import CliRunner
 
 from lse_gym.envs.domain import SPLITS
-from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
+from lse_gym.envs.errors import ArgumentError, DataError, MissingExtraError, UnknownNameError
+from lse_gym.envs.tools.awm import warm
 from lse_gym.envs.tools.awm.examine import examine
 from lse_gym.envs.tools.awm.family import AWMFamily
 from lse_gym.envs.tools.awm.interface import NO_ARGUMENT, NO_OPERATION, UNTOLD
@@ -243,3 +249,97 @@ def test_the_report_tells_calls_and_changes_and_no_test_task(library):
 def test_a_copy_works_alike(garden, duplicate):
     question, text = task(garden, 5), calls(("add_bed", {"name": "sage", "plants": 5}))
     assert attempt(duplicate(garden), question, text, "") == attempt(garden, question, text, "")
+
+
+GARDENER = "tests.tools.awm_model:Gardener"
+CONTEXTS = ["Take the spade.", "look, and take the spade", "look", "Use the tools."]
+
+
+def played(env, contexts=CONTEXTS):
+    """Everything that a reset and a step a context return."""
+    seen = [env.reset(seed=3)]
+    return [*seen, *(env.step(context) for context in contexts)]
+
+
+@pytest.fixture(scope="module")
+def options(data):
+    return {"data_dir": str(data), "domain": GARDEN, "task_model": GARDENER}
+
+
+def test_a_playbook_is_paid_by_the_tasks_that_are_done(options):
+    (_, info), *steps = played(gym.make("LSE/AWM-v0", **options))
+    assert info["held_out_score"] == 0.0
+    assert [reward for _, reward, *_ in steps] == [1.0, 0.0, -1.0, 0.0]
+    assert [step[-1]["calls"] for step in steps] == [14, 21, 14, 7]
+    feedback = steps[1][0]["feedback"]
+    assert "list_beds" in feedback
+    assert '"name":"roses"' in feedback
+    assert "4 turns" in feedback
+    assert '"added": [{"id": 2' in feedback
+
+
+def test_a_vector_of_envs_gives_what_each_gives_alone(options):
+    envs = gym.make_vec("LSE/AWM-v0", num_envs=2, **options)
+    observations, _ = envs.reset(seed=[3, 4])
+    (first, _), (_, reward, *_) = played(gym.make("LSE/AWM-v0", **options), CONTEXTS[:1])
+    assert observations["feedback"][0] == first["feedback"]
+    assert [*envs.step([CONTEXTS[0], CONTEXTS[2]])[1]] == [reward, 0.0]
+
+
+def test_a_record_answers_a_later_env(options, tmp_path):
+    record = str(tmp_path / "record.jsonl")
+    first = played(gym.make("LSE/AWM-v0", **options, record=record))
+    again = played(gym.make("LSE/AWM-v0", **options | {"task_model": f"replay:{record}"}))
+    assert data_equivalence(first, again, exact=True)
+
+
+def test_turns_are_bounded(options):
+    _, (_, reward, _, _, info) = played(gym.make("LSE/AWM-v0", **options, max_turns=1), CONTEXTS[:1])
+    assert reward == 1.0, "the call of the only turn is made"
+    assert info["calls"] == 7
+    _, (_, reward, *_) = played(gym.make("LSE/AWM-v0", **options, max_turns=1), ["look, and take the spade"])
+    assert reward == 0.0
+
+
+class FakeSandbox:
+    """Counts who is open."""
+
+    alive: ClassVar[list[str]] = []
+
+    def __init__(self, preload, *, setup, limits):
+        self.name = setup[1]["code"]
+        self.alive.append(self.name)
+
+    def open(self):
+        return contextlib.closing(self)
+
+    def close(self):
+        if self.name in self.alive:
+            self.alive.remove(self.name)
+
+
+def test_services_that_nobody_uses_are_closed(monkeypatch):
+    monkeypatch.setattr(warm, "MAX_WARM", 2)
+    monkeypatch.setattr(warm, "Sandbox", FakeSandbox)
+    services = warm.WarmServices()
+
+    def opened(key):
+        box = SimpleNamespace(close=lambda: None)
+        services.open(key, lambda: {"code": key})
+        return key, box
+
+    boxes = [opened(key) for key in "abca"]
+    assert FakeSandbox.alive == ["a", "b", "c"], "all are in use"
+    services.close(*boxes[0])
+    services.close(*boxes[2])
+    assert FakeSandbox.alive == ["a", "b"]
+    services.close(*boxes[1])
+    services.close(*opened("d"))
+    assert FakeSandbox.alive == ["a", "d"], "the one that was used last stays, and the one in use"
+
+
+def test_without_the_extra_it_says_what_to_install(data, monkeypatch):
+    monkeypatch.setattr("lse_gym.envs.extras.available", lambda module: module != "fastapi")
+    warm.libraries.cache_clear()
+    with pytest.raises(MissingExtraError, match=r"needs fastapi: pip install 'lse-gym\[tools\]'"):
+        warm.libraries()
