@@ -329,7 +329,10 @@ WORLDS: dict[str, dict[str, Any]] = {
             },
             {"name": "log", "ddl": "CREATE TABLE log (id INTEGER PRIMARY KEY, line TEXT)", "indexes": []},
         ],
-        "rows": [("beds", ["INSERT INTO beds (name, plants) VALUES ('roses', 7)"])],
+        "rows": [
+            ("beds", ["INSERT INTO beds (name, plants) VALUES ('roses', 7)"]),
+            ("log", ["INSERT INTO log (line) VALUES ('dug ' || date('now', '-1 days'))"]),
+        ],
         "endpoints": [
             endpoint("list_beds", "All beds"),
             endpoint("add_bed", "Add a bed", name=("string", "body", True), plants=("integer", "body", False)),

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import ArgumentError, DataError, MissingExtraError, UnknownNameError
 from lse_gym.envs.tools.awm import warm
-from lse_gym.envs.tools.awm.examine import examine
+from lse_gym.envs.tools.awm.examine import _examine, examine
 from lse_gym.envs.tools.awm.family import AWMFamily
 from lse_gym.envs.tools.awm.interface import NO_ARGUMENT, NO_OPERATION, UNTOLD
 from tests.tools.awm_attempts import attempt, calls, task
@@ -126,6 +126,20 @@ def test_a_wrong_argument_says_what_is_right(data, arguments):
         AWMFamily(data, **arguments)
 
 
+def test_a_database_that_counts_from_now_is_built_alike_every_day(garden):
+    assert b"dug 2026-02-19" in garden.examined.initial
+    assert _examine(garden.scenario) == garden.examined
+
+
+def test_few_domains_stay_in_memory(data, monkeypatch):
+    monkeypatch.setattr("lse_gym.envs.tools.awm.family.MAX_LOADED", 1)
+    family = AWMFamily(data)
+    assert family.load(GARDEN) is family.load(GARDEN)
+    assert family.sizes(LIBRARY)["feedback"] == 3
+    assert [*family._loaded] == [LIBRARY]
+    assert family.note(GARDEN), "what was found is still told"
+
+
 def test_what_running_showed_is_kept(data, family, library, monkeypatch):
     monkeypatch.setattr("lse_gym.envs.tools.awm.examine.libraries", None)
     assert examine(library.scenario) == library.examined
@@ -220,9 +234,9 @@ def test_a_service_that_starts_does_so_once_an_attempt(garden):
         '{"id":2,"at":"2026-02-20 12:00:01"}',
         '[{"id":1,"name":"roses","plants":7},{"id":2,"name":"pea","plants":3}]',
     ]
-    assert done.ending.changes["log"]["added"] == [{"id": 1, "line": "opened"}]
+    assert done.ending.changes["log"]["added"] == [{"id": 2, "line": "opened"}]
     idle = attempt(garden, task(garden, 3), "Nothing.")
-    assert idle.ending.changes == {"log": {"added": [{"id": 1, "line": "opened"}]}}
+    assert idle.ending.changes == {"log": {"added": [{"id": 2, "line": "opened"}]}}
     assert (done.outcome.score, idle.outcome.score) == (1.0, 0.0)
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from lse_gym.envs.domain import Attempt, Outcome, Question, Split
 from lse_gym.envs.report import Report
-from lse_gym.envs.sandbox import Box, Result
+from lse_gym.envs.sandbox import Box, Result, SetupError
 from lse_gym.envs.tools import report
 from lse_gym.envs.tools.awm.examine import Examined, fingerprint
-from lse_gym.envs.tools.awm.names import COMPLETE, OTHERS
+from lse_gym.envs.tools.awm.names import COMPLETE, OTHERS, START
 from lse_gym.envs.tools.awm.scenario import Scenario
 from lse_gym.envs.tools.awm.verdict import judge, left_in
 from lse_gym.envs.tools.awm.warm import GUEST, SERVICES, then
@@ -19,8 +19,8 @@ from lse_gym.envs.tools.report import Ending
 
 SEED_CONTEXT = "Use the tools to do what the user asks."
 OVERVIEW = (
-    "You do what a user of {} asks, with the tools of its service. The user has the id 1 and is signed in. It is "
-    "Friday, 2026-02-20, 12:00 UTC."
+    "You do what a user of {} asks, with the tools of its service. The user has the id 1 and is signed in. It is {:%A, "
+    "%Y-%m-%d, %H:%M} UTC."
 )
 CALL_S = 10.0  # wall clock of one call
 NOT_DONE = "The verifier does not find the task done."
@@ -56,7 +56,7 @@ class AWMDomain(ToolDomain):
         max_turns: int,
     ):
         self.name, self.splits, self.tools, self.max_turns = scenario.name, splits, tools, max_turns
-        self.overview = OVERVIEW.format(scenario.title)
+        self.overview = OVERVIEW.format(scenario.title, START)
         self.scenario, self.examined = scenario, examined
         self._codes = {str(task.number): task.code for task in scenario.tasks}
 
@@ -94,11 +94,17 @@ class ServiceWorkplace(Workplace):
         self._domain, self._code = domain, code
         self._key = domain.fingerprint()
         self._box: Box | None = None
+        self._broken = False
 
-    def call(self, name: str, arguments: dict[str, Any]) -> Future[str]:
+    def call(self, name: str, arguments: dict[str, Any]) -> str | Future[str]:
         """The body of the response; with its status where that tells an error."""
+        try:
+            if self._box is None and not self._broken:
+                self._box = SERVICES.open(self._key, self._domain.setup)
+        except SetupError:  # it was executed when the scenario was loaded, and does not want to be again
+            self._broken = True
         if self._box is None:
-            self._box = SERVICES.open(self._key, self._domain.setup)
+            return "Error: the service does not start."
         sent = {"name": name, "arguments": arguments}
         return then(self._box.call(f"{GUEST}.service:call", sent, CALL_S), _response)
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from lse_gym.envs.cache import cache_dir, cached, source_digest, write_whole
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.sandbox import Result
+from lse_gym.envs.tools.awm.interface import Operations, sound
 from lse_gym.envs.tools.awm.names import INITIAL
 from lse_gym.envs.tools.awm.scenario import Scenario
 from lse_gym.envs.tools.awm.verdict import Files, judge, left_in
 from lse_gym.envs.tools.awm.warm import GUEST, libraries
-from lse_gym.envs.tools.report import Ending
 
 FOLDER = "awm"  # below the cache folder
 BUILD_S, INSPECT_S = 30.0, 30.0  # wall clock
@@ -30,16 +30,16 @@ class Examined(NamedTuple):
     Attributes:
         initial: the database, as every attempt finds it.
         untouched: the files of the database that is left where nothing was called; the service may have added to it.
-        operations: what the service can do, see :class:`lse_gym.envs.tools.awm.guest.openapi.Operation`.
+        operations: what the service can do.
         faults: statements that failed: "table" or "row", how it begins, what SQLite said.
-        endings: what each task's verifier says of the untouched database.
+        verdicts: what each task's verifier says of the untouched database.
     """
 
     initial: bytes
     untouched: Files
-    operations: Mapping[str, Mapping[str, Any]]
+    operations: Operations
     faults: Sequence[Sequence[str]]
-    endings: Sequence[Ending]
+    verdicts: Sequence[str]
 
 
 def examine(scenario: Scenario) -> Examined:
@@ -52,8 +52,7 @@ def examine(scenario: Scenario) -> Examined:
     key = (_versions(), fingerprint(scenario))
     record = cached(FOLDER, scenario.name, key, lambda: _record(_examine(scenario)), _whole)
     initial, untouched = _read(record["initial"]), {suffix: _read(name) for suffix, name in record["untouched"].items()}
-    endings = [Ending(*ending) for ending in record["endings"]]
-    return Examined(initial, untouched, record["operations"], record["faults"], endings)
+    return Examined(initial, untouched, record["operations"], record["faults"], record["verdicts"])
 
 
 def fingerprint(scenario: Scenario) -> str:
@@ -78,18 +77,18 @@ def _examine(scenario: Scenario) -> Examined:
         raise _unusable(scenario, "database", "there is none")
     with libraries().open() as box:
         source = {"code": scenario.code, "database": initial.hex()}
-        operations = _value(scenario, "service", box.call(f"{GUEST}.service:inspect", source, INSPECT_S))
+        operations = sound(_value(scenario, "service", box.call(f"{GUEST}.service:inspect", source, INSPECT_S)))
         untouched = left_in(box)
     return Examined(initial, untouched, operations, faults, _untouched(scenario, initial, untouched))
 
 
-def _untouched(scenario: Scenario, initial: bytes, untouched: Files) -> list[Ending]:
+def _untouched(scenario: Scenario, initial: bytes, untouched: Files) -> list[str]:
     """What each verifier says of the database that nobody touched, and no answer."""
-    endings: list[Ending] = []
+    verdicts: list[str] = []
     for first in range(0, len(scenario.tasks), AT_ONCE):
         some = scenario.tasks[first : first + AT_ONCE]
-        endings += [asked.result() for asked in [judge(initial, untouched, task.code, "") for task in some]]
-    return endings
+        verdicts += [asked.result().verdict for asked in [judge(initial, untouched, task.code, "") for task in some]]
+    return verdicts
 
 
 def _value(scenario: Scenario, what: str, future: Future[Result]) -> Any:
@@ -111,7 +110,7 @@ def _record(examined: Examined) -> dict[str, Any]:
         "untouched": {suffix: _write(content) for suffix, content in examined.untouched.items()},
         "operations": examined.operations,
         "faults": examined.faults,
-        "endings": examined.endings,
+        "verdicts": examined.verdicts,
     }
 
 

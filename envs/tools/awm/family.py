@@ -18,6 +18,7 @@ from lse_gym.envs.tools.awm.scenario import Scenario, Task, read_scenario
 
 SHARES = {"held_out": 0.3, "test": 0.3}  # of the tasks that can be used; the rest is feedback: 4, 3 and 3 of ten
 KINDS = {"table": "statements of tables that fail", "row": "rows that fail"}
+MAX_LOADED = 16  # domains kept in memory, about 1 MB each
 MAX_TOLD = 3  # faults of a kind that a note spells out
 UNTOUCHED = "tasks that an untouched database completes, dropped"
 ODD = "verifiers that fail on the untouched database"
@@ -55,6 +56,8 @@ class AWMFamily(Family):
         self.check(name)
         if name not in self._loaded:
             self._loaded[name] = self._make(name)
+            while len(self._loaded) > MAX_LOADED:
+                del self._loaded[next(iter(self._loaded))]
         return self._loaded[name]
 
     def sizes(self, name: str) -> Mapping[Split, int]:
@@ -108,12 +111,12 @@ def split_tasks(name: str, tasks: Sequence[Task], seed: int) -> dict[Split, tupl
 def _usable(scenario: Scenario, examined: Examined, faults: Faults) -> list[Task]:
     """The tasks that are not done before anything is."""
     usable = []
-    for task, ending in zip(scenario.tasks, examined.endings, strict=True):
-        if ending.verdict == COMPLETE:
+    for task, verdict in zip(scenario.tasks, examined.verdicts, strict=True):
+        if verdict == COMPLETE:
             faults.add(UNTOUCHED, "", str(task.number))
             continue
-        if ending.verdict != OTHERS:
-            faults.add(ODD, str(task.number), ending.verdict.removeprefix(f"{OTHERS}: "))
+        if verdict != OTHERS:
+            faults.add(ODD, str(task.number), verdict.removeprefix(f"{OTHERS}: "))
         usable.append(task)
     return usable
 

@@ -34,6 +34,8 @@ MAX_CHARS = 400  # of a description; the specification's own bound is 200
 NO_OPERATION, NO_ARGUMENT = "operations that the service lacks", "arguments that the service lacks"
 UNTOLD = "operations that the specification lacks"
 
+Operations = Mapping[str, Sequence[str] | None]  # the names of the arguments of each operation; None for any
+
 
 class Endpoint(NamedTuple):
     """One operation of a specification: its id, what it does, and a JSON Schema object of its arguments."""
@@ -60,26 +62,31 @@ def read_endpoint(entry: Any) -> Endpoint | str:
     )
 
 
-def make_tools(
-    endpoints: Sequence[Endpoint], operations: Mapping[str, Mapping[str, Any]], faults: Faults
-) -> list[Tool]:
+def sound(told: Any) -> Operations:
+    """What a service told of its operations, as far as it has that form: foreign code may tell anything."""
+    return {
+        name: names
+        for name, names in (told.items() if isinstance(told, dict) else ())
+        if NAME.fullmatch(name)
+        and (names is None or (isinstance(names, list) and all(isinstance(n, str) for n in names)))
+    }
+
+
+def make_tools(endpoints: Sequence[Endpoint], operations: Operations, faults: Faults) -> list[Tool]:
     """The tools of a service: the operations that both the specification and the service know.
 
     Args:
         endpoints: what the specification says.
-        operations: what the service says, see :class:`lse_gym.envs.tools.awm.guest.openapi.Operation`.
+        operations: what the service says.
         faults: takes what one of them lacks.
     """
     tools = []
     for endpoint in endpoints:
-        operation = operations.get(endpoint.name)
-        if operation is None:
+        if endpoint.name not in operations:
             faults.add(NO_OPERATION, "", endpoint.name)
             continue
-        known = {name for key in ("in_path", "in_query", "in_header", "in_body") for name in operation[key]}
-        lacking = (
-            [] if operation["any_body"] else [name for name in endpoint.parameters["properties"] if name not in known]
-        )
+        known = operations[endpoint.name]
+        lacking = [] if known is None else [name for name in endpoint.parameters["properties"] if name not in known]
         for name in lacking:
             faults.add(NO_ARGUMENT, endpoint.name, name)
         tools.append(Tool(endpoint.name, endpoint.description, _without(endpoint.parameters, lacking)))

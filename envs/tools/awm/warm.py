@@ -17,7 +17,8 @@ U = TypeVar("U")
 GUEST = "lse_gym.envs.tools.awm.guest"
 LIBRARIES = ("fastapi", "sqlalchemy.orm", "pydantic", "time_machine")  # what services import
 MODULES = (*LIBRARIES, *(f"{GUEST}.{name}" for name in ("database", "service", "verifier")))
-LIMITS = Limits(cpu_s=20.0, wall_s=30.0, memory_bytes=768 << 20)  # of a box; the libraries alone take some 150 MB
+LIMITS = Limits(memory_bytes=768 << 20, scratch_bytes=32 << 20)  # of a service
+ROOMY = LIMITS._replace(scratch_bytes=160 << 20)  # where its files, a copy of them and the original are together
 MAX_WARM = 8  # processes of scenarios, some 100 MB each
 
 
@@ -31,7 +32,7 @@ def libraries() -> Sandbox:
     """
     for module in ("fastapi", "sqlalchemy", "time_machine"):
         require_installed(module, "tools", "LSE/AWM-v0")
-    return Sandbox(MODULES, limits=LIMITS)
+    return Sandbox(MODULES, limits=ROOMY)
 
 
 class WarmServices:

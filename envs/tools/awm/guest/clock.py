@@ -5,14 +5,13 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import time_machine
 
-# Rows of AgentWorldModel are dated around its paper (arXiv 2602.10090): most lie in January and February 2026.
-START = datetime(2026, 2, 20, 12, tzinfo=UTC)
+from lse_gym.envs.tools.awm.names import START
+
 SQL_CLOCKS = {"current_timestamp": "%Y-%m-%d %H:%M:%S", "current_date": "%Y-%m-%d", "current_time": "%H:%M:%S"}
 SQL_DATES = ("date", "time", "datetime", "julianday", "strftime", "unixepoch")  # sqlite.org/lang_datefunc.html
 

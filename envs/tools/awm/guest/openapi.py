@@ -23,6 +23,11 @@ class Operation(NamedTuple):
     any_body: bool = False
     bare_body: bool = False
 
+    @property
+    def arguments(self) -> list[str] | None:
+        """The names of its arguments; None where it takes any."""
+        return None if self.any_body else [*self.in_path, *self.in_query, *self.in_header, *self.in_body]
+
 
 def operations(document: Mapping[str, Any]) -> dict[str, Operation]:
     """The operations by their ids."""

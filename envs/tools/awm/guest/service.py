@@ -92,12 +92,15 @@ def call(argument: dict[str, Any]) -> list[Any]:
     return [*SERVICE.call(argument["name"], argument["arguments"])]
 
 
-def inspect(argument: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """As :func:`start`, and begin: the operations, by id. ``work.db`` is what an attempt that does nothing leaves."""
+def inspect(argument: dict[str, str]) -> dict[str, list[str] | None]:
+    """As :func:`start`, and begin: the arguments of each operation, None for any.
+
+    ``work.db`` is what an attempt that does nothing leaves.
+    """
     start(argument)
     assert SERVICE is not None
     SERVICE.begin()
-    return {name: operation._asdict() for name, operation in SERVICE.operations.items()}
+    return {name: operation.arguments for name, operation in SERVICE.operations.items()}
 
 
 def _connect() -> sqlite3.Connection:

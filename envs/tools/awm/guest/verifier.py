@@ -11,11 +11,12 @@ from typing import Any
 
 from lse_gym.envs.tools.awm.guest.clock import freeze
 from lse_gym.envs.tools.awm.names import COMPLETE, FINAL, INITIAL, LEFT, OTHERS
-from lse_gym.envs.tools.diff import difference, shortened, snapshot
+from lse_gym.envs.tools.diff import canonical, difference, shortened, snapshot
 
 FUNCTION = re.compile(r"^\s*(?:async\s+)?def\s+(verify_\w*)\s*\(", re.MULTILINE)
 MAX_REASON_CHARS = 300
-MAX_ROWS = 20  # of a table that were added, changed or removed
+MAX_ROWS = (20, 5, 1)  # told of a table that were added, changed or removed; fewer where they are long
+MAX_CHANGES_CHARS = 200_000
 
 
 def settle(_: Any = None) -> dict[str, Any]:
@@ -30,7 +31,9 @@ def settle(_: Any = None) -> dict[str, Any]:
         final.execute("PRAGMA synchronous = OFF")
         left.backup(final)
     with closing(sqlite3.connect(INITIAL)) as initial, closing(sqlite3.connect(FINAL)) as final:
-        return shortened(difference(snapshot(initial), snapshot(final)), MAX_ROWS)
+        found = difference(snapshot(initial), snapshot(final))
+    told = (shortened(found, most) for most in MAX_ROWS)
+    return next((changes for changes in told if len(canonical(changes)) <= MAX_CHANGES_CHARS), {})
 
 
 def verify(argument: dict[str, str]) -> dict[str, str]:
