@@ -64,12 +64,12 @@ def read_endpoint(entry: Any) -> Endpoint | str:
 
 def sound(told: Any) -> Operations:
     """What a service told of its operations, as far as it has that form: foreign code may tell anything."""
-    return {
-        name: names
-        for name, names in (told.items() if isinstance(told, dict) else ())
-        if NAME.fullmatch(name)
-        and (names is None or (isinstance(names, list) and all(isinstance(n, str) for n in names)))
-    }
+
+    def is_sound(name: str, names: Any) -> bool:
+        listed = isinstance(names, list) and all(isinstance(one, str) for one in names)
+        return bool(NAME.fullmatch(name)) and (names is None or listed)
+
+    return {name: names for name, names in told.items() if is_sound(name, names)} if isinstance(told, dict) else {}
 
 
 def make_tools(endpoints: Sequence[Endpoint], operations: Operations, faults: Faults) -> list[Tool]:
