@@ -300,6 +300,10 @@ async def add_bed(bed: Bed):
     with engine.begin() as connection:
         made = connection.execute(text("INSERT INTO beds (name, plants) VALUES (:name, :plants)"), bed.model_dump())
         return {"id": made.lastrowid, "at": connection.execute(text("SELECT datetime('now')")).scalar()}
+
+
+import uvicorn  # without asking for "__main__"
+uvicorn.run(app)
 """
 GARDEN_TASKS = [
     (

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import json
+import multiprocessing
 import pickle
 from types import SimpleNamespace
 from typing import ClassVar
@@ -350,6 +351,20 @@ def test_services_that_nobody_uses_are_closed(monkeypatch):
     services.close(*boxes[1])
     services.close(*opened("d"))
     assert FakeSandbox.alive == ["a", "d"], "the one that was used last stays, and the one in use"
+
+
+@pytest.mark.filterwarnings("ignore:This process")  # it has threads
+def test_a_forked_process_has_sandboxes_of_its_own(garden):
+    expected = attempt(garden, task(garden, 5), calls(("list_beds", {})), "").results
+    child = multiprocessing.get_context("fork").Process(target=_list_beds, args=[garden, expected])
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+    assert attempt(garden, task(garden, 5), calls(("list_beds", {})), "").results == expected
+
+
+def _list_beds(garden, expected):
+    assert attempt(garden, task(garden, 5), calls(("list_beds", {})), "").results == expected
 
 
 def test_without_the_extra_it_says_what_to_install(data, monkeypatch):

@@ -80,7 +80,8 @@ def _forget() -> None:
     SERVICES.__init__()
 
 
-os.register_at_fork(after_in_child=_forget)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget)
 
 
 def then(future: Future[T], make: Callable[[T], U]) -> Future[U]:

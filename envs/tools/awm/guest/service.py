@@ -57,8 +57,9 @@ class Service:
         make = partial(_make_engine, sqlalchemy.create_engine, lambda: self.connect())
         sqlalchemy.create_engine = sqlalchemy.engine.create_engine = make
         os.environ.update(DATABASE_PATH=URL, HOST="127.0.0.1", PORT="8000")
-        module = types.ModuleType(MODULE)  # not "__main__", so uvicorn.run is never reached
-        sys.modules[MODULE] = module
+        module, server = types.ModuleType(MODULE), types.ModuleType("uvicorn")
+        server.__dict__["run"] = lambda *_, **__: None  # nothing is served: whoever calls the application is here
+        sys.modules |= {MODULE: module, "uvicorn": server}
         exec(compile(code, f"{MODULE}.py", "exec"), module.__dict__)  # noqa: S102 - foreign: that is why it is here
         return module.__dict__["app"]
 
