@@ -157,7 +157,7 @@ def _endpoints(tools: Sequence[Tool]) -> list[dict[str, Any]]:
             "summary": tool.description,
             "operation_id": tool.name,
             "request_params": {
-                name: {"type": schema["type"], "param_type": "body", "required": name in tool.parameters["required"]}
+                name: {**schema, "param_type": "body", "required": name in tool.parameters["required"]}
                 for name, schema in tool.parameters["properties"].items()
             },
         }

@@ -96,14 +96,16 @@ def make_tools(endpoints: Sequence[Endpoint], operations: Operations, faults: Fa
 
 
 def _schema(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A parameter's schema: its type, what it means, and an example of it."""
+    """A parameter's schema: its type, what it may be if that is told, what it means, and an example of it."""
     kind = TYPES.get(str(value.get("type", "")).lower())
     about, example = value.get("description"), value.get("example")
     parts = [about.rstrip(". ") + "."] if isinstance(about, str) and about.strip(". ") else []
     if example not in (None, "", [], {}):
         parts.append(f"Example: {json.dumps(example, ensure_ascii=False)}")
     text = {"description": " ".join(parts)[:MAX_CHARS]} if parts else {}
-    return ({"type": kind} if kind else {}) | text
+    choices = value.get("enum")
+    allowed = {"enum": choices} if isinstance(choices, list) and all(isinstance(one, str) for one in choices) else {}
+    return ({"type": kind} if kind else {}) | allowed | text
 
 
 def _without(schema: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
