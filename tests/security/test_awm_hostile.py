@@ -19,6 +19,14 @@ from tests.tools.awm_fixture import HEAD, verifier
 
 pytestmark = pytest.mark.extra("tools")
 
+
+def some(programs, names):
+    """These programs always, the others with the long tests: what any box withstands is tested beside the sandbox."""
+    assert programs.keys() >= {*names.split()}
+    marks = {name: () if name in names.split() else pytest.mark.long for name in programs}
+    return [pytest.param(name, marks=marks[name]) for name in programs]
+
+
 SECRET = "a secret of the host"
 TABLES = [["CREATE TABLE t (id INTEGER PRIMARY KEY, word TEXT)", "INSERT INTO t (word) VALUES ('old')"]]
 APP = """
@@ -141,7 +149,14 @@ def hostile(tmp_path_factory, port):
     return made(scenario(code, operations=["add", *HANDLERS])), path
 
 
-@pytest.mark.parametrize("name", HANDLERS)
+@pytest.mark.parametrize(
+    "name",
+    some(
+        HANDLERS,
+        "loop exit hard_exit kill_parent large endless read overwrite neighbours patch_json no_database link_database "
+        "pipe_database folder_database junk_database grow later inject finalizers main",
+    ),
+)
 def test_a_hostile_handler_harms_its_own_attempt_alone(hostile, name, monkeypatch):
     domain, path = hostile
     question = domain.splits["feedback"][0]
@@ -175,7 +190,7 @@ IMPORTS = {
 }
 
 
-@pytest.mark.parametrize("name", IMPORTS)
+@pytest.mark.parametrize("name", some(IMPORTS, "exit loop no_app odd_app junk secret"))
 def test_a_service_that_cannot_be_executed_is_refused_in_time(name, secret, monkeypatch):
     monkeypatch.setattr(examine_module, "INSPECT_S", 2.0)
     with pytest.raises(DataError, match="its service fails") as caught:
@@ -264,7 +279,10 @@ def databases():
     return examined.initial, examined.untouched
 
 
-@pytest.mark.parametrize("name", VERIFIERS)
+@pytest.mark.parametrize(
+    "name",
+    some(VERIFIERS, "writes secret walk loop exit base text dict class true coroutine no_function forges pickle"),
+)
 def test_a_hostile_verifier_completes_nothing(databases, name, secret, monkeypatch):
     monkeypatch.setattr(verdict_module, "VERIFIER_S", SLOW_S)
     ending = judge(*databases, VERIFIERS[name].replace("SECRET", str(secret)), "complete").result(60)
@@ -296,9 +314,8 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "where"), [*((name, "rows") for name in ATTACKS), ("attach", "tables"), ("transactions", "tables")]
-)
+@pytest.mark.parametrize("where", ["rows", pytest.param("tables", marks=pytest.mark.long)])
+@pytest.mark.parametrize("name", some(ATTACKS, "attach extension endless pragmas transactions reads"))
 def test_hostile_statements_are_harmless(name, where, secret, monkeypatch):
     monkeypatch.setattr(examine_module, "BUILD_S", 30.0)
     attack = [sql.replace("SECRET", str(secret)).replace("FOLDER", str(secret.parent)) for sql in ATTACKS[name]]
