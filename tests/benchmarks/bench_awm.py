@@ -8,6 +8,7 @@ service, of an attempt's first call, and of a verdict; and the ratios. Needs `pi
 """
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from lse_gym.envs.tools.awm.family import AWMFamily
 from tests.tools.awm_fixture import write_awm
 
 STARTS, ATTEMPTS, CALLS = 5, 20, 20
+PATIENCE_S = 60
 
 
 def server_s(domain: AWMDomain) -> float:
@@ -36,14 +38,14 @@ def server_s(domain: AWMDomain) -> float:
         database.write_bytes(domain.examined.initial)
         head = "import warnings\nwarnings.filterwarnings('ignore')\n"
         tail = f"\nimport uvicorn\nuvicorn.run(app, host='127.0.0.1', port={port}, log_level='error')\n"
-        code.write_text(head + domain.scenario.code.partition('if __name__ == "__main__"')[0] + tail)
+        code.write_text(head + re.split(r"\nif __name__|\nimport uvicorn", domain.scenario.code)[0] + tail)
         begun = time.perf_counter()
         environment = {**os.environ, "DATABASE_PATH": f"sqlite:///{database}"}
         with subprocess.Popen([sys.executable, str(code)], env=environment, stderr=subprocess.DEVNULL) as server:
             try:
                 while not answers(port):
-                    if server.poll() is not None:
-                        raise RuntimeError("the server ended")
+                    if server.poll() is not None or time.perf_counter() > begun + PATIENCE_S:
+                        raise RuntimeError("the server does not answer")
                     time.sleep(0.002)
                 return time.perf_counter() - begun
             finally:
