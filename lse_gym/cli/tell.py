@@ -8,7 +8,18 @@ from rich.table import Column, Table
 
 from lse_gym.agents.console import counted
 from lse_gym.agents.settings import Config, Settings
-from lse_gym.cli.common import CUSTOM, DEFAULT, DataDir, EnvSet, Questions, Scorer, app, env_settings, out_console
+from lse_gym.cli.common import (
+    CUSTOM,
+    DEFAULT,
+    DataDir,
+    EnvSet,
+    Questions,
+    Scorer,
+    app,
+    env_settings,
+    err_console,
+    out_console,
+)
 from lse_gym.envs.doctor import checks
 from lse_gym.envs.domain import SPLITS, Domain
 from lse_gym.envs.evaluation import core_env
@@ -43,9 +54,11 @@ def envs_command(
 def _tell_domains(config: Config) -> None:
     family = core_env(config.make_env()).family
     table = Table("domain", *(Column(split, justify="right") for split in SPLITS), "notes")
-    for name in dict.fromkeys(name for group in family.groups.values() for name in group):
-        sizes = family.sizes(name)
-        table.add_row(escape(name), *(str(sizes[split]) for split in SPLITS), escape(family.note(name)))
+    with err_console.status("") as status:  # some have to be examined first
+        for name in dict.fromkeys(name for group in family.groups.values() for name in group):
+            status.update(escape(name))
+            sizes = family.sizes(name)
+            table.add_row(escape(name), *(str(sizes[split]) for split in SPLITS), escape(family.note(name)))
     out_console.print(table)
     if remarks := family.remarks():
         out_console.print(escape(remarks), highlight=False, soft_wrap=True)

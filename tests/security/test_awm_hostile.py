@@ -186,16 +186,19 @@ IMPORTS = {
     "syntax": "def",
     "null": "\0",
     "base": "class Odd(BaseException): pass\nraise Odd",
+    "escape": "raise ValueError('\\x1b[31mred\\x07' * 1000)",
     "secret": "raise ValueError(open('SECRET').read())",
 }
 
 
-@pytest.mark.parametrize("name", some(IMPORTS, "exit loop no_app odd_app junk secret"))
+@pytest.mark.parametrize("name", some(IMPORTS, "exit loop no_app odd_app junk escape secret"))
 def test_a_service_that_cannot_be_executed_is_refused_in_time(name, secret, monkeypatch):
     monkeypatch.setattr(examine_module, "INSPECT_S", 2.0)
     with pytest.raises(DataError, match="its service fails") as caught:
         _examine(scenario(IMPORTS[name].replace("SECRET", str(secret))))
     assert SECRET not in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
 
 
 LIAR = """

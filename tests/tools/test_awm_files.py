@@ -11,6 +11,7 @@ import pytest
 from lse_gym.envs.errors import DataError, MissingArgumentError
 from lse_gym.envs.faults import Faults
 from lse_gym.envs.tools.awm import files
+from lse_gym.envs.tools.awm.family import AWMFamily
 from lse_gym.envs.tools.awm.files import FILES, Index, normalised
 from lse_gym.envs.tools.awm.interface import read_endpoint
 from lse_gym.envs.tools.awm.scenario import JUDGED, MALFORMED, NO_VERIFIER, REPEATED, read_scenario
@@ -90,6 +91,14 @@ def test_lines_that_cannot_be_used_are_told_and_the_rest_goes_on(tmp_path, monke
     assert index.whole() == [GARDEN, LIBRARY, WRECK]
 
 
+def test_files_without_a_whole_scenario_are_refused(tmp_path):
+    write_awm(tmp_path)
+    (tmp_path / FILES["db"][0]).write_text("\x1b[31mred\n")
+    with pytest.raises(DataError, match=r"has no whole scenario. gen_db.jsonl line 1 is no JSON") as caught:
+        AWMFamily(tmp_path)
+    assert "garden is not in gen_db.jsonl" in str(caught.value)
+
+
 def test_a_row_that_is_cut_later_than_its_name_is_told_when_it_is_read(tmp_path):
     write_awm(tmp_path)
     path = tmp_path / FILES["db"][0]
@@ -111,6 +120,7 @@ def test_what_is_malformed_is_left_out_and_told(tmp_path):
         **WORLDS["garden"],
         "tasks": [*WORLDS["garden"]["tasks"], ("ADD a bed of beet with 0 plants!", "def verify_task_completion(a): 0")],
     }
+    world["description"] = 7
     world["tables"] = [
         *world["tables"],
         "DROP",

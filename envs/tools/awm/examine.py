@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from lse_gym.envs.cache import cache_dir, cached, source_digest, write_whole
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.sandbox import Result
+from lse_gym.envs.tools.awm.files import plain
 from lse_gym.envs.tools.awm.interface import Operations, sound
 from lse_gym.envs.tools.awm.names import INITIAL
 from lse_gym.envs.tools.awm.scenario import Scenario
@@ -99,7 +100,7 @@ def _value(scenario: Scenario, what: str, future: Future[Result]) -> Any:
 
 
 def _unusable(scenario: Scenario, what: str, why: str) -> DataError:
-    reason = why.strip().rpartition("\n")[2][:MAX_REASON_CHARS]
+    reason = plain(why.strip().rpartition("\n")[2], MAX_REASON_CHARS)
     return DataError(f"scenario {scenario.name!r} cannot be used: its {what} fails ({reason}).")
 
 

@@ -11,7 +11,7 @@ from lse_gym.envs.errors import ArgumentError, DataError
 from lse_gym.envs.faults import Faults
 from lse_gym.envs.tools.awm.domain import AWMDomain
 from lse_gym.envs.tools.awm.examine import Examined, examine
-from lse_gym.envs.tools.awm.files import Index, told
+from lse_gym.envs.tools.awm.files import Index, plain, told
 from lse_gym.envs.tools.awm.interface import make_tools
 from lse_gym.envs.tools.awm.names import COMPLETE, OTHERS
 from lse_gym.envs.tools.awm.scenario import Scenario, Task, read_scenario
@@ -19,6 +19,7 @@ from lse_gym.envs.tools.awm.scenario import Scenario, Task, read_scenario
 SHARES = {"held_out": 0.3, "test": 0.3}  # of the tasks that can be used; the rest is feedback: 4, 3 and 3 of ten
 KINDS = {"table": "statements of tables that fail", "row": "rows that fail"}
 MAX_LOADED = 16  # domains kept in memory, about 1 MB each
+MAX_NOTE_CHARS = 4000
 MAX_TOLD = 3  # faults of a kind that a note spells out
 UNTOUCHED = "tasks that an untouched database completes, dropped"
 ODD = "verifiers that fail on the untouched database"
@@ -75,7 +76,7 @@ class AWMFamily(Family):
     def remarks(self) -> str:
         """Lines that cannot be used, and scenarios that some file lacks."""
         partial = [f"{name} is not in {', '.join(files)}" for name, files in self.index.partial().items()]
-        return told([*self.index.faults, *partial])
+        return plain(told([*self.index.faults, *partial]), MAX_NOTE_CHARS)
 
     def _make(self, name: str) -> AWMDomain:
         faults = Faults(name)
@@ -123,4 +124,4 @@ def _usable(scenario: Scenario, examined: Examined, faults: Faults) -> list[Task
 
 def _note(tools: int, scenario: Scenario, faults: Faults) -> str:
     counts = [f"{kind}: {len(items)} ({told(items, MAX_TOLD)})" for kind, items in faults.found.items()]
-    return ". ".join([f"{tools} tools, {len(scenario.tables)} tables", *counts])
+    return plain(". ".join([f"{tools} tools, {len(scenario.tables)} tables", *counts]), MAX_NOTE_CHARS)

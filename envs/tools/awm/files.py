@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lse_gym.envs.errors import DataError, MissingArgumentError
+from lse_gym.envs.text import clean, one_line
 
 # What a file is called here -> its name in the data set, and the key that names the scenario of a row.
 FILES = {
@@ -126,6 +127,11 @@ def told(faults: Sequence[str], most: int = MAX_SHOWN) -> str:
     'a; b; and 1 more'
     """
     return "; ".join([*faults[:most], *([f"and {len(faults) - most} more"] if len(faults) > most else [])])
+
+
+def plain(text: str, max_chars: int) -> str:
+    """Foreign text as it may stand in a message or on a terminal: on one line, printable, cut."""
+    return one_line(clean(text, max_chars + 1)[0], max_chars)
 
 
 def _root(data_dir: str | os.PathLike[str] | None) -> Path:

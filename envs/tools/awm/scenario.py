@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.faults import Faults, shown
 from lse_gym.envs.splits import normalised
-from lse_gym.envs.tools.awm.files import FILES, VERIFIERS, Index
+from lse_gym.envs.tools.awm.files import FILES, VERIFIERS, Index, plain
 from lse_gym.envs.tools.awm.interface import Endpoint, read_endpoint
 
 JUDGED, NO_VERIFIER = "tasks that need a judge, not code", "tasks without a verifier"
 REPEATED = "tasks that repeat another"
 MALFORMED = "malformed entries"
+MAX_TITLE_CHARS = 200
 
 
 class Task(NamedTuple):
@@ -52,7 +53,7 @@ def read_scenario(index: Index, name: str, faults: Faults) -> Scenario:
         raise DataError(f"scenario {name!r} has no {'tables' if isinstance(code, str) else 'full_code'}.")
     if not rows["sample"]:
         faults.add(MALFORMED, FILES["sample"][0], "the scenario is not in it: its tables are empty")
-    title = rows["tasks"][0]["scenario"]
+    title = plain(rows["tasks"][0]["scenario"], MAX_TITLE_CHARS)
     description = rows["scenario"][0].get("description") if rows["scenario"] else ""
     return Scenario(
         name,

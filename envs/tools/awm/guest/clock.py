@@ -8,8 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import time_machine
-
+from lse_gym.envs.extras import require
 from lse_gym.envs.tools.awm.names import START
 
 SQL_CLOCKS = {"current_timestamp": "%Y-%m-%d %H:%M:%S", "current_date": "%Y-%m-%d", "current_time": "%H:%M:%S"}
@@ -28,6 +27,7 @@ def freeze() -> Callable[[float], None]:
     random.seed(0)
     plain = sqlite3.connect(":memory:", check_same_thread=False)
     sqlite3.connect = sqlite3.dbapi2.connect = partial(_connect, sqlite3.connect, plain)
+    time_machine = require("time_machine", "tools", "LSE/AWM-v0")
     return time_machine.travel(START, tick=False).start().shift
 
 

@@ -16,14 +16,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy
-import sqlalchemy.engine
-from sqlalchemy.pool import NullPool
-
+from lse_gym.envs.extras import needs
 from lse_gym.envs.tools.awm.guest.asgi import request
 from lse_gym.envs.tools.awm.guest.clock import freeze
 from lse_gym.envs.tools.awm.guest.openapi import operations
 from lse_gym.envs.tools.awm.names import WORK
+
+with needs("tools", "LSE/AWM-v0"):
+    import sqlalchemy
+    import sqlalchemy.engine
+    from sqlalchemy.pool import NullPool
 
 URL = f"sqlite:///{WORK}"
 IN_MEMORY = "file:start?mode=memory&cache=shared"
