@@ -295,6 +295,12 @@ async def list_beds():
         return [dict(row._mapping) for row in connection.execute(text("SELECT * FROM beds ORDER BY id"))]
 
 
+@app.get("/seeds", operation_id="draw_seeds")
+async def draw_seeds():
+    import random, secrets, time, uuid
+    return [str(uuid.uuid4()), secrets.token_hex(4), random.random(), time.time(), list({"a", "b", "c", "d"})]
+
+
 @app.post("/beds", operation_id="add_bed")
 async def add_bed(bed: Bed):
     with engine.begin() as connection:
@@ -339,6 +345,7 @@ WORLDS: dict[str, dict[str, Any]] = {
         ],
         "endpoints": [
             endpoint("list_beds", "All beds"),
+            endpoint("draw_seeds", "Seeds by chance"),
             endpoint("add_bed", "Add a bed", name=("string", "body", True), plants=("integer", "body", False)),
         ],
         "code": GARDEN_CODE,

@@ -77,7 +77,7 @@ def test_every_planted_fault_is_found_and_told(family, library):
 
 
 def test_a_whole_scenario_has_no_faults(family, garden):
-    assert family.note(GARDEN) == "2 tools, 2 tables"
+    assert family.note(GARDEN) == "3 tools, 2 tables"
     assert family.sizes(GARDEN) == {"feedback": 4, "held_out": 3, "test": 3}
     assert {q.id for split in SPLITS for q in garden.splits[split]} == {str(n) for n in range(10)}
 
@@ -175,6 +175,20 @@ def test_every_attempt_finds_the_same_world(library):
     ]
     assert first == second
     assert first.outcome.score == 0.0, "three loans are too many"
+
+
+def test_chance_and_time_are_alike_in_every_attempt_and_process(garden):
+    texts = [calls(("draw_seeds", {}), ("draw_seeds", {})), "Drawn."]
+    first, second = (attempt(garden, task(garden, 0), *texts).results for _ in range(2))
+    assert first == second
+    assert first[0] != first[1]
+    warm.SERVICES.__init__()
+    assert attempt(garden, task(garden, 0), *texts).results == first, "in another warm process"
+
+
+def test_nothing_is_sealed(family):
+    with pytest.raises(ArgumentError, match="public"):
+        family.sealed(GARDEN, 7, 10)
 
 
 def test_arguments_go_where_the_service_takes_them(library):

@@ -138,7 +138,7 @@ def test_what_is_malformed_is_left_out_and_told(tmp_path):
     assert len(faults.found[MALFORMED]) == 7
     assert faults.found[REPEATED] == ["10"]
     assert scenario.tables[-1] == ["CREATE INDEX i ON beds(name)"]
-    assert [endpoint.name for endpoint in scenario.endpoints] == ["list_beds", "add_bed"]
+    assert [endpoint.name for endpoint in scenario.endpoints] == ["list_beds", "draw_seeds", "add_bed"]
 
 
 def test_parameters_become_a_schema():
