@@ -7,8 +7,9 @@ from lse_gym.envs.tools.awm.family import AWMFamily
 from lse_gym.envs.tools.awm.files import normalised
 from lse_gym.envs.tools.procedural.domain import OfficeDomain
 from lse_gym.envs.tools.procedural.family import make_world
+from lse_gym.envs.tools.procedural.habits import Stuck
 from lse_gym.envs.tools.procedural.house import literal
-from lse_gym.envs.tools.procedural.plans import Clerk, Stuck, follow
+from lse_gym.envs.tools.procedural.plans import Clerk, follow
 from tests.tools.awm_attempts import attempt, calls, task
 from tests.tools.offices import drawn
 

@@ -16,14 +16,15 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from lse_gym.envs.cache import write_whole
-from lse_gym.envs.tools import diff
+from lse_gym.envs.tools import diff, procedural
 from lse_gym.envs.tools.awm.files import FILES, normalised
-from lse_gym.envs.tools.procedural import catalog, domain, service, theme
+from lse_gym.envs.tools.procedural import domain, house, service, theme
 from lse_gym.envs.tools.procedural.domain import OfficeDomain
 from lse_gym.envs.tools.procedural.house import House
 from lse_gym.envs.tools.procedural.theme import ROLES
@@ -31,6 +32,7 @@ from lse_gym.envs.tools.protocol import Tool
 from lse_gym.envs.tools.report import Ending
 
 SPLITS = ("feedback", "held_out")  # whose tasks are written; those of the test stay at home
+OFFICE_MODULE = re.compile(rf"^from ({re.escape(procedural.__name__)}\.\w+) import", re.MULTILINE)
 OWN_IMPORT = re.compile(r"^from lse_gym[^(\n]*(?:\([^)]*\))?\n", re.MULTILINE)
 SERVICE = """
 THEME = {theme!r}
@@ -167,7 +169,7 @@ def _endpoints(tools: Sequence[Tool]) -> list[dict[str, Any]]:
 
 def _service(office: OfficeDomain) -> str:
     """The source of a FastAPI service with the tools of an office."""
-    parts = [_source(theme), inspect.getsource(House), _source(catalog), _source(service)]
+    parts = [inspect.getsource(House) if part is house else _source(part) for part in _needed(service)]
     tools = [tuple(tool) for tool in office.tools]
     own = SERVICE.format(theme=office.world.theme, house=office.world.house, tools=tools, title=office.name)
     return "\n".join(["from __future__ import annotations\n", *parts, own])
@@ -183,6 +185,13 @@ def _verifier(office: OfficeDomain, gold: str) -> str:
     parts = ["import re", _source(diff), numbers, *map(inspect.getsource, (domain.same_answer, domain._names))]
     own = VERIFIER.format(changes=diff.canonical(ending.changes), answer=ending.answer, ids=ids)
     return "\n".join([*parts, own])
+
+
+def _needed(module: ModuleType) -> list[ModuleType]:
+    """A module of the offices after those that it imports."""
+    names = OFFICE_MODULE.findall(inspect.getsource(module)) if module is not house else [theme.__name__]
+    found = [part for name in names for part in _needed(import_module(name))]
+    return list(dict.fromkeys([*found, module]))
 
 
 def _source(module: ModuleType) -> str:
