@@ -29,17 +29,17 @@ TEMPLATES = (
     Template("find_{persons}", "Search by part of a name, or by {person_no}.", "query:string", "find", "person"),
     Template("get_{person}", "One {person}.", "{person}:integer", "get", "person"),
     Template(
-        "update_{person}", "Change a {person}.", "{person}:integer {level}:string? email:string?", "update", "person"
+        "update_{person}", "Change {a_person}.", "{person}:integer {level}:string? email:string?", "update", "person"
     ),
     Template("find_{things}", "Search by part of a name, or by {thing_no}.", "query:string", "find", "thing"),
     Template("get_{thing}", "One {thing}.", "{thing}:integer", "get", "thing"),
     Template("list_{things}", "All {things}, page by page.", "page:integer", "list", "thing"),
-    Template("update_{thing}", "Set the price of a {thing}.", "{thing}:integer price:number", "update", "thing"),
+    Template("update_{thing}", "Set the price of {a_thing}.", "{thing}:integer price:number", "update", "thing"),
     Template(
-        "restock_{thing}", "Add to the stock of a {thing}.", "{thing}:integer quantity:number", "restock", "thing"
+        "restock_{thing}", "Add to the stock of {a_thing}.", "{thing}:integer quantity:number", "restock", "thing"
     ),
     Template("list_{places}", "All {places}.", "", "all", "place"),
-    Template("update_{place}", "Change a {place}.", "{place}:integer phone:string", "update", "place"),
+    Template("update_{place}", "Change {a_place}.", "{place}:integer phone:string", "update", "place"),
     Template("find_{records}", "Search by {record_no}.", "query:string", "find", "record"),
     Template("get_{record}", "One {record}.", "{record}:integer", "get", "record"),
     Template(
@@ -56,18 +56,18 @@ TEMPLATES = (
         "create_record",
         "record",
     ),
-    Template("{begin}_{record}", "{begin} a {record}.", "{record}:integer", "begin", "record"),
+    Template("{begin}_{record}", "{begin} {a_record}.", "{record}:integer", "begin", "record"),
     Template(
         "update_{record}",
-        "Change a {record}.",
+        "Change {a_record}.",
         "{record}:integer {status}:string? quantity:number? date:string?",
         "update_record",
         "record",
     ),
-    Template("{finish}_{record}", "{finish} a {record}.", "{record}:integer", "finish", "record"),
-    Template("extend_{record}", "Lengthen a {record}.", "{record}:integer by:number", "extend", "record"),
+    Template("{finish}_{record}", "{finish} {a_record}.", "{record}:integer", "finish", "record"),
+    Template("extend_{record}", "Lengthen {a_record}.", "{record}:integer by:number", "extend", "record"),
     Template(
-        "{cancel}_{record}", "{cancel} a {record}.", "{record}:integer {cancel_confirm}:string?", "cancel", "record"
+        "{cancel}_{record}", "{cancel} {a_record}.", "{record}:integer {cancel_confirm}:string?", "cancel", "record"
     ),
     Template(
         "add_{payment}",
@@ -85,21 +85,21 @@ TEMPLATES = (
         "payment",
     ),
     Template(
-        "refund_{payment}", "Pay part of a {payment} back.", "{payment}:integer amount:number", "refund", "payment"
+        "refund_{payment}", "Pay part of {a_payment} back.", "{payment}:integer amount:number", "refund", "payment"
     ),
     Template(
-        "{delete}_{payment}", "{delete} a {payment}.", "{payment}:integer {delete_confirm}:string?", "delete", "payment"
+        "{delete}_{payment}", "{delete} {a_payment}.", "{payment}:integer {delete_confirm}:string?", "delete", "payment"
     ),
     Template(
         "open_{case}",
-        "New {case} about a {record}.",
+        "New {case} about {a_record}.",
         "{record}:integer {reason}:string {priority}:string?",
         "open",
         "case",
     ),
-    Template("settle_{case}", "Settle a {case}.", "{case}:integer remedy:string", "settle", "case"),
-    Template("close_{case}", "Close a {case}.", "{case}:integer", "close", "case"),
-    Template("add_note", "New note on a {record}.", "{record}:integer text:string", "remark", "note"),
+    Template("settle_{case}", "Settle {a_case}.", "{case}:integer remedy:string", "settle", "case"),
+    Template("close_{case}", "Close {a_case}.", "{case}:integer", "close", "case"),
+    Template("add_note", "New note on {a_record}.", "{record}:integer text:string", "remark", "note"),
 )
 
 

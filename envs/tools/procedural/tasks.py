@@ -38,7 +38,7 @@ class Task(NamedTuple):
 
 WORDINGS: dict[Op, tuple[str, ...]] = {
     "create": (
-        'Create a {record} for {person} {person_number}: {quantity} {pieces}, "{thing_name}", {place_name}, {day}.',
+        'Create {a_record} for {person} {person_number}: {quantity} {pieces}, "{thing_name}", {place_name}, {day}.',
         'New {record} for {person} {person_number} at {place_name}: {quantity} {pieces}, "{thing_name}", on {day}.',
     ),
     "day": ("Move {record} {number} to {day}.", "Change the date of {record} {number} to {day}."),
@@ -50,8 +50,8 @@ WORDINGS: dict[Op, tuple[str, ...]] = {
     "extend": ("Extend {record} {number} by {length} {lengths}.", "Lengthen {record} {number} by {length} {lengths}."),
     "cancel": ("{Cancel} {record} {number}.", "Please {cancel} {record} {number}."),
     "pay": (
-        "Add a {payment} of {amount} {money} for {record} {number}, {method}: {term}.",
-        "For {record} {number}, take a {payment} of {amount} {money}, {method}: {term}.",
+        "Add {a_payment} of {amount} {money} for {record} {number}, {method}: {term}.",
+        "For {record} {number}, take {a_payment} of {amount} {money}, {method}: {term}.",
     ),
     "refund": (
         "Refund {percent} % of {payment} {payment_number}.",
@@ -59,8 +59,8 @@ WORDINGS: dict[Op, tuple[str, ...]] = {
     ),
     "delete": ("{Delete} {payment} {payment_number}.", "Please {delete} {payment} {payment_number}."),
     "complain": (
-        "Open a {case} about {record} {number}, {reason}: {term}; settle it with: {text}; then close it.",
-        "{record} {number} needs a {case}, {reason}: {term}. Settle it with: {text}. Then close it.",
+        "Open {a_case} about {record} {number}, {reason}: {term}; settle it with: {text}; then close it.",
+        "{record} {number} needs {a_case}, {reason}: {term}. Settle it with: {text}. Then close it.",
     ),
     "level": (
         "Set the {level} of {person} {person_number} to {term}.",
@@ -96,8 +96,8 @@ WORDINGS: dict[Op, tuple[str, ...]] = {
         "In {money}, what do all {payments} at {place_name} with {method} {term} add up to?",
     ),
     "who": (
-        "Which {persons} have a {record} at {place_name} that is {term}? Give their names.",
-        "Name the {persons} with a {record} at {place_name} that is {term}.",
+        "Which {persons} have {a_record} at {place_name} that is {term}? Give their names.",
+        "Name the {persons} with {a_record} at {place_name} that is {term}.",
     ),
     "stock": (
         'How many {pieces} of {thing} "{thing_name}" are in stock?',

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from lse_gym.envs.text import an
+
 Role = Literal["person", "thing", "place", "record", "payment", "case", "note"]
 ROLES: tuple[Role, ...] = ("person", "thing", "place", "record", "payment", "case", "note")
 EnumName = Literal["level", "status", "method", "reason"]
@@ -107,6 +109,7 @@ class Theme(NamedTuple):
         entities = {role: self.entity(role) for role in ROLES}
         return {
             **{role: entity.noun for role, entity in entities.items()},
+            **{f"a_{role}": an(entity.noun) for role, entity in entities.items()},
             **{f"{role}s": entity.table for role, entity in entities.items()},
             **{f"{role}_no": entity.number.replace("_", " ") for role, entity in entities.items()},
             **{name: self.enum(name).column for name in ENUMS},

@@ -175,7 +175,7 @@ def teach_guard(lesson: Lesson, box: Toolbox, book: Book) -> Iterator[str]:
         if isinstance(row, dict) and row.get(f"{noun}_id") == case.get(f"{noun}_id") and status in row:
             term = book.term(status, _before(lesson, status, row[status]))
             yield (
-                f'Never change, extend or cancel a {noun} that is "{term}": open {an(box.nouns["case"])} with '
+                f'Never change, extend or cancel {an(noun)} that is "{term}": open {an(box.nouns["case"])} with '
                 f'{reason} "{book.term(reason, case[reason])}" instead.'
             )
             return
