@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from lse_gym.envs.text import an
 from lse_gym.envs.tools.procedural.house import DATE_FORMATS, House, literal
 from lse_gym.envs.tools.procedural.theme import CONFIRMS, DEFAULTS, ENUMS, Theme
 
@@ -26,7 +25,7 @@ def _keys(theme: Theme, house: House) -> Iterator[str]:
         if house.keys[role] != usual.keys[role]:
             number = entity.number.replace("_", " ")
             yield (
-                f"Requests tell the {number} of {an(entity.noun)}: look it up with find_{entity.table} and pass its "
+                f"Requests tell the {number} of {entity.one}: look it up with find_{entity.table} and pass its "
                 f'{entity.id} as "{entity.noun}".'
             )
     if house.keys["thing"] != usual.keys["thing"]:
@@ -79,6 +78,6 @@ def _steps(theme: Theme, house: House) -> Iterator[str]:
     if house.guard:
         status, reason = house.guard
         yield (
-            f'Never change, extend or {theme.cancel} {an(noun)} that is "{status}": open {an(theme.case.noun)} with '
+            f'Never change, extend or {theme.cancel} {theme.record.one} that is "{status}": open {theme.case.one} with '
             f'{theme.reason.column} "{reason}" instead.'
         )

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from lse_gym.envs.text import an
-
 Role = Literal["person", "thing", "place", "record", "payment", "case", "note"]
 ROLES: tuple[Role, ...] = ("person", "thing", "place", "record", "payment", "case", "note")
 EnumName = Literal["level", "status", "method", "reason"]
@@ -26,6 +24,11 @@ class Entity(NamedTuple):
     def id(self) -> str:
         """The primary key."""
         return f"{self.noun}_id"
+
+    @property
+    def one(self) -> str:
+        """The noun with its article."""
+        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
 
 
 class Enum(NamedTuple):
@@ -109,7 +112,7 @@ class Theme(NamedTuple):
         entities = {role: self.entity(role) for role in ROLES}
         return {
             **{role: entity.noun for role, entity in entities.items()},
-            **{f"a_{role}": an(entity.noun) for role, entity in entities.items()},
+            **{f"a_{role}": entity.one for role, entity in entities.items()},
             **{f"{role}s": entity.table for role, entity in entities.items()},
             **{f"{role}_no": entity.number.replace("_", " ") for role, entity in entities.items()},
             **{name: self.enum(name).column for name in ENUMS},
