@@ -8,12 +8,15 @@ commit 0144714. Nothing here writes, imports pandas or opens a database: files a
 import csv
 import os
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.datascience.licences import read_licences
-from lse_gym.envs.datascience.problems import Problems, read_json, shown
+from lse_gym.envs.datascience.problems import HELP, Problems, read_json
 from lse_gym.envs.datascience.task import FAMILIES, FOLLOWING, REFERENCE, VERSIONS, Task, is_file_name
+from lse_gym.envs.errors import MissingArgumentError
+from lse_gym.envs.faults import Faults, shown
 
 QUESTIONS = "question_list.json"
 MAX_DEPTH = 2  # data/eval/question_list.json
@@ -40,22 +43,22 @@ def load_tasks(
     Raises:
         DataError: naming everything that is wrong, and what to download.
     """
-    problems = Problems()
+    problems = Problems(f"data_dir={data_dir and os.fspath(data_dir)!r}")
     root = _root(data_dir, problems)
     lists = [] if root is None else find_lists(root)
     if root is not None and not lists:
-        problems.add("missing question lists", f"no {QUESTIONS} in {root} or {MAX_DEPTH} levels below")
+        problems.add("missing question lists", "", f"no {QUESTIONS} in {root} or {MAX_DEPTH} levels below")
     licences = {} if root is None else read_licences(root)
     made = None if references is None else Path(os.path.expanduser(references)).absolute()
     if made is not None and not made.is_dir():
-        problems.add("missing references", f"references={shown(str(references))} is no directory")
+        problems.add("missing references", "", f"references={shown(str(references))} is no directory")
     tasks: dict[str, list[Task]] = {}
     for path in lists:
         for record in _records(path, problems):
             _add(tasks, _tasks(record, path.parent, licences, made, problems), problems)
     found = [task for several in tasks.values() for task in several]
     if problems and not (skip_broken and found and problems.only_datasets):
-        raise problems.error(data_dir)
+        problems.check(HELP)
     return found, problems
 
 
@@ -79,12 +82,11 @@ def _folders(folder: Path) -> list[Path]:
 
 def _root(data_dir: str | os.PathLike[str] | None, problems: Problems) -> Path | None:
     if data_dir is None or not os.fspath(data_dir):
-        problems.add("no directory", "data_dir names no directory")
-        return None
+        raise MissingArgumentError(f"data_dir={data_dir!r} names no directory.\n{HELP}")
     root = Path(os.path.expanduser(data_dir)).absolute()
     if root.is_dir():
         return root
-    problems.add("no directory", f"{root} {'is not a directory' if root.exists() else 'does not exist'}")
+    problems.add("no directory", "", f"{root} {'is not a directory' if root.exists() else 'does not exist'}")
     return None
 
 
@@ -94,11 +96,11 @@ def _records(path: Path, problems: Problems) -> list[dict]:
     if content is None:
         return []
     if not isinstance(content, list) or not content:
-        problems.add("question lists that are no list of records", str(path))
+        problems.add("question lists that are no list of records", "", str(path))
         return []
     for index, record in enumerate(content):
         if fault := _record_fault(record):
-            problems.add(f"records of {path} that cannot be read", f"record {index} {fault}")
+            problems.add(f"records of {path} that cannot be read", "", f"record {index} {fault}")
     return [record for record in content if not _record_fault(record)]
 
 
@@ -123,7 +125,7 @@ def _add(tasks: dict[str, list[Task]], new: list[Task], problems: Problems) -> N
     for task in new[:1]:
         if task.dataset in tasks:
             where = f"{tasks[task.dataset][0].folder} and {task.folder}"
-            problems.add("datasets of the same name", f"{task.dataset}: {where}; point data_dir at one of them")
+            problems.add("datasets of the same name", "", f"{task.dataset}: {where}; point data_dir at one of them")
         tasks[task.dataset] = new
 
 
@@ -135,7 +137,7 @@ def _tasks(
     if not folder.is_dir():
         problems.add_dataset("missing datasets", name, "no such folder in databases/")
         return []
-    known = Problems()
+    known = Faults(name)
     metadata = _metadata(folder, record["task"], known)
     tasks = []
     for version in VERSIONS:
@@ -156,29 +158,31 @@ def _tasks(
                     licences.get(name) or metadata.get("licence", ""),
                 )
             )
-    for fault in dict.fromkeys([*known.faults(), *(fault for task in tasks for fault in _faults(task))]):
+    for fault in dict.fromkeys(
+        [*chain.from_iterable(known.found.values()), *(fault for task in tasks for fault in _faults(task))]
+    ):
         problems.add_dataset("broken datasets", name, fault)
         tasks = []
     return tasks
 
 
-def _metadata(folder: Path, kind: str, problems: Problems) -> dict[str, Any]:
+def _metadata(folder: Path, kind: str, faults: Faults) -> dict[str, Any]:
     """The targets and the licence that ``all_metadata.json`` tells."""
-    content = read_json(folder / "verify" / "all_metadata.json", problems, "verify/all_metadata.json")
+    content = read_json(folder / "verify" / "all_metadata.json", faults, "verify/all_metadata.json")
     question = content.get("question") if isinstance(content, dict) else None
     if content is None:
         return {}
     if not isinstance(content, dict) or not isinstance(question, dict):
-        problems.add("metadata", "verify/all_metadata.json has no object 'question'")
+        faults.add("metadata", "", "verify/all_metadata.json has no object 'question'")
         return {}
     targets = question.get("target")
     targets = [targets] if isinstance(targets, str) else targets
     if not isinstance(targets, list) or not targets or not all(isinstance(one, str) and one for one in targets):
-        problems.add("metadata", f"verify/all_metadata.json has target {shown(targets)}, expected names of columns")
+        faults.add("metadata", "", f"verify/all_metadata.json has target {shown(targets)}, expected names of columns")
         return {}
     if question.get("problem_type") != kind:
         told = shown(question.get("problem_type"))
-        problems.add("metadata", f"verify/all_metadata.json says problem_type {told}, the question list {kind!r}")
+        faults.add("metadata", "", f"verify/all_metadata.json says problem_type {told}, the question list {kind!r}")
     info = content.get("data_info")
     licence = info.get("licenseName") if isinstance(info, dict) else ""
     return {"target": targets, "licence": licence if isinstance(licence, str) else ""}

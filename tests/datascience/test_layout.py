@@ -96,7 +96,7 @@ def test_everything_wrong_is_told_at_once(tmp_path):
         "record 8 has file_path '../out'",
         "record 9 is 7",
         "record 10 has needed_files_v1 ['../secret']",
-        "problems: 10",
+        "10 problems.",
         "question_list.json",
     ):
         assert part in str(told.value), part
