@@ -10,7 +10,7 @@ import time
 import pytest
 
 import lse_gym
-from lse_gym.agents.files import check_out
+from lse_gym.agents.files import check_out, write_text
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config
 from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError
@@ -139,6 +139,16 @@ def test_a_start_that_fails_leaves_no_folder(tmp_path, there):
         evolve(Config.of(budget_calls=3), out)
     assert not has_run(out)
     assert [*tmp_path.rglob("*")] == ([out.parent, out] if there else [])
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path, monkeypatch):
+    def full(self, *_, **__):
+        raise OSError(28, "No space left on device")  # as writing tells it: without a name
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*index\.html'"):
+        write_text(tmp_path / "index.html", "a page")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_was_not_finished_says_how_to_finish_it(tmp_path):
