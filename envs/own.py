@@ -1,6 +1,6 @@
 """``LSE/Family-v0``: the domains of a family that you have written, in an env like any other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 from lse_gym.envs.core import ContextEnv
@@ -12,11 +12,14 @@ from lse_gym.envs.vector import ContextVectorEnv
 
 
 class Checked:
-    """In front of a family: what it loads has the splits that everything else relies on."""
+    """The ``load`` of a family, with the splits checked that everything else relies on."""
 
-    def load(self, name: str) -> Domain:
-        """The domain, its splits checked."""
-        domain = super().load(name)  # ty: ignore[missing-attribute] - of the family behind
+    def __init__(self, load: Callable[[str], Domain]):
+        self.load = load
+
+    def __call__(self, name: str) -> Domain:
+        """The domain of this name."""
+        domain = self.load(name)
         check_splits(domain)
         return domain
 
@@ -71,9 +74,9 @@ class FamilyEnv(ContextEnv):
             raise MissingArgumentError(
                 "LSE/Family-v0 needs family='package.module:Class', a Family of yours. envs/EXTENDING.md has one."
             )
-        kind = import_class(family, Family, "family")
-        checked = type(kind.__name__, (Checked, kind), {"__module__": kind.__module__})
-        super().__init__(checked(**family_args or {}), domain=domain, **options)
+        own = import_class(family, Family, "family")(**family_args or {})
+        vars(own)["load"] = Checked(own.load)
+        super().__init__(own, domain=domain, **options)
 
 
 class FamilyVectorEnv(ContextVectorEnv):
