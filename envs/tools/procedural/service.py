@@ -5,6 +5,7 @@ Mistakes are met as real interfaces meet them: some with an error that does not 
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -69,9 +70,12 @@ class Service(Lookups):
 
     def _add(self, session: Session, role: Role, row_id: int, column: str, amount: float) -> dict[str, Any]:
         entity = self.theme.entity(role)
-        session.connection.execute(
-            f"UPDATE {entity.table} SET {column} = {column} + ? WHERE {entity.id} = ?", (amount, row_id)
+        changed = session.connection.execute(
+            f"UPDATE {entity.table} SET {column} = {column} + ?1 WHERE {entity.id} = ?2 AND {column} + ?1 BETWEEN -?3 AND ?3",
+            (amount, row_id, sys.float_info.max),
         )
+        if not changed.rowcount:  # beyond what a number can be
+            raise Refused(BAD_VALUE)
         return self._done(session, role, row_id)
 
     def _done(self, session: Session, role: Role, row_id: int) -> dict[str, Any]:
