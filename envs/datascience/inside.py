@@ -1,7 +1,6 @@
 """What runs inside the sandbox: one script, in a process of its own that has the libraries imported."""
 
 import errno
-import itertools
 import linecache
 import os
 import sys
@@ -37,7 +36,6 @@ PRELOAD = (
     "sklearn.tree",
 )
 SCRIPT = "script.py"
-SEED = 0  # of generators that a script does not seed, so that a run repeated is the same run
 MAX_TRACEBACK_CHARS = 2000
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # no room for what is written
 
@@ -74,24 +72,11 @@ def _prepare(code: str) -> None:
     """Threads where joblib would start processes, warnings without paths, and the lines of the script in tracebacks."""
     import joblib
 
-    _seed()
     joblib.parallel_config(backend="threading")  # holds from now on; a box starts no processes
     linecache.cache[SCRIPT] = (len(code), None, code.splitlines(keepends=True), SCRIPT)
     setattr(warnings, "formatwarning", _warning)  # noqa: B010 - type checkers take it for a constant
     sys.argv = [SCRIPT]
     sys.path.insert(0, os.getcwd())
-
-
-def _seed() -> None:
-    """Seed what a script makes without a seed; the global generators of Python and numpy a box has seeded."""
-    import numpy as np
-
-    made, make = itertools.count(), np.random.default_rng
-
-    def default_rng(seed: Any = None) -> np.random.Generator:
-        return make([SEED, next(made)] if seed is None else seed)
-
-    setattr(np.random, "default_rng", default_rng)  # noqa: B010 - as above
 
 
 def _warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> str:

@@ -58,7 +58,21 @@ def _surroundings(folder: str) -> None:
         setattr(sys, f"__{stream}__", file)
     if "tempfile" in sys.modules:
         setattr(sys.modules["tempfile"], "tempdir", folder)  # noqa: B010 - unknown to type checkers as one of a module
-    random.seed(0)  # two boxes draw the same
+    _seed()
+
+
+def _seed() -> None:
+    """Have two boxes draw the same, from generators that nobody seeds too: their seeds come from here."""
+    chance, seed = random.Random(0), random.Random.seed
+    for module, name in ((os, "urandom"), (random, "_urandom")):  # what uuid4, secrets and numpy draw from
+        setattr(module, name, chance.randbytes)
+
+    def seeded(self: random.Random, a: Any = None, version: int = 2) -> None:
+        seed(self, chance.getrandbits(256) if a is None else a, version)
+
+    setattr(random.Random, "seed", seeded)  # noqa: B010 - type checkers take it for a constant
+    setattr(random, "seed", random._inst.seed)  # noqa: B010 - as above
+    random.seed(0)
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed(0)
 

@@ -1,5 +1,7 @@
 """What libraries need of the system, they have in a box; and what they do by chance, they do alike in every box."""
 
+import random
+
 import pytest
 
 from lse_gym.envs.sandbox import Limits
@@ -66,9 +68,35 @@ def test_the_standard_library_works(sandbox, name):
 
 
 def test_two_boxes_draw_the_same(sandbox):
-    source = "import random\nresult = [random.random(), list({'a', 'b', 'c', 'd'}), hash('x')]"
+    source = """
+import os, random, secrets, uuid
+chance = [random.Random(), random.SystemRandom()]
+result = [random.random(), list({'a', 'b', 'c', 'd'}), hash('x'), os.urandom(4).hex(), secrets.token_hex(4)]
+result += [uuid.uuid4().hex, *(one.random() for one in chance), random.Random(7).random()]
+random.seed()
+result.append(random.random())
+"""
     with sandbox.open() as one, sandbox.open() as other:
-        assert run(one, source) == run(other, source)
+        drawn = run(one, source)
+        assert drawn == run(other, source)
+        assert drawn.value[-2] == random.Random(7).random()
+        assert len({*map(str, drawn.value)}) == len(drawn.value)
+
+
+@pytest.mark.extra("ds")
+def test_generators_that_nobody_seeds_draw_the_same(warm):
+    source = """
+from numpy.random import MT19937, PCG64, Generator, RandomState, SeedSequence, default_rng, seed, rand
+made = [default_rng(), default_rng(), Generator(PCG64()), Generator(MT19937()), default_rng(7)]
+result = [*(one.random() for one in made), RandomState().rand(), SeedSequence().entropy % 1000, rand()]
+seed()
+result.append(rand())
+"""
+    with warm.open() as one, warm.open() as other:
+        drawn = run(one, source)
+        assert drawn == run(other, source)
+        assert drawn.failure == ""
+        assert len({*drawn.value}) == len(drawn.value)
 
 
 @pytest.fixture(scope="session")

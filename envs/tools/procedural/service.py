@@ -71,7 +71,8 @@ class Service(Lookups):
     def _add(self, session: Session, role: Role, row_id: int, column: str, amount: float) -> dict[str, Any]:
         entity = self.theme.entity(role)
         changed = session.connection.execute(
-            f"UPDATE {entity.table} SET {column} = {column} + ?1 WHERE {entity.id} = ?2 AND {column} + ?1 BETWEEN -?3 AND ?3",
+            f"UPDATE {entity.table} SET {column} = {column} + ?1 "
+            f"WHERE {entity.id} = ?2 AND {column} + ?1 BETWEEN -?3 AND ?3",
             (amount, row_id, sys.float_info.max),
         )
         if not changed.rowcount:  # beyond what a number can be
