@@ -69,6 +69,12 @@ class Warm:
         self._stop()
         return told
 
+    def has_ended(self) -> bool:
+        """Whether its process has."""
+        with suppress(OSError):
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return True
+
     def _stop(self) -> None:
         """Until a box is to be forked; what a set-up has left in it stands still."""
         with suppress(OSError):

@@ -47,7 +47,7 @@ class Supervisor:
         self._opening: deque[tuple[Ward, Message]] = deque()
         self._forking: Ward | None = None
         self._fork_until = 0.0
-        self._stopped = False
+        self._stopped = self._begun = False
         self._job: dict[str, Any] = {}
         self._warm: Warm | None = None
         self.on(host, self._hear)
@@ -112,6 +112,8 @@ class Supervisor:
             self._stopped = True
 
     def _answer(self, answer: Answer) -> None:
+        if answer.failure and self._warm and self._warm.has_ended():  # boxes end with it, and may be heard of first
+            self._check_warm()
         self._tell(answer._asdict() | {"value": None}, answer.value)
 
     # What the host asks for
@@ -207,6 +209,7 @@ class Supervisor:
             return
         ward, self._forking = self._forking, None
         if isinstance(told, str):
+            self._begun = not told
             self._tell({"number": 0, "failure": "setup" if told else "", "message": told})
         elif ward and told and not any(told == other.pid for other in self._wards.values()):
             ward.started(told, self._warm.pid)
@@ -216,7 +219,15 @@ class Supervisor:
         else:
             self._warm_ended()
 
+    def _check_warm(self) -> None:
+        """Raise where the warm process has ended by no fault of foreign code: no box is to blame."""
+        if self._begun and not self._job["setup"]:
+            self._begun = False
+            self._host.shutdown(socket.SHUT_RDWR)  # that its boxes end now is not to be told as theirs
+            raise RuntimeError("its warm process ended; is there too little memory?")
+
     def _warm_ended(self) -> None:
+        self._check_warm()
         warm_process, self._warm = self._warm, None
         if not warm_process:
             return

@@ -252,6 +252,21 @@ def test_a_supervisor_that_is_killed_is_a_failure_of_the_sandbox(make):
     assert not living(own)
 
 
+def test_a_warm_process_that_the_machine_ends_is_a_failure_of_the_sandbox(make):
+    """Else every later script would seem to end its interpreter, and score 0 without a word."""
+    before = {*descendants(os.getpid())}
+    sandbox = make()
+    warm = [process for process in descendants(os.getpid()) if process not in before][-1]
+    box = sandbox.open()
+    box.call("inside:echo").result(20)
+    waiting = box.call("inside:run", "import time; time.sleep(60)")
+    os.kill(warm, signal.SIGKILL)
+    with pytest.raises(SandboxError, match="warm process ended; is there too little memory"):
+        waiting.result(20)
+    with pytest.raises(SandboxError, match="ended"):
+        sandbox.open()
+
+
 def test_nothing_is_left_of_many_boxes(make):
     before = {*descendants(os.getpid())}
     with make() as sandbox:
