@@ -22,6 +22,15 @@ class TextOf(str, Generic[T]):
         return str(self), self.data
 
 
+def has_halves(text: str) -> bool:
+    """Whether a text holds half of a character, which no UTF-8 can say, but JSON can: as ``\\ud800``."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def clean(text: str, max_chars: int) -> tuple[str, str]:
     """``text`` as a context: printable, encodable as UTF-8, at most ``max_chars`` long; and what had to be mended."""
     text = text.replace("\r\n", "\n")

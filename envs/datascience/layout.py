@@ -17,6 +17,7 @@ from lse_gym.envs.datascience.problems import HELP, Problems, read_json
 from lse_gym.envs.datascience.task import FAMILIES, FOLLOWING, REFERENCE, VERSIONS, Task, is_file_name
 from lse_gym.envs.errors import MissingArgumentError
 from lse_gym.envs.faults import Faults, shown
+from lse_gym.envs.text import has_halves
 
 QUESTIONS = "question_list.json"
 MAX_DEPTH = 2  # data/eval/question_list.json
@@ -114,6 +115,8 @@ def _record_fault(record: object) -> str:
     asked = [version for version in VERSIONS if record.get(f"question_{version}")]
     if not asked or not all(isinstance(record[f"question_{version}"], str) for version in asked):
         return "has no text question_v1 or question_v2"
+    if any(has_halves(record[f"question_{version}"]) for version in asked):
+        return "has half of a character in a question"
     for version in asked:
         files = record.get(f"needed_files_{version}")
         if not isinstance(files, list) or not files or not all(map(is_file_name, files)):

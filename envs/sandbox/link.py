@@ -42,6 +42,7 @@ class Link:
         self._paths = _paths(self._base, [*code.libraries, *code.trusted, *sys.path])
         self._owner = os.getpid()
         self._closing = False
+        self.is_warm = True
         self._told = ""
         self._lock = threading.Lock()
         self._waiting: dict[int, tuple[Future[Any], Callable[[Message], Any]]] = {}
@@ -207,6 +208,8 @@ class Link:
         future, read = self._waiting.pop(message.head["number"], (None, None))
         if future and read:
             future.set_result(read(message))
+        elif message.head["number"] == 0:  # told without being asked
+            self.is_warm = False
 
     def _result(self, message: Message) -> Result:
         head = message.head

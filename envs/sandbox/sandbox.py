@@ -82,6 +82,11 @@ class Sandbox:
         """What confines it."""
         return self._link.confinement.description
 
+    @property
+    def is_warm(self) -> bool:
+        """Whether its warm process is still there, as far as was told; without it every new box is dead."""
+        return self._link.is_warm
+
     def open(self, files: Mapping[str, str | Path | bytes] | None = None) -> "Box":
         """Fork a box.
 

@@ -81,7 +81,14 @@ def test_everything_wrong_is_told_at_once(tmp_path):
     metadata = at / "f_class" / "verify" / "all_metadata.json"
     metadata.write_text(metadata.read_text().replace("classification", "regression"))
     write_list(
-        tmp_path, [*map(record, names), {"file_path": "../out"}, 7, record("x_reg", needed_files_v1=["../secret"])]
+        tmp_path,
+        [
+            *map(record, names),
+            {"file_path": "../out"},
+            7,
+            record("x_reg", needed_files_v1=["../secret"]),
+            record("y_reg", question_v2="\ud800"),
+        ],
     )
     with pytest.raises(DataError) as told:
         load_tasks(tmp_path)
@@ -96,7 +103,8 @@ def test_everything_wrong_is_told_at_once(tmp_path):
         "record 8 has file_path '../out'",
         "record 9 is 7",
         "record 10 has needed_files_v1 ['../secret']",
-        "10 problems.",
+        "record 11 has half of a character in a question",
+        "11 problems.",
         "question_list.json",
     ):
         assert part in str(told.value), part

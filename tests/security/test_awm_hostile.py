@@ -1,6 +1,10 @@
 """Services, verifiers and statements of Agent World Model's files that mean harm: each ends, tells nothing, and the
 next attempt goes on."""
 
+import os
+import signal
+import time
+
 import pytest
 
 from lse_gym.envs.domain import Question
@@ -14,6 +18,7 @@ from lse_gym.envs.tools.awm.examine import _examine
 from lse_gym.envs.tools.awm.interface import Endpoint, make_tools
 from lse_gym.envs.tools.awm.scenario import Scenario, Task
 from lse_gym.envs.tools.awm.verdict import judge
+from tests.sandbox.started import descendants, living
 from tests.tools.awm_attempts import attempt, calls
 from tests.tools.awm_fixture import HEAD, verifier
 
@@ -328,3 +333,17 @@ def test_hostile_statements_are_harmless(name, where, secret, monkeypatch):
     assert len(examined.initial) <= 16 << 20
     if name in ("attach", "vacuum", "extension", "endless", "large", "reads"):
         assert examined.faults, "it is told"
+
+
+def test_a_service_whose_warm_process_is_ended_is_started_again():
+    """Else every later attempt at its scenario would score 0."""
+    domain = made(scenario(APP + "\n# one that no other test has started\n"))
+    before = {*descendants(os.getpid())}
+    messages = calls(("add", {})), "Done."
+    assert attempt(domain, domain.splits["feedback"][0], *messages).outcome.score == 1.0
+    warm = [process for process in descendants(os.getpid()) if process not in before][-1]
+    os.kill(warm, signal.SIGKILL)
+    assert not living([warm])
+    deadline = time.monotonic() + 20
+    while attempt(domain, domain.splits["feedback"][0], *messages).outcome.score < 1.0:
+        assert time.monotonic() < deadline

@@ -338,6 +338,7 @@ class FakeSandbox:
     def __init__(self, preload, *, setup, limits):
         self.name = setup[1]["code"]
         self.alive.append(self.name)
+        self.is_warm = True
 
     def open(self):
         return contextlib.closing(self)

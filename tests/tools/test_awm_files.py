@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import gymnasium as gym
@@ -107,6 +108,16 @@ def test_a_row_that_is_cut_later_than_its_name_is_told_when_it_is_read(tmp_path)
         read_scenario(Index(tmp_path), GARDEN, Faults(""))
 
 
+@pytest.mark.parametrize("kind", ["tasks", "spec", "envs", "pure_code"])
+def test_half_a_character_is_refused_before_it_stands_in_a_prompt(tmp_path, kind):
+    path = write_awm(tmp_path) / FILES[kind][0]
+    text = path.read_text()
+    for told, halves in (("\\ud83d\\ude00", False), ("\\ud83d", True)):
+        path.write_text(text.replace("}\n", f', "more": "{told}"}}\n'))
+        with pytest.raises(DataError, match="holds half of a character") if halves else nullcontext():
+            read_scenario(Index(tmp_path), GARDEN, Faults(""))
+
+
 def test_faults_of_a_scenario_are_told(tmp_path):
     faults = Faults(LIBRARY)
     scenario = read_scenario(Index(write_awm(tmp_path)), LIBRARY, faults)
@@ -164,6 +175,7 @@ def test_parameters_become_a_schema():
 
 LOAD = """
 import sys
+from contextlib import nullcontext
 from lse_gym.envs.faults import Faults
 from lse_gym.envs.tools.awm.files import Index
 from lse_gym.envs.tools.awm.scenario import read_scenario

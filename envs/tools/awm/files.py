@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lse_gym.envs.errors import DataError, MissingArgumentError
-from lse_gym.envs.text import clean, one_line
+from lse_gym.envs.text import clean, has_halves, one_line
 
 # What a file is called here -> its name in the data set, and the key that names the scenario of a row.
 FILES = {
@@ -177,6 +177,8 @@ def _row(line: bytes) -> dict[str, Any]:
     row = json.loads(line)
     if not isinstance(row, dict):
         raise ValueError(f"is a {type(row).__name__}, expected an object")
+    if b"\\ud" in line.lower() and has_halves(json.dumps(row, ensure_ascii=False)):
+        raise ValueError("holds half of a character")
     return row
 
 
