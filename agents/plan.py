@@ -112,7 +112,7 @@ def preview(config: Config) -> Preview:
     broken, problems = domain.verify(), []
     if broken:
         shown = ", ".join(broken[:10]) + ", …" * (len(broken) > 10)
-        problems.append(f"the gold answer does not score 1.0 in {len(broken)}: {shown}")
+        problems.append(f"the gold answer is unusable, or does not score 1.0, in {len(broken)}: {shown}")
     sizes = {split: len(domain.splits[split]) for split in SPLITS}
     batch = min(core.feedback_size, sizes["feedback"])
     return Preview(domain.name, sizes, batch, prompt, question.gold, core.family.note(domain.name), problems)

@@ -55,6 +55,16 @@ def difference(before: State, after: State) -> Difference:
     return found
 
 
+def is_difference(value: Any) -> bool:
+    """Whether :func:`difference` may have told ``value``: its tables, its lists, what is in them, and their order."""
+    try:
+        return all(
+            parts and set(parts) <= {*_KINDS} and _told(**parts) == parts and _rows(parts) for parts in value.values()
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+
+
 def canonical(value: Any) -> str:
     """JSON that is equal for equal values: keys sorted, on one line."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -71,6 +81,8 @@ def shortened(found: Difference, max_rows: int) -> dict[str, Any]:
 
 
 _NO_TABLE = Table((), (), ())
+_KINDS = ("added", "removed", "changed")
+_CHANGE = {"row", "from", "to"}
 _INFINITE = {float("inf"), float("-inf")}
 
 
@@ -159,6 +171,14 @@ def _less(table: Table, other: Table) -> list[dict[str, Any]]:
 
 def _dicts(columns: Sequence[str], rows: Iterable[Row]) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _rows(parts: Mapping[str, list[Any]]) -> bool:
+    """Whether all rows are objects, and changed ones objects of three objects."""
+    changed = parts.get("changed", [])
+    rows = [row for kind in parts for row in parts[kind]]
+    inner = [part for row in changed for part in row.values()]
+    return all(isinstance(one, dict) for one in (*rows, *inner)) and all({*row} == _CHANGE for row in changed)
 
 
 def _told(**lists: list[Any]) -> dict[str, list[Any]]:

@@ -14,6 +14,7 @@ from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.prompt import OUTPUT_HEADER, system_message, user_message
 from lse_gym.envs.report import Report, Turn
 from lse_gym.envs.text import one_line, tagged
+from lse_gym.envs.tools.diff import is_difference
 from lse_gym.envs.tools.protocol import MAX_CALLS, Call, Tool, read_calls, results_turn, tools_block
 from lse_gym.envs.tools.report import Ending, report
 from lse_gym.envs.tools.schema import problem_of, typed
@@ -131,10 +132,11 @@ class ToolDomain(Domain):
         return answer.strip() == gold
 
     def verify(self) -> list[str]:
-        """The ids of the questions whose gold does not score 1.0, or that are right where nothing is done."""
+        """The ids of the questions whose gold scores no 1.0, can be no ending, or is reached by doing nothing."""
         questions = [question for split in SPLITS for question in self.splits[split]]
         idle = self.score(questions, [Ending().text()] * len(questions))
-        return [*super().verify(), *(q.id for q, outcome in zip(questions, idle, strict=True) if outcome.score)]
+        faulty = [q.id for q, outcome in zip(questions, idle, strict=True) if outcome.score or not _reachable(q.gold)]
+        return [*dict.fromkeys((*super().verify(), *faulty))]
 
     def report(self, attempts: Sequence[Attempt]) -> Report:
         """The report of :func:`lse_gym.envs.tools.report.report`."""
@@ -184,6 +186,12 @@ def final_answer(text: str) -> str:
     """The answer in a response without calls: what stands in its last answer tags, else all of it."""
     answer = tagged(text, "answer")
     return text.strip() if answer is None else answer
+
+
+def _reachable(gold: str) -> bool:
+    """Whether an attempt can end so; golds of another form are the domain's own."""
+    ending = Ending.read(gold)
+    return ending is None or is_difference(ending.changes)
 
 
 def _call(workplace: Workplace, name: str, arguments: dict[str, Any]) -> str | Future[str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lse_gym.envs.tools.diff import canonical, difference, shortened, snapshot
+from lse_gym.envs.tools.diff import canonical, difference, is_difference, shortened, snapshot
 
 SETUP = """
 CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, height REAL, twice GENERATED ALWAYS AS (id * 2));
@@ -90,6 +90,7 @@ def after(script):
 def test_what_is_different(script, found):
     assert after(script) == found
     assert json.loads(canonical(after(script))) == found
+    assert is_difference(found)
 
 
 VALUES = st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text("aé\x00'\"", max_size=3) | st.binary()
@@ -107,11 +108,30 @@ def test_equal_states_are_equal_and_a_difference_is_as_canonical_as_its_rows(one
             return snapshot(connection)
 
     assert difference(state(one), state(one)) == {}
+    assert is_difference(difference(state(one), state(other)))
     found = difference(state(one), state(other))
     assert canonical(found) == canonical(difference(state(one), state(other)))
     told = found.get("t", {})
     assert len(told.get("added", ())) == len(other.keys() - one.keys())
     assert len(told.get("removed", ())) == len(one.keys() - other.keys())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [],
+        {"t": {}},
+        {"t": {"added": []}},
+        {"t": {"new": [{"id": 1}]}},
+        {"t": {"added": [1]}},
+        {"t": {"added": [{"id": 2}, {"id": 1}]}},
+        {"t": {"changed": [{"key": {"id": 1}, "values": {"v": [1, 2]}}]}},
+        {"t": {"changed": [{"row": {"id": 1}, "from": {"v": 1}}]}},
+        {"t": {"changed": [{"row": 1, "from": {"v": 1}, "to": {"v": 2}}]}},
+    ],
+)
+def test_what_no_two_databases_differ_by(value):
+    assert not is_difference(value)
 
 
 def test_a_snapshot_leaves_the_connection_as_it_was():

@@ -52,6 +52,13 @@ def test_the_right_rows_and_the_right_answer_are_right_and_nothing_else_is():
     assert idle.verify() == [QUESTIONS[1].id]
 
 
+def test_a_gold_that_no_database_can_be_is_told():
+    domain = ShelfDomain()
+    changes = {"items": {"changed": [{"key": {"id": 1}, "values": {"quantity": [1, 9]}}]}}
+    domain.splits = domain.splits | {"test": [QUESTIONS[1]._replace(gold=Ending("done", changes).text())]}
+    assert domain.verify() == [QUESTIONS[1].id]
+
+
 def test_the_prompt_has_overview_tools_output_and_the_context_last():
     system = DOMAIN.system("Look twice.")
     parts = ["You keep a shelf.", "### Tools", tools_block(TOOLS), "### Output", "### Instructions\nLook twice."]
