@@ -135,23 +135,32 @@ def pack(runs: Sequence[Run], tracks: Mapping[str, Track], about: About, track: 
 
 
 def _fitting(runs: Sequence[Run], tracks: Mapping[str, Track]) -> Track:
-    reasons, fitting = [], []
+    reasons, fitting, others = [], [], 0
     for track in tracks.values():
+        if not _is_about(track, runs[0].config):
+            others += 1
+            continue
         misfit = _misfit(runs, track)
         if misfit:
             reasons.append(f"{track.id}: {misfit}")
         else:
             fitting.append(track)
     if not fitting:
-        raise SubmissionError([f"the runs of {runs[0].config.get('agent')!r} fit no track", *reasons])
+        config = runs[0].config
+        of = f"{config.get('agent')!r} on {config.get('env')} with {config.get('task_model')}"
+        more = [f"{others} tracks are about other environments or task models"] * bool(others)
+        raise SubmissionError([f"the runs of {of} fit no track", *reasons, *more])
     return min(fitting, key=lambda track: (-len(track.domains), *track.budget.values()))
+
+
+def _is_about(track: Track, config: Mapping[str, Any]) -> bool:
+    """Whether runs of this configuration are on the env of a track, with its task model."""
+    return config.get("env") == track.env and base_name(str(config.get("task_model"))) == base_name(track.task_model)
 
 
 def _misfit(runs: Sequence[Run], track: Track) -> str:
     """Why runs cannot go into a track, or ""."""
     config = runs[0].config
-    if config.get("env") != track.env or base_name(str(config.get("task_model"))) != base_name(track.task_model):
-        return f"it is about {track.env} with {track.task_model}"
     wrong = [name for name, value in track.settings.items() if config.get(name) != value]
     if wrong:
         return "it has " + ", ".join(f"{name}={track.settings[name]!r}" for name in wrong)

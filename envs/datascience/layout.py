@@ -83,7 +83,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _root(data_dir: str | os.PathLike[str] | None, problems: Problems) -> Path | None:
     if data_dir is None or not os.fspath(data_dir):
-        raise MissingArgumentError(f"data_dir={data_dir!r} names no directory.\n{HELP}")
+        raise MissingArgumentError(f"no data: data_dir names no directory.\n{HELP}")
     root = Path(os.path.expanduser(data_dir)).absolute()
     if root.is_dir():
         return root

@@ -17,7 +17,7 @@ Expected, there or up to two folders further down:
           ├── source/   metadata.txt, train_v1.csv, val_v1.csv, … (.sqlite, .parquet)
           └── verify/   all_metadata.json, ground_truth.csv (ground_truth_v1.csv, ground_truth_v2.csv)
 Then: gym.make("LSE/DARE-v0", data_dir="path/to/data/eval")
-To leave out datasets that are missing or broken: skip_broken=True, on the command line --env-set skip_broken=true"""
+To leave out datasets that are missing or broken: pass skip_broken=True"""
 
 
 class Problems(Faults):

@@ -103,7 +103,7 @@ def _text(item: Item) -> str:
 def _sources(data_dir: str | os.PathLike[str] | None) -> dict[str, Callable[[], Records]]:
     if data_dir is None:
         raise MissingArgumentError(
-            "no data. Pass data_dir= a directory with one <subject>.jsonl or <subject>.parquet each, or "
+            "no data. Pass a directory as data_dir, with one <subject>.jsonl or <subject>.parquet each, or "
             f'data_dir="{REDUX}" to load MMLU-Redux from the Hugging Face hub (CC BY 4.0; '
             "pip install 'lse-gym[data]')."
         )
@@ -162,7 +162,7 @@ def _hub(name: str) -> dict[str, Callable[[], Records]]:
     try:
         configs = datasets.get_dataset_config_names(name, revision=revision or None)
     except Exception as error:  # the hub's client raises many kinds
-        raise DataError(f"{HUB + name!r} cannot be loaded: {error}. Pass data_dir= a directory instead.") from None
+        raise DataError(f"{HUB + name!r} cannot be loaded: {error}. Pass a directory as data_dir instead.") from None
     if len(configs) > 1:
         return {config: partial(_load, name, revision, config) for config in configs}
     found = group(_load(name, revision, configs[0]), name.rpartition("/")[2])

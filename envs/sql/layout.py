@@ -51,7 +51,7 @@ def data_root(data_dir: str | os.PathLike[str] | None, faults: Faults) -> Path:
         DataError: it is none.
     """
     if data_dir is None or not os.fspath(data_dir):
-        raise MissingArgumentError(f"data_dir={data_dir!r} names no directory.\n{HELP}")
+        raise MissingArgumentError(f"no data: data_dir names no directory.\n{HELP}")
     root = Path(os.path.expanduser(data_dir)).absolute()
     if not os.path.isdir(root):
         faults.add("no directory", "", f"{root} {'is not a directory' if os.path.lexists(root) else 'does not exist'}")

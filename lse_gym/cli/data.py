@@ -1,14 +1,15 @@
 """``lse-gym data``: what has to be made of downloaded data before it can be used."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from lse_gym.agents.console import counted
-from lse_gym.cli.common import app, out_console
+from lse_gym.cli.common import app, out_console, say
 from lse_gym.envs.datascience.references import Made, make_references, versions
 
 data_app = typer.Typer(no_args_is_help=True, help="Make what downloaded data lacks.")
@@ -34,10 +35,17 @@ def dare_references_command(
 ) -> None:
     """Run the reference pipelines of instruction-following questions, whose outputs are what answers are compared with.
 
-    They run in the sandbox, and depend on the versions of the libraries, which are recorded. What was there before is
-    compared, and what changes is told.
+    They run in the sandbox. Outputs depend on the versions of libraries, which are recorded.
+
+    What was there before is compared, and what changes is told.
     """
-    table = Table("dataset", "model", "output", "the question's text followed to the letter", show_lines=True)
+    table = Table(
+        Column("dataset", overflow="fold"),
+        "model",
+        "output",
+        "the question's text followed to the letter",
+        show_lines=True,
+    )
     made = []
     with out_console.status("Running pipelines"):
         for one in make_references(data_dir, out, check, run_s):
@@ -49,6 +57,8 @@ def dare_references_command(
     changed = sum(one.before not in ("new", "same") for one in made)
     counts = f"{counted(len(made), 'question')}: {failed} failed, {changed} unlike before. Made with {told}."
     out_console.print(counts, highlight=False, soft_wrap=True)
+    if out is not None and not check:
+        say(f"To use them: --env-set references={shlex.quote(str(out))}")
     if failed or (check and changed):
         raise typer.Exit(1)
 

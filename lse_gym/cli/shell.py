@@ -6,6 +6,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +17,7 @@ from rich.markup import escape
 from lse_gym.cli.common import app, err_console, show_waits
 from lse_gym.cli.messages import in_options
 from lse_gym.cli.streams import show_what_can_be_shown
-from lse_gym.envs.errors import LSEGymError
+from lse_gym.envs.errors import ArgumentError, LSEGymError
 from lse_gym.envs.redaction import redact
 
 # command -> the module of lse_gym.cli that registers it
@@ -55,6 +56,7 @@ def run() -> None:
     root = typer.main.get_command(app)
     for_a_terminal(root)
     try:
+        check_words(root, sys.argv[1:])
         root(prog_name="lse-gym")
     except (LSEGymError, gymnasium.error.Error) as error:
         _end(root, f"{type(error).__name__}: {error}")
@@ -87,6 +89,15 @@ def running(root: Any) -> Any:
             break
         root = root.commands[word]
     return root
+
+
+def check_words(root: Any, words: Sequence[str]) -> None:
+    """Raise for the id of an env by itself, as `envs` takes it, where the command takes it with an option."""
+    if not any("--env" in param.opts for param in running(root).params):
+        return
+    for before, word in pairwise(words):
+        if word.startswith("LSE/") and not before.startswith("-"):
+            raise ArgumentError(f"{word!r} stands by itself, expected behind an option. Pass --env {word}.")
 
 
 def _end(root: Any, message: str, status: int = 2) -> None:

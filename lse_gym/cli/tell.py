@@ -1,5 +1,6 @@
 """``lse-gym envs``, ``cache`` and ``doctor``: what there is."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -19,9 +20,10 @@ from lse_gym.cli.common import (
     env_settings,
     err_console,
     out_console,
+    say,
 )
 from lse_gym.envs.doctor import checks
-from lse_gym.envs.domain import SPLITS, Domain
+from lse_gym.envs.domain import SPLITS, Domain, Family
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.models.response_cache import cache_path, contents, prune
 from lse_gym.envs.registration import ENVS, PLAYER_ENVS, describe
@@ -53,17 +55,45 @@ def envs_command(
 
 def _tell_domains(config: Config) -> None:
     family = core_env(config.make_env()).family
-    table = Table("domain", *(Column(split, justify="right") for split in SPLITS), "notes")
+    groups, sizes, notes = _groups(family), {}, {}
     with err_console.status("") as status:  # some have to be examined first
-        for name in dict.fromkeys(name for group in family.groups.values() for name in group):
+        for name in groups:
             status.update(escape(name))
-            sizes = family.sizes(name)
-            table.add_row(escape(name), *(str(sizes[split]) for split in SPLITS), escape(family.note(name)))
+            sizes[name], notes[name] = family.sizes(name), family.note(name)
+    told = {"group": groups, "notes": notes}
+    beside = {
+        title: texts for title, texts in told.items() if any(texts.values()) and "\n" not in "".join(texts.values())
+    }
+    table = Table(
+        Column("domain", no_wrap=True),
+        *(Column(split, justify="right") for split in SPLITS),
+        *(Column(title, overflow="fold") for title in beside),
+    )
+    for name in groups:
+        rest = (escape(texts[name]) for texts in beside.values())
+        table.add_row(escape(name), *(str(sizes[name][split]) for split in SPLITS), *rest)
     out_console.print(table)
+    if "notes" not in beside:
+        _tell_notes(notes)
     if remarks := family.remarks():
         out_console.print(escape(remarks), highlight=False, soft_wrap=True)
     if config.env == CUSTOM:
         _tell_prompts(family.load(family.select(None)[0]))
+
+
+def _groups(family: Family) -> dict[str, str]:
+    """By domain, whether it is one to train or to test on; "" where a family has no such groups."""
+    names = dict.fromkeys(name for group in family.groups.values() for name in group)
+    split = {group: members for group, members in family.groups.items() if group in ("train", "test")}
+    return {name: ", ".join(group for group, members in split.items() if name in members) for name in names}
+
+
+def _tell_notes(notes: Mapping[str, str]) -> None:
+    """Notes of several lines, which no column holds."""
+    for name, note in notes.items():
+        if note:
+            indented = note.replace("\n", "\n  ")
+            say(f"{name}: {indented}")
 
 
 def _tell_prompts(domain: Domain) -> None:

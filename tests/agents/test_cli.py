@@ -110,6 +110,17 @@ def test_the_domains_of_an_env_are_listed_with_what_became_of_annotated_errors(t
     assert "wrong_groundtruth: 1 corrected" in " ".join(done.stdout.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("columns", ["60", "80", "120"])
+def test_lists_of_domains_are_whole_on_any_terminal(tmp_path, columns):
+    write_redux(tmp_path)
+    wide = run("envs", "LSE/MMLURedux-v0", "--data-dir", tmp_path, cwd=tmp_path, env={"COLUMNS": columns}).stdout
+    assert "world_capitals" in wide
+    assert "…" not in wide
+    groups = run("envs", "LSE/ToolUse-v0", cwd=tmp_path, env={"COLUMNS": columns}).stdout.splitlines()
+    assert all(line.count("│") == 6 for line in groups[3:-1])
+    assert [line.split()[-2] for line in groups if "bikes-0" in line or "marina-0" in line] == ["train", "test"]
+
+
 def test_doctor_names_the_pip_command(tmp_path):
     extras = run("doctor", cwd=tmp_path).stdout
     for line in extras.splitlines():

@@ -43,6 +43,14 @@ class Broken(TaskModel):
         return len(text)
 
 
+@pytest.mark.parametrize("command", ["evolve", "evaluate", "bench"])
+def test_the_id_of_an_env_by_itself_is_told_its_option(tmp_path, command):
+    done = run(command, "LSE/ToolUse-v0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Pass --env LSE/ToolUse-v0." in done.stderr.decode()
+    assert os.listdir(tmp_path) == []
+
+
 def test_an_ascii_terminal_is_enough(tmp_path):
     done = run("evolve", "--rounds", 2, "--editor", "writer", cwd=tmp_path, LC_ALL="C", PYTHONUTF8="0", LANG="C")
     assert done.returncode == 0, done.stderr

@@ -111,6 +111,13 @@ def test_everything_wrong_is_told_at_once(tmp_path):
     assert "fine_class" not in str(told.value)
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_no_directory_says_what_to_get_and_where(nothing):
+    with pytest.raises(MissingArgumentError, match="no data: data_dir names no directory") as told:
+        load_tasks(nothing)
+    assert "https://github.com/Snowflake-Labs/dare-bench" in str(told.value)
+
+
 def test_broken_datasets_can_be_left_out(tmp_path):
     write_directory(tmp_path, ["cats_class", "pipes_reg"])
     write_list(tmp_path, [record("cats_class"), record("pipes_reg"), record("gone_ts")])
