@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,23 @@ def read_track(path: Path) -> Track:
     if track.id != path.stem:
         raise BoardError(f"{str(path)!r} holds track {track.id!r}. Name the file after its track.")
     return replace(track, domains=tuple(track.domains))
+
+
+def write_track(track: Track, folder: Path) -> Path:
+    """Write a track to ``folder``, with the digest of what this version of the package asks; returns its file.
+
+    Raises:
+        BoardError: there is a track of that id, which may have entries.
+    """
+    path = folder / f"{track.id}.json"
+    if path.exists():
+        raise BoardError(
+            f"{str(path)!r} is there, and a track never changes. Give it another id, as of the next version."
+        )
+    made = replace(track, suite_sha256=suite_digest(track))
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(made), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
 
 
 def all_tracks(*folders: Path) -> dict[str, Track]:

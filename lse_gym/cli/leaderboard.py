@@ -224,11 +224,11 @@ def list_command(
             continue
         table = Table(title=one, title_justify="left", box=SIMPLE, padding=(0, 1), pad_edge=False)
         several = len({row.team for row in rows}) > 1
-        table.add_column("rank", justify="right")
-        table.add_column("entry", justify="right")
-        table.add_column("agent", min_width=16, overflow="fold")
-        table.add_column("sealed score,\n95 % interval", justify="right", no_wrap=True)
-        table.add_column("tokens", justify="right")
+        table.add_column("rank", justify="right", no_wrap=True)
+        table.add_column("entry", justify="right", no_wrap=True)
+        table.add_column("agent", overflow="fold")
+        table.add_column("sealed score,\n95 % interval", justify="right")
+        table.add_column("tokens", justify="right", no_wrap=True)
         table.add_column("level", no_wrap=True)
         for row in rows:
             low, high = row.ci95

@@ -210,7 +210,7 @@ def test_a_comparison_and_its_report(tmp_path):
     options = ("--quick", "--agent", "no-op", "--agent", "best: oracle", "--workers", 1)
     done = run("bench", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\| no-op \| 3 \| .* \| 0\.000 \(0\.000 to 0\.000\) \| -0\.\d+", done.stdout)
+    assert re.search(r"\| no-op \| 3 \| .* \| 0\.000 \(0\.000 to 0\.000\) ≈ \| -0\.\d+", done.stdout)
     again = run("bench", *options, cwd=tmp_path)
     assert again.stdout == done.stdout
     source = read_source(tmp_path / "bench" / "results.jsonl")

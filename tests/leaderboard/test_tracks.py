@@ -15,10 +15,11 @@ from lse_gym.envs.models import make_model
 from lse_gym.envs.sql.domain import SQLDomain
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
 from lse_gym.leaderboard.attacks import attack_the_door
-from lse_gym.leaderboard.errors import BoardError
+from lse_gym.leaderboard.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.leaks import Leaks
 from lse_gym.leaderboard.selfcheck import attack_track
-from lse_gym.leaderboard.track import TRACKS, all_tracks, base_name, check_suite, find_track, read_track
+from lse_gym.leaderboard.submission import About, Run, pack
+from lse_gym.leaderboard.track import TRACKS, all_tracks, base_name, check_suite, find_track, read_track, write_track
 
 ALL = all_tracks()
 
@@ -176,3 +177,23 @@ def test_selfcheck_sees_sealed_questions_that_are_public(monkeypatch):
     monkeypatch.setattr(family, "sealed", lambda self, name, secret, count: self.load(name))
     open_ones = {attack.name: attack.score for attack in attack_the_door(track, 7, 20) if not attack.holds}
     assert open_ones == {"sealed questions that are public, test questions in other feedback": 1.0}
+
+
+def test_a_track_of_ones_own_is_written_with_its_digest_and_never_over_another(tmp_path):
+    like = ALL["tools-reader-1500-v1"]
+    path = write_track(replace(like, id="one-v1", domains=("bikes-0",), seeds=1), tmp_path)
+    made = read_track(path)
+    assert made.suite_sha256 != like.suite_sha256
+    check_suite(made)
+    with pytest.raises(BoardError, match="another id"):
+        write_track(made, tmp_path)
+
+
+def test_runs_that_fit_no_track_are_told_what_those_of_their_env_want(tmp_path):
+    run = Run(tmp_path, {"env": "LSE/ToolUse-v0", "task_model": "reader", "agent": "lse", "max_chars": 1}, {}, [])
+    with pytest.raises(SubmissionError) as told:
+        pack([run], ALL, About(team="a team"))
+    others = sum(track.env != "LSE/ToolUse-v0" for track in ALL.values())
+    assert "tools-reader-1500-v1: it has" in str(told.value)
+    assert f"{others} tracks are about other environments or task models" in str(told.value)
+    assert "sql-" not in str(told.value)
