@@ -7,6 +7,7 @@ silent. None has seen a database, a gold answer or the generator of a family.
 
 | solver | recognises | answers |
 |---|---|---|
+| ``datascience`` | a Python executor | a script, by rules and by what the question says, then the file that it wrote |
 | ``passages`` | passages | the offered answer that weighs more, by what passages claim and where they stand |
 | ``games/problems`` | word problems | the steps, each the likelier wrong the harder its kind, and a number |
 | ``games/hints`` | the hinter's role | a hint: how the first step is done that an attempt has wrong |
@@ -22,7 +23,7 @@ from operator import mul
 from typing import Protocol
 
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.offline.reader import choice, passages, servicedesk, sql, tools
+from lse_gym.envs.offline.reader import choice, datascience, passages, servicedesk, sql, tools
 from lse_gym.envs.offline.reader.games import hints, injection, problems
 from lse_gym.envs.offline.reader.prompt import Prompt, read_prompt, slip_rate
 from lse_gym.envs.offline.stand_in import StandIn
@@ -38,7 +39,7 @@ class Solver(Protocol):
         """The response: an answer in tags, empty where it can make nothing of the question; or a call. Never raises."""
 
 
-SOLVERS: tuple[Solver, ...] = (passages, problems, hints, injection, servicedesk, sql, choice, tools)
+SOLVERS: tuple[Solver, ...] = (datascience, passages, problems, hints, injection, servicedesk, sql, choice, tools)
 
 
 class Reader(StandIn):

@@ -7,6 +7,7 @@ of what no rule explains. What it learns it learns from the report, as an LLM wo
 
 | inducer | recognises | writes |
 |---|---|---|
+| ``datascience`` | a Python executor | rules that lead to the gold scripts |
 | ``sql`` | a schema | rules that lead to the gold statements, ``Q: … SQL: …`` for the rest |
 | ``servicedesk`` | a help desk | words that explain the best actions, and memories of satisfied customers |
 | ``games`` | attacks and defences | another way to press, or what gives an injection away |
@@ -19,7 +20,7 @@ from typing import Protocol
 
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.stand_in import StandIn
-from lse_gym.envs.offline.writer import choice, games, servicedesk, sql, tools
+from lse_gym.envs.offline.writer import choice, datascience, games, servicedesk, sql, tools
 from lse_gym.envs.offline.writer.edit import Edit
 from lse_gym.envs.offline.writer.prompt import Task, read_task
 
@@ -36,7 +37,7 @@ class Inducer(Protocol):
         """The revised context; it never raises. ``seed`` decides near ties, so that siblings in a search differ."""
 
 
-INDUCERS: tuple[Inducer, ...] = (sql, games, servicedesk, choice, tools)
+INDUCERS: tuple[Inducer, ...] = (datascience, sql, games, servicedesk, choice, tools)
 
 
 class Writer(StandIn):
