@@ -51,6 +51,12 @@ ENVS = {
         "InjectionVectorEnv",
         "embedded: leaves, magnets, shoes (train); volcanoes, bees, trains (test); any seed, e.g. bees-0",
     ),
+    "LSE/DataScience-v0": (
+        "lse_gym.envs.datascience.procedural.envs",
+        "DataScienceEnv",
+        "DataScienceVectorEnv",
+        "embedded: bakery, cinema, rental, gym (train); ferry, winery, vet (test); any seed, e.g. ferry-0",
+    ),
     "LSE/DARE-v0": (
         "lse_gym.envs.datascience.envs",
         "DAREEnv",

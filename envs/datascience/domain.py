@@ -6,10 +6,11 @@ from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal
 
 from lse_gym.envs.datascience.executor import FAILURES, INSTRUCTIONS, TOKENS, Bench, Ending, Settings, python_executor
-from lse_gym.envs.datascience.scoring import Grade, grade, truth_of
+from lse_gym.envs.datascience.scoring import Grade, Truth, grade, truth_of
 from lse_gym.envs.datascience.task import FOLLOWING, PREDICTION, Task
 from lse_gym.envs.domain import SPLITS, Attempt, Outcome, Prompt, Question, Split
 from lse_gym.envs.errors import unknown
@@ -68,8 +69,19 @@ class DataScienceDomain(ToolDomain):
 
     def open(self, question: Question) -> Bench:
         """A bench with the files of the question."""
-        task = self.tasks[question.id]
-        return Bench(task.files, self.settings, truth_of(task).max_bytes)
+        return Bench(self.files(question), self.settings, self.truth(question).max_bytes)
+
+    def files(self, question: Question) -> Mapping[str, Path | bytes]:
+        """What scripts may load, by name: where it is, or what is in it."""
+        return self.tasks[question.id].files
+
+    def truth(self, question: Question) -> Truth:
+        """What a prediction is compared with."""
+        return truth_of(self.tasks[question.id])
+
+    def grade(self, question: Question, prediction: str | None) -> Grade:
+        """Score the text of a prediction; None where there is none."""
+        return grade(prediction, self.truth(question), strict=self.scoring == "strict")
 
     def attempt(self, context: str, question: Question) -> Generator[Prompt | Future, Any, str]:
         """As every domain with tools; an attempt whose last message was cut off fails for that."""
@@ -122,8 +134,8 @@ class DataScienceDomain(ToolDomain):
     def _grade(self, question: Question, response: str) -> tuple[Ending, Grade]:
         key = question.id, response
         if key not in self._graded:
-            ending, truth = Ending.read(response), truth_of(self.tasks[question.id])
-            self._graded[key] = ending, grade(ending.prediction, truth, strict=self.scoring == "strict")
+            ending = Ending.read(response)
+            self._graded[key] = ending, self.grade(question, ending.prediction)
         found = self._graded[key]
         while len(self._graded) > MAX_GRADED:
             del self._graded[next(iter(self._graded))]

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from lse_gym.envs.datascience.inside import PRELOAD
+from lse_gym.envs.datascience.runs import Ran, Run, Runs, key_of
 from lse_gym.envs.datascience.task import PREDICTION, is_file_name
 from lse_gym.envs.extras import require_installed
 from lse_gym.envs.sandbox import Box, Limits, Result, Sandbox, check
@@ -74,14 +75,6 @@ def python_executor(settings: Settings, max_turns: int) -> Tool:
     )
 
 
-class Ran(NamedTuple):
-    """How a run ended: what the task model is told, and where it failed the class of failure and its last line."""
-
-    told: str
-    failure: str = ""
-    message: str = ""
-
-
 class Bench(Workplace):
     """Where the scripts of one attempt run.
 
@@ -89,15 +82,23 @@ class Bench(Workplace):
         files: what may be loaded, by name; never changed, whatever a script does to its copy.
         settings: limits of a run.
         max_prediction_bytes: the longest prediction that is scored.
+        runs: where runs are remembered, so that the same one is not made again; None for nowhere.
 
     Raises:
         MissingExtraError: a library is not installed.
         SandboxError: foreign code cannot be confined here.
     """
 
-    def __init__(self, files: Mapping[str, Path], settings: Settings, max_prediction_bytes: int):
+    def __init__(
+        self,
+        files: Mapping[str, Path | bytes],
+        settings: Settings,
+        max_prediction_bytes: int,
+        runs: Runs | None = None,
+    ):
         check_place()
         self._files, self._settings, self._max_bytes = dict(files), settings, max_prediction_bytes
+        self._runs = runs
         self._saved = self._count = 0  # bytes and files
         self._folder: TemporaryDirectory | None = None
         self._last = Ran("")
@@ -118,7 +119,7 @@ class Bench(Workplace):
     def finish(self, answer: str) -> str:
         """The prediction that was saved, as JSON; and where there is none, why."""
         path = self._files.get(PREDICTION)
-        text, problem = (None, "") if path is None else _text(path, self._max_bytes)
+        text, problem = _text(path, self._max_bytes) if isinstance(path, Path) else (None, "")
         if text is not None:
             return Ending(text).json()
         if problem:
@@ -153,16 +154,29 @@ class Bench(Workplace):
         return ""
 
     def _run(self, place: Sandbox, code: str, load: Sequence[str], save: Sequence[str]) -> str:
-        self._box = box = place.open({name: self._files[name] for name in load})
+        files = {name: self._files[name] for name in load}
+        key = key_of(self._settings, code, files, save) if self._runs else b""
+        remembered = self._runs.get(key) if self._runs else None
+        run = remembered or self._fresh(place, code, files, save, key)
+        kept = [self._keep(name, content) for name, content in run.saved.items()]
+        self._last = run.ran
+        return "\n".join(filter(None, [self._last.told, *kept])) or "(nothing was printed)"
+
+    def _fresh(
+        self, place: Sandbox, code: str, files: Mapping[str, Path | bytes], save: Sequence[str], key: bytes
+    ) -> Run:
+        """Run a script that is not remembered."""
+        self._box = box = place.open(files)
         try:
             if self._closed:  # meanwhile
                 box.close()
             result = box.call(RUN, {"code": code}).result()
-            kept = [self._keep(name, box.file(name)) for name in dict.fromkeys(save)]
+            run = Run(_ran(result, self._settings), {name: box.file(name) for name in dict.fromkeys(save)})
         finally:
             box.close()
-        self._last = _ran(result, self._settings)
-        return "\n".join(filter(None, [self._last.told, *kept])) or "(nothing was printed)"
+        if self._runs and not self._closed and not result.failure:  # a limit may be met on a busy machine alone
+            self._runs.put(key, run)
+        return run
 
     def _keep(self, name: str, content: bytes | None) -> str:
         """Keep a file of a run for later ones; returns what is told of it."""
