@@ -27,6 +27,7 @@ TINY = {
 NEEDS = {
     "LSE/AWM-v0": [pytest.mark.extra("tools"), pytest.mark.long],  # a box an attempt, and one a verdict
     "LSE/DARE-v0": pytest.mark.extra("ds"),  # to be scored
+    "LSE/DataScience-v0": pytest.mark.extra("ds"),
 }
 CASES = [
     *(pytest.param((spec.id, TINY.get(spec.id, "")), id=spec.id, marks=NEEDS.get(spec.id, ())) for spec in SPECS),
@@ -56,6 +57,8 @@ def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
         return name, {"data_dir": str(folder), "feedback_size": 1}
     if name == "LSE/ToolUse-v0":  # an attempt takes several turns: few domains, small batches
         return name, {"domain": ["bikes-0", "marina-1"], "feedback_size": 2}
+    if name == "LSE/DataScience-v0":
+        return name, {"domain": ["bakery-0", "vet-0"], "held_out_size": 4, "feedback_size": 2}
     if name == "LSE/Family-v0":
         return name, {"family": "tests.envs.several_turns:RingFamily", "feedback_size": 2}
     if name == "LSE/Custom-v0":

@@ -22,7 +22,7 @@ from tests.leaderboard.conftest import sent
 SECRET = 2**100 + 1
 
 
-def track_of(env, *domains):
+def track_of(env, *domains, items=60):
     name = env.partition("/")[2].partition("-")[0].lower()
     facts = {
         "id": f"{name}-reader-1300-v1",
@@ -33,7 +33,7 @@ def track_of(env, *domains):
         "models": {"reader": "1"},
         "budget": {"calls": 1300},
         "max_context_tokens": 2000,
-        "sealed_items": 60,
+        "sealed_items": items,
         "settings": {"env_args": {}, "feedback": "gold", "feedback_size": 10, "max_chars": 8000, "max_tokens": 512},
     }
     return Track(**facts, suite_sha256=suite_digest(Track(**facts, suite_sha256="")))
@@ -43,8 +43,17 @@ TRACKS = [
     track_of("LSE/QA-v1", "glasswork-0", "apiary-0"),
     track_of("LSE/PassageOrder-v1", "mill-0", "museum-0"),
     track_of("LSE/ToolUse-v0", "marina-0"),
+    track_of("LSE/DataScience-v0", "ferry-0", items=24),
 ]
-each_track = pytest.mark.parametrize("track", TRACKS, ids=lambda track: track.id)
+NEEDS = {"LSE/DataScience-v0": "ds"}
+each_track = pytest.mark.parametrize(
+    "track",
+    [
+        pytest.param(track, marks=[pytest.mark.extra(NEEDS[track.env])] if track.env in NEEDS else [])
+        for track in TRACKS
+    ],
+    ids=lambda track: track.id,
+)
 
 
 @each_track
@@ -60,7 +69,7 @@ def test_contexts_are_replayed_on_sealed_questions(track, tmp_path):
         other, _ = replay(store, track, SECRET + 1, units)
     for name, (seed, oracle) in contexts.items():
         low, high = (found[Unit(name, 0, "reader", "sealed", context)] for context in (seed, oracle))
-        assert len(low["scores"]) == len(high["scores"]) == 60
+        assert len(low["scores"]) == len(high["scores"]) == track.sealed_items
         assert sum(high["scores"]) > sum(low["scores"]) + 10
         assert high["shuffled"] < 0.15
     assert found != other
