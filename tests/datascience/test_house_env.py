@@ -8,7 +8,7 @@ import lse_gym  # noqa: F401 - registers the ids
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config
 from lse_gym.envs import extras
-from lse_gym.envs.datascience.executor import sandbox
+from lse_gym.envs.datascience.executor import check_place
 from lse_gym.envs.datascience.procedural.family import ProceduralDataScienceFamily
 from lse_gym.envs.errors import ArgumentError, MissingExtraError
 from tests.datascience.houses import mean
@@ -108,10 +108,10 @@ def test_a_run_that_goes_on_comes_to_what_a_whole_one_does(tmp_path):
 
 def test_without_the_extra_the_error_names_it(monkeypatch):
     monkeypatch.setattr(extras, "available", lambda *modules: False)
-    sandbox.cache_clear()
+    check_place.cache_clear()
     with pytest.raises(MissingExtraError, match=r"lse-gym\[ds\]"):
         gym.make(ID, **SMALL).reset(seed=0)
-    sandbox.cache_clear()
+    check_place.cache_clear()
 
 
 @pytest.mark.parametrize("wrong", [{"held_out_size": 0}, {"split_seed": -1}])
