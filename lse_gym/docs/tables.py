@@ -16,15 +16,18 @@ from lse_gym.envs.registration import ENVS, PLAYER_ENVS, describe, env_class
 from lse_gym.leaderboard.track import all_tracks
 
 EXTRA = {"hf": "hf", "vllm": "vllm", "openai": "api"}  # of a backend
+NEEDED = re.compile(r"Needs the extra\s+``(\w+)``")  # in the documentation of an env
 ARGUMENT_HEAD = ["name", "type", "default", "unit", "effect"]
 
 
 def envs() -> str:
-    """The ids: what is edited, the domains, the arguments that have to be given."""
+    """The ids: what is edited, the domains, the arguments that have to be given, the extras that are needed."""
     rows = []
     for name in (*ENVS, *PLAYER_ENVS):
         about, domains = describe(name)
-        required = [f"`{row[0]}=`" for row in argument_rows(env_class(name).__doc__) if not row[2]]
+        doc = env_class(name).__doc__ or ""
+        required = [f"`{row[0]}=`" for row in argument_rows(doc) if not row[2]]
+        required += [f"the extra `{extra}`" for extra in NEEDED.findall(doc)]
         rows.append([f"`{name}`", about, domains, ", ".join(required) or "nothing, offline"])
     return markdown(["id", "", "domains", "needs"], rows)
 

@@ -46,6 +46,7 @@ def test_nothing_but_the_model_registry_knows_the_stand_ins():
         (OFFLINE, [f"lse_gym.envs.games.{name}" for name in ("problems.family", "injection.family")]),
         (OFFLINE, [f"lse_gym.envs.games.{name}" for name in ("hint.game", "injection.domain")]),
         (OFFLINE, ["lse_gym.envs.passages.world", "lse_gym.envs.passages.domain"]),
+        (OFFLINE, [f"lse_gym.envs.datascience.{name}" for name in ("procedural", "domain", "executor", "scoring")]),
     ],
 )
 def test_stand_ins_know_forms_and_no_answers(package, unknown):
