@@ -149,7 +149,7 @@ class Bench(Workplace):
                 return f"{wrong[0][:60]!r} in {purpose} is no name of a file, such as 'train.csv', without folders"
         if lacking := [name for name in load if name not in self._files]:
             return f"there is no file {lacking[0][:60]!r} to load; there are {', '.join(sorted(self._files))}"
-        if sum(self._files[name].stat().st_size for name in {*load}) > MAX_LOADED_BYTES:
+        if sum(_size(self._files[name]) for name in {*load}) > MAX_LOADED_BYTES:
             return f"the files to load are larger than {MAX_LOADED_BYTES >> 20} MB"
         return ""
 
@@ -238,6 +238,10 @@ def _shortened(text: str) -> str:
         return text
     half = MAX_PRINTED_CHARS // 2
     return f"{text[:half]}\n[… {len(text) - 2 * half} characters are left out …]\n{text[-half:]}"
+
+
+def _size(file: Path | bytes) -> int:
+    return len(file) if isinstance(file, bytes) else file.stat().st_size
 
 
 def _text(path: Path, max_bytes: int) -> tuple[str | None, str]:
