@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,12 +17,12 @@ from lse_gym.agents.editor_agent import edit_seed
 from lse_gym.agents.files import read_object, write_text
 from lse_gym.agents.lse.advantage import ADVANTAGES, EPSILON, advantages
 from lse_gym.agents.lse.loggers import make_logger
+from lse_gym.agents.lse.policy import Policy
 from lse_gym.agents.lse.reward import scores_after, state_prompt
 from lse_gym.agents.lse.settings import LearnerArgs
 from lse_gym.agents.lse.states import State
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
-from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 
@@ -60,7 +59,6 @@ class Learner:
         resume: bool = False,
         loggers: Sequence[str] = (),
     ):
-        torch = require("torch", "hf", "Training")
         self.editor, self.env, self.states, self.dev_states = editor, env, [*states], [*dev_states]
         self.args, self.out = args or LearnerArgs(), Path(out)
         if self.args.advantage not in ADVANTAGES:
@@ -71,10 +69,7 @@ class Learner:
             raise ArgumentError(f"temperature={self.args.temperature!r} is not > 0: all samples would be alike.")
         if not self.states:
             raise ArgumentError("there are no states to train on. Collect some with `lse-gym archive`.")
-        editor.model.float()
-        self._optimizer = torch.optim.AdamW(
-            editor.model.parameters(), lr=self.args.lr, betas=(0.9, 0.999), weight_decay=self.args.weight_decay
-        )
+        self.policy = Policy(editor, self.args)
         self.step_number, self.best_dev, self.stale = 0, -np.inf, 0
         self._claim(resume)
         self.loggers = [make_logger(name, self.out, asdict(self.args), self.step_number) for name in loggers]
@@ -98,7 +93,7 @@ class Learner:
         if checkpoint.exists():
             kept = torch.load(checkpoint, weights_only=True, map_location=self.editor.model.device)
             self.editor.model.load_state_dict(kept["model"])
-            self._optimizer.load_state_dict(kept["optimizer"])
+            self.policy.optimizer.load_state_dict(kept["optimizer"])
             self.step_number, self.best_dev, self.stale = kept["step"], kept["best_dev"], kept["stale"]
             self._cut_metrics()
 
@@ -161,8 +156,8 @@ class Learner:
         values = advantages(self.args.advantage, before, after)
         if self.args.whiten:
             values = (values - values.mean()) / (values.std() + EPSILON)
-        with self.editor.few_threads():
-            norm = self._descend(first, written, values)
+        size = self.args.samples
+        norm = self.policy.descend(first, [written[i : i + size] for i in range(0, len(written), size)], [*values])
         return {
             "improvement": float(np.nanmean(after - before[:, None])) if not np.isnan(after).all() else 0.0,
             "score": float(np.nanmean(after)) if not np.isnan(after).all() else 0.0,
@@ -170,63 +165,6 @@ class Learner:
             "tokens": sum(map(len, written)) / len(written),
             "grad_norm": norm,
         }
-
-    def _descend(self, prompts: Sequence[Request], written: Sequence[list[int]], values: np.ndarray) -> float:
-        """Update by edits (token ids) and their advantages, (prompts, samples); returns the norm of the gradient."""
-        import torch
-
-        tokens = sum(map(len, written))
-        old: dict[int, Any] = {}
-        norm = 0.0
-        for _ in range(self.args.updates):
-            for index in range(len(prompts)):
-                rows = written[index * self.args.samples : (index + 1) * self.args.samples]
-                prompt = self.editor.prompt_ids(prompts[index])
-                logprobs, mask = self._logprobs(prompt, rows)
-                reference = old.setdefault(index, logprobs.detach())
-                advantage = torch.tensor(values[index], dtype=logprobs.dtype, device=logprobs.device)[:, None]
-                (self._loss(logprobs, reference, advantage)[mask].sum() / tokens).backward()
-            parameters = self.editor.model.parameters()
-            norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.args.max_grad_norm))
-            self._optimizer.step()
-            self._optimizer.zero_grad(set_to_none=True)
-        return norm
-
-    def _logprobs(self, prompt: list[int], rows: Sequence[list[int]]) -> tuple[Any, Any]:
-        """Log-probabilities of the rows' tokens after the prompt, (rows, tokens), and which of them are real.
-
-        They are those of the policy that is sampled: at its temperature.
-        """
-        import torch
-
-        from lse_gym.envs.models.kv_cache import forward
-        from lse_gym.envs.models.shared_prefix import share, sharing
-
-        longest, model = max(map(len, rows)), self.editor.model
-        ids = torch.zeros(len(rows), 1 + longest, dtype=torch.long)
-        mask = torch.zeros(len(rows), longest, dtype=torch.bool)
-        for i, row in enumerate(rows):
-            ids[i, : 1 + len(row)] = torch.tensor(prompt[-1:] + row)
-            mask[i, : len(row)] = True
-        ids, mask = ids.to(model.device), mask.to(model.device)
-        before = torch.tensor([prompt[:-1]], device=model.device)
-        if self.editor.shares:  # the prompt, by far the longest part, is computed once for all its edits
-            _, cache = forward(model, before, logits_to_keep=1)
-            share(cache, len(rows))
-            with sharing(model, cache):
-                logits, _ = forward(model, ids, cache)
-        else:
-            logits = model(torch.cat([before.expand(len(rows), -1), ids], 1), logits_to_keep=longest + 1).logits
-        logits = logits[:, :-1].float() / self.args.temperature
-        return logits.log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0], mask
-
-    def _loss(self, logprobs: Any, old: Any, advantage: Any) -> Any:
-        """The clipped policy loss of every token, with the dual clip of bad edits."""
-        ratio = (logprobs - old).exp()
-        clipped = ratio.clamp(1 - self.args.clip, 1 + self.args.clip)
-        loss = -(advantage * ratio).minimum(advantage * clipped)
-        bound = -advantage * self.args.dual_clip
-        return loss.where(advantage >= 0, loss.minimum(bound))
 
     def _measure_dev(self) -> Metrics:
         """The mean improvement of greedy edits on the dev states; keeps the weights where it is the best so far."""
@@ -252,7 +190,7 @@ class Learner:
     def _save(self) -> None:
         import torch
 
-        state = {"model": self.editor.model.state_dict(), "optimizer": self._optimizer.state_dict()}
+        state = {"model": self.editor.model.state_dict(), "optimizer": self.policy.optimizer.state_dict()}
         numbers = {"step": self.step_number, "best_dev": self.best_dev, "stale": self.stale}
         temporary = self.out / ".checkpoint.tmp"
         torch.save(state | numbers, temporary)

@@ -139,7 +139,7 @@ def test_rewards_are_those_of_the_env(folder, env, tmp_path):
 def test_logprobs_are_those_of_one_row_at_a_time(folder, env, tmp_path):
     learner = make(folder, env, tmp_path)
     prompt, rows = [5, 6, 7, 8], [[9, 10, 11], [12], [13, 14]]
-    logprobs, mask = learner._logprobs(prompt, rows)
+    logprobs, mask = learner.policy.logprobs(prompt, rows)
     for row, found, kept in zip(rows, logprobs, mask, strict=True):
         scores = learner.editor.model(torch.tensor([prompt + row])).logits[0].log_softmax(-1)
         alone = [float(scores[len(prompt) - 1 + i, token].detach()) for i, token in enumerate(row)]
@@ -154,7 +154,7 @@ def test_a_prompt_computed_once_gives_the_gradient_of_whole_rows(folder, env, tm
     for shares in (True, False):
         monkeypatch.setitem(learner.editor.__dict__, "shares", shares)
         learner.editor.model.zero_grad()
-        logprobs, mask = learner._logprobs(prompt, rows)
+        logprobs, mask = learner.policy.logprobs(prompt, rows)
         logprobs[mask].sum().backward()
         found[shares] = [logprobs[mask].detach(), *(p.grad.clone() for p in learner.editor.model.parameters())]
     for one, other in zip(found[True], found[False], strict=True):
@@ -213,7 +213,7 @@ def test_the_loss_is_clipped_on_both_sides_and_once_more_for_bad_edits(folder, e
         (-1.0, 0.5, 0.8),
         (-1.0, 5.0, 3.0),
     ):
-        loss = learner._loss(torch.tensor([math.log(ratio)]), torch.zeros(1), torch.tensor([advantage]))
+        loss = learner.policy.loss(torch.tensor([math.log(ratio)]), torch.zeros(1), torch.tensor([advantage]))
         assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
