@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.pictures.curve import LINE_PX, spread, ticks
 from lse_gym.agents.pictures.page import WIDTHS_PX
+from lse_gym.agents.pictures.panels import Panel, mean_line, panels_svg
 from lse_gym.agents.pictures.svg import color
 from lse_gym.agents.pictures.tree import pack, read_tree
 
@@ -292,3 +293,20 @@ def test_browser_runs_our_script_and_no_other(tmp_path):
     assert '<div class="row del"><b>\u2212</b><span>old &lt;b&gt;rule&lt;/b&gt;</span></div>' in dom
     assert '<div class="row add"><b>+</b><span>new &lt;i&gt;rule&lt;/i&gt;</span></div>' in dom
     assert "<dd>0.900</dd>" in dom
+
+
+def test_panels_are_well_formed_whatever_a_run_is_called_and_told():
+    runs = {HOSTILE[0]: [[(0, 0.1), (10, 0.9)], []], "b & c": [[(5, 7.0)]], "none": []}
+    svg = panels_svg([Panel("p <1>", runs), Panel("empty", {}, -1.0, 0.0)], title=HOSTILE[1], place="calls")
+    root = ET.fromstring(svg)
+    assert not [element for element in root.iter() if "script" in element.tag or element.tag.endswith("img")]
+    numbers = [float(n) for path in root.iter(f"{SVG}path") for n in re.findall(r"-?\d+\.?\d*", path.get("d"))]
+    assert all(math.isfinite(n) and -1 <= n <= 1000 for n in numbers)
+    assert svg == panels_svg([Panel("p <1>", runs), Panel("empty", {}, -1.0, 0.0)], title=HOSTILE[1], place="calls")
+    assert ET.fromstring(panels_svg([Panel("x", {})])) is not None
+
+
+def test_a_mean_line_ends_where_the_shortest_run_does():
+    line = mean_line([[(0, 0.0), (10, 1.0)], [(0, 1.0), (4, 1.0)]], 3)
+    assert line == [(0.0, 0.5), (2.0, pytest.approx(0.6)), (4.0, pytest.approx(0.7))]
+    assert mean_line([[], []]) == []

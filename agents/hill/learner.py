@@ -1,0 +1,165 @@
+"""HiLL's joint loop: a reasoner and a hinter both learn (arXiv 2604.00698).
+
+A step: the reasoner answers questions; those with no right answer get hints; the best hint's answers replace the
+all-wrong ones; the reasoner takes a GRPO step on the mixed batch, then the hinter one on its groups of hints.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from lse_gym.agents.files import write_text
+from lse_gym.agents.hill.baseline import GroupBaseline, RoleBaseline
+from lse_gym.agents.hill.player import Trainee
+from lse_gym.agents.hill.rounds import Group, Round, play_round
+from lse_gym.agents.hill.settings import BASELINES, CONDITIONS, HillArgs
+from lse_gym.agents.hill.task import Exercise, Task
+from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
+from lse_gym.envs.evaluation import wilson
+from lse_gym.envs.games import hill
+from lse_gym.envs.models.base import Request
+
+Row = dict[str, float]
+
+
+class HillLearner:
+    """Trains a reasoner, and under the condition "hill" a hinter, until the calls are spent.
+
+    ``out`` holds ``config.json``, ``metrics.jsonl`` (a line a step), and at the end ``reasoner`` and ``hinter``.
+
+    Args:
+        reasoner: its weights change.
+        hinter: its weights change under the condition "hill"; unused under "grpo".
+        task: the texts of both.
+        exercises: what is trained on.
+        sealed: what the reasoner is measured on without hints, greedily; may be empty.
+        out: a directory without a training.
+        args: the settings.
+    """
+
+    def __init__(
+        self,
+        reasoner: Trainee,
+        hinter: Trainee,
+        task: Task,
+        exercises: Sequence[Exercise],
+        sealed: Sequence[Exercise],
+        out: str | Path,
+        args: HillArgs | None = None,
+    ):
+        self.args, self.task, self.out = args or HillArgs(), task, Path(out)
+        self.exercises, self.sealed = [*exercises], [*sealed]
+        for name, value, known in (
+            ("condition", self.args.condition, CONDITIONS),
+            ("baseline", self.args.baseline, BASELINES),
+        ):
+            if value not in known:
+                raise unknown(name, value, known)
+        if not self.exercises:
+            raise ArgumentError("there are no questions to train on. Pass e.g. word_problems(['bakery-0'], None).")
+        if (self.out / "config.json").exists():
+            raise RunDirectoryError(f"{str(self.out)!r} holds a training already. Pass another directory.")
+        self.out.mkdir(parents=True, exist_ok=True)
+        facts = {"reasoner": reasoner.name, "hinter": hinter.name, "questions": len(self.exercises)}
+        write_text(self.out / "config.json", json.dumps(facts | asdict(self.args), indent=1) + "\n")
+        a = self.args
+        self.reasoner, self.hinter = reasoner, hinter
+        self._baselines = [RoleBaseline(a.decay) if a.baseline == "role" else GroupBaseline() for _ in range(2)]
+        self._fixed: dict[tuple[str, str], list[int]] = {}  # the hint of each question, under "fixed"
+        self.step_number = self.calls = 0
+
+    def learn(self, on_step: Callable[[Row], None] | None = None) -> Row:
+        """Train until the calls are spent; returns the last measurement on the sealed questions."""
+        while self.calls < self.args.calls:
+            row: Row = {"step": self.step_number, "calls": self.calls}
+            if self.step_number % self.args.evaluate_every == 0:
+                row |= self.evaluate()
+            row |= self._step()
+            self._note(row)
+            if on_step:
+                on_step(row)
+        last: Row = {"step": self.step_number, "calls": self.calls} | self.evaluate()
+        self._note(last)
+        for name, player in (("reasoner", self.reasoner), ("hinter", self.hinter)):
+            player.save(self.out / name)
+        return last
+
+    def evaluate(self) -> Row:
+        """Share of the sealed questions that the reasoner answers right without a hint, greedily, with its interval."""
+        if not self.sealed:
+            return {}
+        rows = self.reasoner.write([self.task.ask(exercise, "") for exercise in self.sealed])
+        texts = [self.reasoner.text(row) for row in rows]
+        scores = [self.task.score(exercise, [text])[0] for exercise, text in zip(self.sealed, texts, strict=True)]
+        low, high = wilson(fmean(scores), len(scores))
+        return {"accuracy": fmean(scores), "accuracy_low": low, "accuracy_high": high, "sealed": len(scores)}
+
+    def _step(self) -> Row:
+        seed = self.args.seed * 1_000_003 + self.step_number
+        batch = self._batch(self.step_number)
+        played = play_round(self.task, self.reasoner, self.hinter, batch, self.args, seed, self._hints)
+        norms = {"grad_norm": self._descend(self.reasoner, 0, played.mixed)}
+        if self.args.condition == "hill" and played.hinter:
+            norms["hinter_grad_norm"] = self._descend(self.hinter, 1, played.hinter)
+        self.step_number += 1
+        self.calls += played.calls
+        return told(played) | norms
+
+    def _batch(self, step: int) -> list[Exercise]:
+        """The questions of a step: epochs in a new random order each, cut into batches that may span two of them."""
+        size, n = self.args.questions, len(self.exercises)
+        places = range(step * size, (step + 1) * size)
+        orders = {e: np.random.default_rng((self.args.seed, e)).permutation(n) for e in {p // n for p in places}}
+        return [self.exercises[int(orders[p // n][p % n])] for p in places]
+
+    def _hints(self, exercises: Sequence[Exercise], asked: Sequence[Request]) -> list[list[list[int]]]:
+        """``hints`` for each question, or under "fixed" the one that it has had since it was first hard."""
+        if self.args.condition == "hill":
+            m = self.args.hints
+            rows = self.hinter.write([request._replace(sample=k) for request in asked for k in range(m)])
+            self.calls += len(rows)
+            return [rows[i : i + m] for i in range(0, len(rows), m)]
+        keys = [(exercise.domain.name, exercise.question.id) for exercise in exercises]
+        new = {key: request for key, request in zip(keys, asked, strict=True) if key not in self._fixed}
+        self.calls += len(new)
+        self._fixed |= dict(zip(new, self.hinter.write([*new.values()]), strict=True))
+        return [[self._fixed[key]] for key in keys]
+
+    def _descend(self, player: Trainee, role: int, groups: Sequence[Group]) -> float:
+        values = self._baselines[role].advantages([group.rewards for group in groups])
+        learned = [i for i, value in enumerate(values) if value.any()]  # a group of zeros has no gradient
+        if not learned:
+            return 0.0
+        chosen = [groups[i] for i in learned]
+        total = sum(len(row) for group in groups for row in group.rows)
+        own = sum(len(row) for group in chosen for row in group.rows)
+        scaled = [values[i] * (own / total) for i in learned]  # the mean is over the tokens of the whole batch
+        return player.descend([group.request for group in chosen], [group.rows for group in chosen], scaled)
+
+    def _note(self, row: Row) -> None:
+        with (self.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def told(played: Round) -> Row:
+    """What a step is told by; what nothing was measured for is left out."""
+    row: Row = {
+        "score": fmean(fmean(group.rewards) for group in played.first),
+        "all_wrong": fmean(hill.is_hard(group.rewards) for group in played.first),
+        "all_wrong_after": fmean(hill.is_hard(group.rewards) for group in played.mixed),
+    }
+    tried = [one for ones in played.tried for one in ones]
+    if not tried:
+        return row
+    groups = [one.group for one in tried if one.group is not None]
+    reliances = [one.reliance for one in tried if one.reliance is not None]
+    row |= {"hint_reward": fmean(one.reward for one in tried), "failed_gates": fmean(bool(one.gate) for one in tried)}
+    if groups:
+        row["hinted_score"] = fmean(fmean(group.rewards) for group in groups)
+    if reliances:
+        row["reliance"] = fmean(reliances)
+    return row
