@@ -1,10 +1,19 @@
 """What a reward is compared with: its group, or what its player usually gets."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from lse_gym.agents.lse.advantage import advantages
+
+
+class Baseline(Protocol):
+    """Turns the rewards of groups into advantages."""
+
+    def advantages(self, rewards: Sequence[Sequence[float]]) -> list[np.ndarray]:
+        """One array for each group."""
+        ...
 
 
 class RoleBaseline:

@@ -13,7 +13,7 @@ from statistics import fmean
 import numpy as np
 
 from lse_gym.agents.files import write_text
-from lse_gym.agents.hill.baseline import GroupBaseline, RoleBaseline
+from lse_gym.agents.hill.baseline import Baseline, GroupBaseline, RoleBaseline
 from lse_gym.agents.hill.player import Trainee
 from lse_gym.agents.hill.rounds import Group, Round, play_round
 from lse_gym.agents.hill.settings import BASELINES, CONDITIONS, HillArgs
@@ -102,9 +102,9 @@ class HillLearner:
         seed = self.args.seed * 1_000_003 + self.step_number
         batch = self._batch(self.step_number)
         played = play_round(self.task, self.reasoner, self.hinter, batch, self.args, seed, self._hints)
-        norms = {"grad_norm": self._descend(self.reasoner, 0, played.mixed)}
+        norms = {"grad_norm": descend(self.reasoner, self._baselines[0], played.mixed)}
         if self.args.condition == "hill" and played.hinter:
-            norms["hinter_grad_norm"] = self._descend(self.hinter, 1, played.hinter)
+            norms["hinter_grad_norm"] = descend(self.hinter, self._baselines[1], played.hinter)
         self.step_number += 1
         self.calls += played.calls
         return told(played) | norms
@@ -129,20 +129,22 @@ class HillLearner:
         self._fixed |= dict(zip(new, self.hinter.write([*new.values()]), strict=True))
         return [[self._fixed[key]] for key in keys]
 
-    def _descend(self, player: Trainee, role: int, groups: Sequence[Group]) -> float:
-        values = self._baselines[role].advantages([group.rewards for group in groups])
-        learned = [i for i, value in enumerate(values) if value.any()]  # a group of zeros has no gradient
-        if not learned:
-            return 0.0
-        chosen = [groups[i] for i in learned]
-        total = sum(len(row) for group in groups for row in group.rows)
-        own = sum(len(row) for group in chosen for row in group.rows)
-        scaled = [values[i] * (own / total) for i in learned]  # the mean is over the tokens of the whole batch
-        return player.descend([group.request for group in chosen], [group.rows for group in chosen], scaled)
-
     def _note(self, row: Row) -> None:
         with (self.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def descend(player: Trainee, baseline: Baseline, groups: Sequence[Group]) -> float:
+    """Let a player learn from its groups; returns the norm of the gradient, 0.0 where all advantages are zero."""
+    values = baseline.advantages([group.rewards for group in groups])
+    learned = [i for i, value in enumerate(values) if value.any()]  # a group of zeros has no gradient
+    if not learned:
+        return 0.0
+    chosen = [groups[i] for i in learned]
+    total = sum(len(row) for group in groups for row in group.rows)
+    own = sum(len(row) for group in chosen for row in group.rows)
+    scaled = [values[i] * (own / total) for i in learned]  # the mean is over the tokens of the whole batch
+    return player.descend([group.request for group in chosen], [group.rows for group in chosen], scaled)
 
 
 def told(played: Round) -> Row:

@@ -28,7 +28,7 @@ with needs("hf", "Teaching a reasoner and a hinter"):
 
 NANO = Path(__file__).parents[2] / "envs" / "models" / "nano" / "weights"
 LESSONS = 24  # a step
-PEAK, WARM_UP = 0.5, 20  # share of the peak learning rates of nano's training, steps until it is reached
+PEAK, WARM_UP = 1.0, 20  # scales the learning rates of nano's training; steps until the peak is reached
 Lesson = Callable[[Problem, np.random.Generator], tuple[str, str]]
 
 
@@ -76,7 +76,7 @@ def warm_start(
     out: Path,
     *,
     seed: int = 0,
-    steps: int = 400,
+    steps: int = 300,
     hinter_steps: int | None = None,
     start: Path | None = NANO,
     width: int = 128,
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--scratch", action="store_true", help="begin from random weights, not from nano")
     parser.add_argument("--width", type=int, default=128, help="from scratch")
     parser.add_argument("--layers", type=int, default=6, help="from scratch")

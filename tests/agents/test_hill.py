@@ -253,7 +253,7 @@ def toy_learner(out, condition, **changes):
     own = {colour: 10.0 * np.eye(4)[place] for place, colour in enumerate(COLOURS)}
     reasoner = Table(LETTERS, [0, 0, 0, -10], own)
     hinter = Table([f"<hint>{colour}</hint>" for colour in COLOURS], [0] * 4)
-    args = HillArgs(**{"condition": condition, "calls": 30_000, "questions": 4} | changes)
+    args = HillArgs(**{"condition": condition, "calls": 15_000, "questions": 4} | changes)
     return HillLearner(reasoner, hinter, Toy(), [exercise], [exercise], out, args)
 
 
@@ -310,11 +310,11 @@ def test_reliance_is_that_of_log_probabilities_of_transformers(start):
 
 
 def test_the_comparison_writes_runs_a_line_each_and_a_picture(start, tmp_path, capsys):
-    small = "--seeds 1 --calls 60 --questions 2 --samples 3 --hints 2 --sealed 2 --evaluate-every 2".split()
+    small = "--seeds 1 --calls 30 --questions 2 --samples 3 --hints 2 --sealed 1 --evaluate-every 9".split()
     compare.main([str(start), "--out", str(tmp_path), *small])
     results = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     assert [row["condition"] for row in results] == ["grpo", "fixed", "hill"]
-    assert all(row["calls"] >= 60 and row["sealed"] == 8 and row["accuracy_low"] <= row["accuracy"] for row in results)
+    assert all(row["calls"] >= 30 and row["sealed"] == 4 and row["accuracy_low"] <= row["accuracy"] for row in results)
     rows = [json.loads(line) for line in (tmp_path / "hill-0" / "metrics.jsonl").read_text().splitlines()]
     assert all(0 <= row["all_wrong_after"] <= row["all_wrong"] <= 1 for row in rows[:-1])
     assert HuggingFaceModel(str(tmp_path / "hill-0" / "reasoner")).complete([]) == []
