@@ -31,9 +31,9 @@ def read_table(text: str) -> "pd.DataFrame":
         BadTable: it is none, or has too many columns.
     """
     pandas = require("pandas", "ds", "Scoring predictions")
-    checked = io.StringIO()
+    checked, given = io.StringIO(), io.StringIO(text.removeprefix("\ufeff"), newline="")  # a mark that pandas skips
     try:
-        csv.writer(checked, quoting=csv.QUOTE_ALL).writerows(_bounded(csv.reader(io.StringIO(text, newline=""))))
+        csv.writer(checked, quoting=csv.QUOTE_ALL).writerows(_bounded(csv.reader(given)))
         checked.seek(0)
         return pandas.read_csv(checked)
     except (ValueError, csv.Error, OverflowError) as error:  # pandas' own errors of parsing are ValueErrors

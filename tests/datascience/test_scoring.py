@@ -247,3 +247,11 @@ def test_a_file_is_read_as_pandas_reads_it(rows, quoted):
 
     text = pd.DataFrame(rows, columns=["row_id", "y", "z"]).to_csv(index=False, quoting=1 if quoted else 0)
     pd.testing.assert_frame_equal(read_table(text), pd.read_csv(io.StringIO(text)))
+
+
+@pytest.mark.parametrize("quoting", [0, 1])
+def test_the_mark_of_a_byte_order_is_no_part_of_a_name(tmp_path, quoting):
+    path = tmp_path / "prediction.csv"
+    pd.DataFrame({"row_id": [1, 2], "y": [3, 4]}).to_csv(path, index=False, encoding="utf-8-sig", quoting=quoting)
+    assert [*pd.read_csv(path).columns] == ["row_id", "y"]
+    assert grade(path.read_bytes().decode(), make_truth("reg_if", "row_id,y\n1,3\n2,4\n", ["y"])).score == 1
