@@ -5,6 +5,14 @@ from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # controls and lone surrogates
+# ECMA-48: control sequences (7 and 8 bit), strings such as titles and links up to their end, other escapes; then every
+# control character that is left but tab and line feed, and what turns the direction of writing around.
+_STEERING = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\n\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"
+    "|\x1b[ -/]*[0-~]?"
+    "|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 
 
 class TextOf(str, Generic[T]):
@@ -99,3 +107,12 @@ def an(noun: str, *, capital: bool = False) -> str:
     vowel = noun[:1] in "aeio" or noun.startswith("hour") or (noun[:1] == "u" and not noun.startswith(("un", "us")))
     article = "an" if vowel else "a"
     return f"{article.capitalize() if capital else article} {noun}"
+
+
+def plain(text: str) -> str:
+    r"""Text without anything that a terminal would obey.
+
+    >>> plain("\x1b[2Ja\x1b]0;title\x07b\x9b1mc\u202ed\te")
+    'abcd\te'
+    """
+    return _STEERING.sub("", text)

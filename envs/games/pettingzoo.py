@@ -8,6 +8,7 @@ from gymnasium.spaces import Dict, Space
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.extras import needs
 from lse_gym.envs.games.game import Game, Info
+from lse_gym.envs.text import plain
 
 with needs("games", "A two-player game"):
     from pettingzoo import AECEnv, ParallelEnv
@@ -43,7 +44,7 @@ class _Form:
     def render(self) -> str | None:
         """The transcript so far: returned with "ansi", written to the terminal with "human"."""
         if self.render_mode == "human":
-            sys.stdout.write(self.game.transcript() + "\n")
+            sys.stdout.write(f"{plain(self.game.transcript())}\n")
         return self.game.transcript() if self.render_mode == "ansi" else None
 
     def close(self) -> None:

@@ -68,6 +68,15 @@ def test_rendering(name, capsys):
 
 
 @per_game
+def test_what_is_written_does_not_steer_the_terminal(name, capsys, monkeypatch):
+    game = maker(name, render_mode="human")()
+    game.reset(seed=0)
+    monkeypatch.setattr(type(game.unwrapped.game), "transcript", lambda _: "a\x1b[2Jb\u202ec")
+    game.render()
+    assert capsys.readouterr().out == "abc\n"
+
+
+@per_game
 def test_text_is_not_saved_as_an_image(name, capsys):
     with strict():
         save_obs_test(maker(name)())
