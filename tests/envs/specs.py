@@ -56,9 +56,9 @@ def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
             write_directory(folder, [f"pipes{i}_reg" for i in range(4)], question_v1="")
         return name, {"data_dir": str(folder), "feedback_size": 1}
     if name == "LSE/ToolUse-v0":  # an attempt takes several turns: few domains, small batches
-        return name, {"domain": ["bikes-0", "marina-1"], "feedback_size": 2}
+        return name, {"domain": ["bikes-0", "marina-1"], "feedback_size": 1}
     if name == "LSE/DataScience-v0":
-        return name, {"domain": ["bakery-0", "vet-0"], "held_out_size": 4, "feedback_size": 2}
+        return name, {"domain": ["bakery-0", "vet-0"], "held_out_size": 2, "feedback_size": 1}
     if name == "LSE/Family-v0":
         return name, {"family": "tests.envs.several_turns:RingFamily", "feedback_size": 2}
     if name == "LSE/Custom-v0":
