@@ -126,15 +126,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--hinter-steps", type=int, help="by default as many")
     parser.add_argument("--scratch", action="store_true", help="begin from random weights, not from nano")
     parser.add_argument("--width", type=int, default=128, help="from scratch")
     parser.add_argument("--layers", type=int, default=6, help="from scratch")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)  # small tensors
     start = None if given.scratch else NANO
-    facts = warm_start(
-        given.out, seed=given.seed, steps=given.steps, start=start, width=given.width, layers=given.layers
-    )
+    options = {name: getattr(given, name) for name in ("seed", "steps", "hinter_steps", "width", "layers")}
+    facts = warm_start(given.out, start=start, **options)
     sys.stdout.write(json.dumps(facts) + "\n")
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lse_gym.envs.models.generation import Prompt
 
 MAX_BATCH = 64  # rows generated together
+SHORT = 64  # tokens; to compute a prompt so short once for its samples saves less than a larger batch does
 ONE_THREAD = 50_000_000  # parameters; on busy cores a second thread makes smaller ones 2 to 40 times slower
 MAX_HASHED_BYTES = 2**28  # larger weights are told apart by size and time
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -188,7 +189,8 @@ class HuggingFaceModel(TaskModel):
         asked = Counter(request[:2] for request in requests)
         groups: dict[tuple[str, str], list[int]] = {}
         for index, request in enumerate(requests):  # samples of one prompt share all of it, others the system message
-            key = request[:2] if asked[request[:2]] > 1 else (request.system, "")
+            shared = asked[request[:2]] > 1 and len(prompts[index].ids) > SHORT
+            key = request[:2] if shared else (request.system, "")
             groups.setdefault(key, []).append(index)
         for group in groups.values():
             for part in batches([prompts[i] for i in group], self.batch):
