@@ -10,10 +10,14 @@ that are there are not repeated.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from math import sqrt
 from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
 
+from lse_gym.agents.bench.statistics import student95
 from lse_gym.agents.files import write_text
 from lse_gym.agents.hill.learner import HillLearner
 from lse_gym.agents.hill.player import ModelPlayer
@@ -69,7 +73,7 @@ def read_runs(folder: Path) -> dict[Condition, list[list[dict[str, float]]]]:
     return found
 
 
-def figure(runs: dict[Condition, list[list[dict[str, float]]]], smooth: int = 5) -> str:
+def figure(runs: dict[Condition, list[list[dict[str, float]]]], smooth: int = 3) -> str:
     """The picture of the runs; what is measured each step is averaged over ``smooth`` steps."""
     panels = []
     for number, name in NUMBERS.items():
@@ -82,6 +86,33 @@ def figure(runs: dict[Condition, list[list[dict[str, float]]]], smooth: int = 5)
         high = max([0.0, *values]) if number == "reliance" else 1.0
         panels.append(Panel(name, {k: v for k, v in lines.items() if any(v)}, low, high if high > low else low + 1.0))
     return panels_svg(panels, title="Word problems at the size of nano", place="calls")
+
+
+def table(results: Sequence[Mapping[str, Any]]) -> str:
+    """The results as a table: means over seeds with Student's 95 % intervals, and differences in pairs of a seed.
+
+    Args:
+        results: the lines of ``results.jsonl``.
+    """
+    found: dict[str, dict[int, float]] = {}
+    for row in results:
+        found.setdefault(row["condition"], {})[row["seed"]] = row["accuracy"]
+    lines = ["| condition | seeds | right without hints | less GRPO alone |", "| --- | --- | --- | --- |"]
+    for condition, scores in found.items():
+        alone = found.get("grpo", {})
+        pairs = [scores[seed] - alone[seed] for seed in scores if seed in alone]
+        against = _interval(pairs) if pairs and condition != "grpo" else ""
+        lines.append(f"| {NAMES[condition]} | {len(scores)} | {_interval([*scores.values()])} | {against} |")
+    return "\n".join(lines) + "\n"
+
+
+def _interval(values: Sequence[float]) -> str:
+    n, mean = len(values), fmean(values)
+    if n == 1:
+        return f"{mean:.3f}"
+    half = student95(n - 1) * stdev(values) / sqrt(n)
+    zero = " ≈" if mean - half <= 0 <= mean + half else ""
+    return f"{mean:.3f} ({mean - half:.3f} to {mean + half:.3f}){zero}"
 
 
 def _line(rows: Sequence[dict[str, float]], number: str, smooth: int) -> list[tuple[float, float]]:
@@ -121,6 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
     write_text(given.out / "hill.svg", figure(read_runs(given.out)))
+    sys.stdout.write(table([json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ POOL = (
     "v - v * 2 + a",
     "v - 100",
 )
-SLIPS = 0.1  # share of the hard steps that a beginner does in any way of the pool
+SLIPS = 0.1  # share of the hard steps that a beginner does in any way of the pool, the right one among them
 HINTED = 0.6  # share of the reasoner's lessons with a hint, of those on problems with a hard step
 WITH_NUMBERS = 0.3  # share of the hints with the numbers of the step
 HABITS = {"right": 0.3, "mistake": 0.25, "easy step": 0.15, "numbers": 0.15, "tells": 0.08, "no tag": 0.07}
@@ -61,10 +61,10 @@ def problems(seeds: Sequence[int] = SEEDS) -> list[Problem]:
     return found
 
 
-def reasoner_lesson(problem: Problem, rng: np.random.Generator) -> tuple[str, str]:
-    """A question, perhaps with a hint, and a beginner's answer."""
+def reasoner_lesson(problem: Problem, rng: np.random.Generator, slips: float = SLIPS) -> tuple[str, str]:
+    """A question, perhaps with a hint, and a beginner's answer; ``slips`` is the share of hard steps done anyhow."""
     text, start, steps = problem
-    workings = beginners(steps, rng)
+    workings = beginners(steps, rng, slips)
     hard = [place for place, step in enumerate(steps) if step.kind in HARD]
     if hard and rng.random() < HINTED:
         place = _one(hard, rng)
@@ -110,16 +110,15 @@ def _habit(step: Step, problem: Problem, rng: np.random.Generator) -> str:
     return f"<hint>{says}</hint>"
 
 
-def beginners(steps: Sequence[Step], rng: np.random.Generator) -> list[str]:
-    """The workings of a beginner."""
-    return [
-        filled(WORKINGS[s.kind] if s.kind not in HARD else _slip(s.kind, rng), s)  # hard ones by habit
-        for s in steps
-    ]
+def beginners(steps: Sequence[Step], rng: np.random.Generator, slips: float = SLIPS) -> list[str]:
+    """The workings of a beginner: right for easy steps, by habit for hard ones, but for slips."""
 
+    def working(kind: str) -> str:
+        if kind not in HARD:
+            return WORKINGS[kind]
+        return _one(POOL, rng) if rng.random() < slips else MISTAKES[kind]
 
-def _slip(kind: str, rng: np.random.Generator) -> str:
-    return _one(POOL, rng) if rng.random() < SLIPS else MISTAKES[kind]
+    return [filled(working(step.kind), step) for step in steps]
 
 
 def hint_text(step: Step, says: str) -> str:

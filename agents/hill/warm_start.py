@@ -12,11 +12,12 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from lse_gym.agents.hill.lessons import CUES, HARD, SEEDS, Problem, hinter_lesson, problems, reasoner_lesson
+from lse_gym.agents.hill.lessons import CUES, HARD, SEEDS, SLIPS, Problem, hinter_lesson, problems, reasoner_lesson
 from lse_gym.envs.extras import needs
 from lse_gym.envs.models.nano.data import Sample
 from lse_gym.envs.models.nano.tokenizer import split_around, train_tokenizer
@@ -82,6 +83,7 @@ def warm_start(
     width: int = 128,
     layers: int = 6,
     peak: float = PEAK,
+    slips: float = SLIPS,
     seeds: Sequence[int] = SEEDS,
 ) -> dict[str, float]:
     """Teach both players and write them.
@@ -89,12 +91,13 @@ def warm_start(
     Args:
         out: the directory to write.
         seed: of the lessons, and of the weights where there is no ``start``.
-        steps: updates of the reasoner.
+        steps: updates of the reasoner, >= 0.
         hinter_steps: updates of the hinter; as many where None.
         start: folder of a model of ``nano``'s architecture to begin from; None begins from scratch.
         width: of the hidden states, a multiple of 32, from scratch.
         layers: an even number, from scratch.
         peak: scales the learning rates.
+        slips: share of the hard steps that a beginner does in any way, the right one among them; what GRPO starts from.
         seeds: of the domains that the lessons are on.
 
     Returns:
@@ -104,7 +107,7 @@ def warm_start(
     tokenizer = make_tokenizer(asked, seed)
     found: dict[str, float] = {}
     for name, lesson, own, count in (
-        ("reasoner", reasoner_lesson, asked, steps),
+        ("reasoner", partial(reasoner_lesson, slips=slips), asked, steps),
         ("hinter", hinter_lesson, with_hard_step(asked), steps if hinter_steps is None else hinter_steps),
     ):
         torch.manual_seed(seed)
@@ -113,9 +116,10 @@ def warm_start(
         else:
             model = Lfm2ForCausalLM.from_pretrained(start, dtype=torch.float32)
             respell(model, AutoTokenizer.from_pretrained(start), tokenizer)
-        found[f"{name}_loss"] = teach(model, tokenizer, lesson, own, seed=seed, steps=count, peak=peak)
+        if count:
+            found[f"{name}_loss"] = teach(model, tokenizer, lesson, own, seed=seed, steps=count, peak=peak)
         save(model, tokenizer, out / name)
-    facts = {"seed": seed, "steps": steps, **found, "seconds": round(time.monotonic() - began, 1)}
+    facts = {"seed": seed, "steps": steps, "slips": slips, **found, "seconds": round(time.monotonic() - began, 1)}
     (out / "lessons.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return facts
 
@@ -127,13 +131,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--hinter-steps", type=int, help="by default as many")
+    parser.add_argument("--slips", type=float, default=SLIPS, help="share of the hard steps done in any way")
     parser.add_argument("--scratch", action="store_true", help="begin from random weights, not from nano")
     parser.add_argument("--width", type=int, default=128, help="from scratch")
     parser.add_argument("--layers", type=int, default=6, help="from scratch")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)  # small tensors
     start = None if given.scratch else NANO
-    options = {name: getattr(given, name) for name in ("seed", "steps", "hinter_steps", "width", "layers")}
+    options = {name: getattr(given, name) for name in ("seed", "steps", "hinter_steps", "slips", "width", "layers")}
     facts = warm_start(given.out, start=start, **options)
     sys.stdout.write(json.dumps(facts) + "\n")
 

@@ -9,7 +9,7 @@ from lse_gym.agents.pictures.svg import clean, color, px, svg_document, text
 
 Line = Sequence[tuple[float, float]]
 """places and values, by place"""
-WIDTH, HEIGHT, LEFT, TOP, GAP, LABELS = 250, 170, 46, 74, 62, 130  # px; of one panel, and around them
+WIDTH, HEIGHT, LEFT, TOP, GAP, LABELS = 250, 170, 46, 74, 62, 140  # px; of one panel, and around them
 PLACES = 24  # of a mean line
 
 

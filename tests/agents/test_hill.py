@@ -323,4 +323,12 @@ def test_the_comparison_writes_runs_a_line_each_and_a_picture(start, tmp_path, c
     assert all(name in svg for name in compare.NAMES.values())
     capsys.readouterr()
     compare.main([str(start), "--out", str(tmp_path), *small])
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == compare.table(results)
+
+
+def test_the_table_compares_in_pairs_of_a_seed():
+    scores = {("grpo", 0): 0.1, ("grpo", 1): 0.2, ("hill", 0): 0.3, ("hill", 1): 0.4, ("fixed", 1): 0.2}
+    told = compare.table([{"condition": c, "seed": s, "accuracy": a} for (c, s), a in scores.items()])
+    assert "| GRPO alone | 2 | 0.150 (-0.485 to 0.785) ≈ |  |" in told  # 12.706 * 0.0707 / sqrt(2)
+    assert "| HiLL | 2 | 0.350 (-0.285 to 0.985) ≈ | 0.200 (0.200 to 0.200) |" in told
+    assert "| GRPO, fixed hints | 1 | 0.200 | 0.000 |" in told
