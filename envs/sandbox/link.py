@@ -15,6 +15,7 @@ from typing import Any
 
 from lse_gym.envs.errors import SandboxError
 from lse_gym.envs.sandbox import confinement, landlock, scratch
+from lse_gym.envs.sandbox.confinement import Code, Confinement
 from lse_gym.envs.sandbox.frames import FILES, Message, Reader, send
 from lse_gym.envs.sandbox.limits import Result
 
@@ -33,9 +34,7 @@ def closed() -> Future[Result]:
 class Link:
     """One supervisor's process, and the futures of what it was asked."""
 
-    def __init__(self, modules: Iterable[str], readable: Sequence[str]):
-        chosen = confinement.choose()
-        code = confinement.code_of(modules, readable)
+    def __init__(self, chosen: Confinement, code: Code):
         self.confinement = chosen
         self._base = chosen.base()
         self._code = code
@@ -196,6 +195,7 @@ class Link:
             while (messages := reader.read()) is not None:
                 for message in messages:
                     self._hear(message)
+        self.is_warm = False
         self._link.close()
         waiting, self._waiting = self._waiting, {}
         for future, read in waiting.values():

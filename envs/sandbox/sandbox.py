@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -56,39 +57,52 @@ class Sandbox:
     ):
         self.limits = limits or Limits()
         self._modules = [*preload, *([setup[0].partition(":")[0]] if setup else [])]
+        self._confinement = confinement.choose()
+        self._code = confinement.code_of(self._modules, [os.path.abspath(path) for path in readable])
+        self._setup = setup
         self._numbers = itertools.count(1)
-        self._link = Link(self._modules, [os.path.abspath(path) for path in readable])
-        self._end = weakref.finalize(self, self._link.close)
+        self._ends: list[weakref.finalize] = []
+        self._lock = threading.Lock()
+        self._link = self._start()
+
+    def _start(self) -> Link:
+        """A warm process that is ready."""
+        link = Link(self._confinement, self._code)
+        end = weakref.finalize(self, link.close)
         job = {
             "preload": self._modules,
-            "setup": setup,
+            "setup": self._setup,
             "limits": self.limits._asdict(),
-            **self._link.confined(),
+            **link.confined(),
         }
         try:
-            started = self._link.start(job, START_S)
+            started = link.start(job, START_S)
         except TimeoutError:
             started = {"failure": "setup", "message": f"it took longer than {START_S:g} seconds"}
         except BaseException:
-            self.close()
+            end()
             raise
         if started["failure"]:
-            self.close()
+            end()
             error = SetupError if started["failure"] == "setup" else SandboxError
-            raise error(f"The sandbox did not start: {self._link.redact(started['message'])}")
+            raise error(f"The sandbox did not start: {link.redact(started['message'])}")
+        self._ends.append(end)
+        return link
+
+    def _warm(self) -> Link:
+        """The warm process; another one where it has ended, whose boxes then live on beside."""
+        with self._lock:
+            if not self._link.is_warm and self._ends[-1].alive:
+                self._link = self._start()
+            return self._link
 
     @property
     def description(self) -> str:
         """What confines it."""
-        return self._link.confinement.description
-
-    @property
-    def is_warm(self) -> bool:
-        """Whether its warm process is still there, as far as was told; without it every new box is dead."""
-        return self._link.is_warm
+        return self._confinement.description
 
     def open(self, files: Mapping[str, str | Path | bytes] | None = None) -> "Box":
-        """Fork a box.
+        """Fork a box, of a new warm process where the one before was ended.
 
         Args:
             files: copied into its scratch directory, by relative name: a path, or the bytes themselves.
@@ -96,15 +110,16 @@ class Sandbox:
         Raises:
             ValueError: a name that is not inside, or more than a scratch directory holds.
             OSError: a file that cannot be read.
-            SandboxError: the sandbox is closed, or belongs to another process.
+            SandboxError: the sandbox is closed, or belongs to another process, or does not start any more.
         """
-        number = next(self._numbers)
-        self._link.open(number, checked_names(files or {}), self.limits.scratch_bytes)
-        return Box(self, number)
+        number, link = next(self._numbers), self._warm()
+        link.open(number, checked_names(files or {}), self.limits.scratch_bytes)
+        return Box(self, number, link)
 
     def close(self) -> None:
         """End it and all its boxes; calls that are not answered are answered "died"."""
-        self._end()
+        for end in self._ends:
+            end()
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -116,9 +131,8 @@ class Sandbox:
 class Box:
     """A confined process with a scratch directory of its own; made by :meth:`Sandbox.open`."""
 
-    def __init__(self, sandbox: Sandbox, number: int):
-        self._sandbox, self._number = sandbox, number
-        self._link = sandbox._link
+    def __init__(self, sandbox: Sandbox, number: int, link: Link):
+        self._sandbox, self._number, self._link = sandbox, number, link
         self._closed = False
 
     def call(self, function: str, argument: Any = None, wall_s: float | None = None) -> Future[Result]:

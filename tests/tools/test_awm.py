@@ -339,7 +339,6 @@ class FakeSandbox:
     def __init__(self, preload, *, setup, limits):
         self.name = setup[1]["code"]
         self.alive.append(self.name)
-        self.is_warm = True
 
     def open(self):
         return contextlib.closing(self)

@@ -49,8 +49,6 @@ class WarmServices:
     def open(self, key: str, setup: Callable[[], Mapping[str, str]]) -> Box:
         """A box of a service; ``setup`` tells what to execute, where the service is not warm yet."""
         with self._lock:
-            if key in self._held and not self._held[key].is_warm and not self._boxes[key]:
-                self._held.pop(key).close()  # it has ended, or was ended: the next attempt is not to bear that
             if key not in self._held:
                 self._held[key] = Sandbox(MODULES, setup=(f"{GUEST}.service:start", {**setup()}), limits=LIMITS)
                 self._boxes[key] = 0
