@@ -13,6 +13,7 @@ from lse_gym.envs.offline.reader.datascience.rules import parse_line
 from lse_gym.envs.offline.writer import Writer
 from tests.datascience.houses import code_of, mean, questions, scores
 
+pytestmark = pytest.mark.extra("ds")
 FAMILY = ProceduralDataScienceFamily()
 PROSE = "Be brief, and double-check every column."
 

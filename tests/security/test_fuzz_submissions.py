@@ -258,7 +258,7 @@ def raw(packed, count):
 
 
 def test_mutated_submissions_are_refused_or_harmless(tmp_path, monkeypatch, packed):
-    scratch = fuzz(tmp_path, monkeypatch, packed, 60)
+    scratch = fuzz(tmp_path, monkeypatch, packed, 100)
     assert scratch.accepted >= 3
     assert scratch.refused >= 20
     assert scratch.verified >= 1
