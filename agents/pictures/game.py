@@ -1,12 +1,10 @@
 """An episode of a two-player game as one HTML page, and who wins against whom as a picture."""
 
-import re
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 
 import numpy as np
 
-from lse_gym.agents.pictures.page import content_policy, figure, in_widths, shared_style
+from lse_gym.agents.pictures.page import document, figure, in_widths
 from lse_gym.agents.pictures.svg import color, px, svg_document, text
 from lse_gym.envs.games.game import Move
 
@@ -34,9 +32,6 @@ def game_page(
     Returns:
         UTF-8 text without external resources, the same for the same input; every string in it is escaped.
     """
-    folder = files("lse_gym.agents.pictures")
-    template, own = ((folder / f"game.{kind}").read_text(encoding="utf-8") for kind in ("html", "css"))
-    style = shared_style() + own
     agents = list(dict.fromkeys(agent for move in moves for agent in (*move.rewards, move.agent)))
     earned = {agent: sum(move.rewards.get(agent, 0.0) for move in moves) for agent in agents}
     tiles = (
@@ -47,16 +42,14 @@ def game_page(
         f"<span>{text(key)} <b>{text(figure(value))}</b></span>" for key, value in (facts or {}).items() if value != ""
     )
     parts = {
-        "policy": content_policy(style, ""),
         "title": text(title),
-        "style": style,
         "meta": " · ".join(told),
         "tiles": "".join(tiles),
         "about": _text(about) if about else "",
         "pictures": pictures,
         "moves": "\n".join(_move(move, agents.index(move.agent)) for move in moves),
     }
-    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], template)
+    return document("game", parts)
 
 
 def _move(move: Move, side: int) -> str:

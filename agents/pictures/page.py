@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 
 from lse_gym.agents.pictures.curve import curve_svg
@@ -19,6 +19,7 @@ _META = ("env_id", "domain", "agent", "task_model", "editor", "seed")
 _COUNTS = ("rounds", "edits", "calls", "tokens")
 # What could end a script element or a JavaScript line; JSON reads the escapes back as the same characters.
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+FOLDER = files("lse_gym.agents.pictures")
 WIDTHS_PX = {"wide": 720, "narrow": 360}  # a page shows the pictures that suit it
 
 
@@ -33,7 +34,7 @@ def embed(value: object) -> str:
 
 def shared_style() -> str:
     """Return the colours and rules that all pages of the package share; a page's own come after them."""
-    return (files("lse_gym.agents.pictures") / "shared.css").read_text(encoding="utf-8")
+    return (FOLDER / "shared.css").read_text(encoding="utf-8")
 
 
 def content_policy(style: str, script: str) -> str:
@@ -42,6 +43,23 @@ def content_policy(style: str, script: str) -> str:
         f"default-src 'none'; script-src {_sha256(script)}; style-src {_sha256(style)} {_sha256(STYLE)}; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def document(name: str, parts: Mapping[str, str], script: str = "") -> str:
+    """Return the page whose template and style sheet are called ``name``, in the frame and the policy of all of them.
+
+    Args:
+        name: of the template.
+        parts: HTML by placeholder; "title" and "meta" are those of the frame.
+        script: what the page runs.
+    """
+    frame, body, own = (
+        (FOLDER / file).read_text(encoding="utf-8") for file in ("frame.html", f"{name}.html", f"{name}.css")
+    )
+    style = shared_style() + own
+    parts = {**parts, "policy": content_policy(style, script), "style": style, "script": script}
+    # One pass: what a part brings along is never read as a placeholder.
+    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], frame.replace("@@body@@", body))
 
 
 def _sha256(content: str) -> str:
@@ -148,9 +166,6 @@ def tree_page(tree: dict, summary: dict, *, title: str = "") -> str:
     """
     family = read_tree(tree)
     title = title or " · ".join(clean(summary[key]) for key in ("env_id", "domain") if key in summary) or "Run"
-    folder = files("lse_gym.agents.pictures")
-    template, style, script = ((folder / f"page.{ext}").read_text(encoding="utf-8") for ext in ("html", "css", "js"))
-    style = shared_style() + style
     meta = (
         f"<span>{key.replace('_', ' ')} <b>{text(figure(summary[key]))}</b></span>" for key in _META if key in summary
     )
@@ -159,9 +174,7 @@ def tree_page(tree: dict, summary: dict, *, title: str = "") -> str:
     sideways = bool(family.nodes) and lay_out(family, WIDTHS_PX["wide"]).sideways
     ceiling, test = number(oracle) if _is_number(oracle) else None, _test_scores(summary)
     parts = {
-        "policy": content_policy(style, script),
         "title": text(title),
-        "style": style,
         "meta": " ".join(meta),
         "tiles": _tiles(summary),
         "tree": in_widths(lambda width: tree_svg(tree, width=width)),
@@ -171,7 +184,5 @@ def tree_page(tree: dict, summary: dict, *, title: str = "") -> str:
         "best": "\n" + text("\n".join(_lines(family.nodes[family.best].get("context", "")))) if family.nodes else "",
         "figures": "".join(figures),
         "data": embed(page_data(family, sideways)),
-        "script": script,
     }
-    # One pass: what a part brings along is never read as a placeholder.
-    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], template)
+    return document("page", parts, script=(FOLDER / "page.js").read_text(encoding="utf-8"))
