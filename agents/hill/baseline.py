@@ -9,7 +9,9 @@ from lse_gym.agents.lse.advantage import advantages
 
 
 class Baseline(Protocol):
-    """Turns the rewards of groups into advantages."""
+    """Turns the rewards of groups into advantages; ``value`` is all that it remembers."""
+
+    value: float
 
     def advantages(self, rewards: Sequence[Sequence[float]]) -> list[np.ndarray]:
         """One array for each group."""
@@ -37,6 +39,8 @@ class RoleBaseline:
 
 class GroupBaseline:
     """GRPO's: each reward less the mean of its group, divided by its standard deviation; a group of equals gets 0."""
+
+    value = 0.0
 
     def advantages(self, rewards: Sequence[Sequence[float]]) -> list[np.ndarray]:
         """One array for each group."""

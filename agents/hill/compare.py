@@ -4,7 +4,7 @@
     python -m lse_gym.agents.hill.compare start --seeds 3 --calls 6000 --out hill
 
 Writes a training in ``hill/CONDITION-SEED`` each, a line a run in ``hill/results.jsonl``, and ``hill/hill.svg``. Runs
-that are there are not repeated.
+that are there are not repeated; what was interrupted goes on where it was.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def run(
         for name, lr in (("reasoner", args.lr), ("hinter", args.hinter_lr))
     )
     asked, kept = word_problems(DOMAINS, difficulty), word_problems(DOMAINS, difficulty, secret, sealed)
-    return HillLearner(reasoner, hinter, Workings(), asked, kept, out, args).learn()
+    return HillLearner(reasoner, hinter, Workings(), asked, kept, out, args, resume=True).learn()
 
 
 def read_runs(folder: Path) -> dict[Condition, list[list[dict[str, float]]]]:
@@ -68,9 +68,12 @@ def read_runs(folder: Path) -> dict[Condition, list[list[dict[str, float]]]]:
     found: dict[Condition, list[list[dict[str, float]]]] = {}
     for condition in CONDITIONS:
         for path in sorted(folder.glob(f"{condition}-*/metrics.jsonl")):
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            found.setdefault(condition, []).append(rows)
+            found.setdefault(condition, []).append(_rows(path))
     return found
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def figure(runs: dict[Condition, list[list[dict[str, float]]]], smooth: int = 3) -> str:
@@ -131,19 +134,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--difficulty", choices=[*LEVELS], default="medium")
     parser.add_argument("--sealed", type=int, default=SEALED, help="sealed questions of each domain")
     parser.add_argument("--baseline", choices=BASELINES, default="group")
-    numbers = ("calls", "questions", "samples", "hints", "lr", "hinter_lr", "evaluate_every")
+    numbers = ("calls", "questions", "samples", "hint_samples", "hints", "transfer_temperature")
+    numbers = (*numbers, "lr", "hinter_lr", "evaluate_every")
     defaults = {field.name: field.default for field in fields(HillArgs)}
     for name in numbers:
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(defaults[name]), default=defaults[name])
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(defaults[name] or 0), default=defaults[name])
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
     shared = {name: getattr(given, name) for name in (*numbers, "baseline")}
     results = given.out / "results.jsonl"
+    done = {(row["condition"], row["seed"]) for row in _rows(results)}
     for seed in range(given.seeds):
         for condition in given.conditions:
-            folder = given.out / f"{condition}-{seed}"
-            if (folder / "hinter").exists():
+            if (condition, seed) in done:
                 continue
+            folder = given.out / f"{condition}-{seed}"
             args = HillArgs(condition=condition, seed=seed, **shared)
             last = run(given.start, folder, args, given.difficulty, sealed=given.sealed)
             line = json.dumps({"condition": condition, "seed": seed, **last})
@@ -152,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
     write_text(given.out / "hill.svg", figure(read_runs(given.out)))
-    sys.stdout.write(table([json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]))
+    sys.stdout.write(table(_rows(results)))
 
 
 if __name__ == "__main__":

@@ -9,27 +9,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 
-from lse_gym.agents.files import write_text
+from lse_gym.agents.hill import checkpoint
 from lse_gym.agents.hill.baseline import Baseline, GroupBaseline, RoleBaseline
 from lse_gym.agents.hill.player import Trainee
 from lse_gym.agents.hill.rounds import Group, Round, play_round
 from lse_gym.agents.hill.settings import BASELINES, CONDITIONS, HillArgs
 from lse_gym.agents.hill.task import Exercise, Task
-from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
+from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.evaluation import wilson
 from lse_gym.envs.games import hill
 from lse_gym.envs.models.base import Request
 
 Row = dict[str, float]
+WHEN_TO_STOP = ("calls",)  # settings that may differ when a training goes on
 
 
 class HillLearner:
     """Trains a reasoner, and under the condition "hill" a hinter, until the calls are spent.
 
-    ``out`` holds ``config.json``, ``metrics.jsonl`` (a line a step), and at the end ``reasoner`` and ``hinter``.
+    ``out`` holds ``config.json``, ``metrics.jsonl`` (a line a step), ``checkpoint.pt`` (resume continues to the
+    identical result, on the same machine), and at the end ``reasoner`` and ``hinter``.
 
     Args:
         reasoner: its weights change.
@@ -37,8 +40,9 @@ class HillLearner:
         task: the texts of both.
         exercises: what is trained on.
         sealed: what the reasoner is measured on without hints, greedily; may be empty.
-        out: a directory without a training.
+        out: the directory to write.
         args: the settings.
+        resume: continue the training that is there, if any; ``calls`` may differ.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class HillLearner:
         sealed: Sequence[Exercise],
         out: str | Path,
         args: HillArgs | None = None,
+        *,
+        resume: bool = False,
     ):
         self.args, self.task, self.out = args or HillArgs(), task, Path(out)
         self.exercises, self.sealed = [*exercises], [*sealed]
@@ -61,16 +67,15 @@ class HillLearner:
                 raise unknown(name, value, known)
         if not self.exercises:
             raise ArgumentError("there are no questions to train on. Pass e.g. word_problems(['bakery-0'], None).")
-        if (self.out / "config.json").exists():
-            raise RunDirectoryError(f"{str(self.out)!r} holds a training already. Pass another directory.")
-        self.out.mkdir(parents=True, exist_ok=True)
-        facts = {"reasoner": reasoner.name, "hinter": hinter.name, "questions": len(self.exercises)}
-        write_text(self.out / "config.json", json.dumps(facts | asdict(self.args), indent=1) + "\n")
         a = self.args
         self.reasoner, self.hinter = reasoner, hinter
         self._baselines = [RoleBaseline(a.decay) if a.baseline == "role" else GroupBaseline() for _ in range(2)]
         self._fixed: dict[tuple[str, str], list[int]] = {}  # the hint of each question, under "fixed"
         self.step_number = self.calls = 0
+        facts = {"reasoner": reasoner.name, "hinter": hinter.name, "questions": len(self.exercises)}
+        checkpoint.claim(self.out, facts | asdict(a), resume, WHEN_TO_STOP)
+        if kept := checkpoint.read(self.out):
+            self._restore(kept)
 
     def learn(self, on_step: Callable[[Row], None] | None = None) -> Row:
         """Train until the calls are spent; returns the last measurement on the sealed questions."""
@@ -80,13 +85,31 @@ class HillLearner:
                 row |= self.evaluate()
             row |= self._step()
             self._note(row)
+            checkpoint.write(self.out, self._state())
             if on_step:
                 on_step(row)
         last: Row = {"step": self.step_number, "calls": self.calls} | self.evaluate()
         self._note(last)
         for name, player in (("reasoner", self.reasoner), ("hinter", self.hinter)):
-            player.save(self.out / name)
+            checkpoint.write_folder(self.out / name, player.save)
         return last
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "step": self.step_number,
+            "calls": self.calls,
+            "players": [self.reasoner.state(), self.hinter.state()],
+            "baselines": [baseline.value for baseline in self._baselines],
+            "fixed": [[*key, ids] for key, ids in self._fixed.items()],
+        }
+
+    def _restore(self, kept: dict[str, Any]) -> None:
+        self.step_number, self.calls = kept["step"], kept["calls"]
+        self._fixed = {(domain, question): ids for domain, question, ids in kept["fixed"]}
+        for player, state in zip((self.reasoner, self.hinter), kept["players"], strict=True):
+            player.restore(state)
+        for baseline, value in zip(self._baselines, kept["baselines"], strict=True):
+            baseline.value = value
 
     def evaluate(self) -> Row:
         """Share of the sealed questions that the reasoner answers right without a hint, greedily, with its interval."""
@@ -130,7 +153,7 @@ class HillLearner:
         return [[self._fixed[key]] for key in keys]
 
     def _note(self, row: Row) -> None:
-        with (self.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        with (self.out / checkpoint.METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
 

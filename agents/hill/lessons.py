@@ -41,8 +41,9 @@ POOL = (
 SLIPS = 0.1  # share of the hard steps that a beginner does in any way of the pool, the right one among them
 HINTED = 0.6  # share of the reasoner's lessons with a hint, of those on problems with a hard step
 WITH_NUMBERS = 0.3  # share of the hints with the numbers of the step
+NUDGED_RIGHT = 0.3  # how often a beginner who is told what it is not does a hard step right
 HABITS = {"right": 0.3, "mistake": 0.25, "easy step": 0.15, "numbers": 0.15, "tells": 0.08, "no tag": 0.07}
-"""what the untrained hinter writes, and how often"""
+"""what the untrained hinter writes, and how often, where it does not nudge"""
 TAUGHT = ("easy", "medium")  # difficulties
 SEEDS = range(50, 90)  # of the domains that lessons are on; training and evaluation have others
 
@@ -61,13 +62,25 @@ def problems(seeds: Sequence[int] = SEEDS) -> list[Problem]:
     return found
 
 
-def reasoner_lesson(problem: Problem, rng: np.random.Generator, slips: float = SLIPS) -> tuple[str, str]:
-    """A question, perhaps with a hint, and a beginner's answer; ``slips`` is the share of hard steps done anyhow."""
+def reasoner_lesson(
+    problem: Problem, rng: np.random.Generator, slips: float = SLIPS, nudges: float = 0.0
+) -> tuple[str, str]:
+    """A question, perhaps with a hint, and a beginner's answer.
+
+    Args:
+        problem: what is asked.
+        rng: draws hint and answer.
+        slips: share of the hard steps that are done in any way.
+        nudges: share of the hints that rule out the habit alone and leave it to the beginner what to do instead.
+    """
     text, start, steps = problem
     workings = beginners(steps, rng, slips)
     hard = [place for place, step in enumerate(steps) if step.kind in HARD]
     if hard and rng.random() < HINTED:
         place = _one(hard, rng)
+        if nudges and rng.random() < nudges:
+            workings[place] = nudged(steps[place], rng)
+            return f"{text}\n\n{nudge_text(steps[place])}", "; ".join([str(start), *workings])
         says = _one(POOL, rng)
         workings[place] = filled(says, steps[place])
         says = workings[place] if rng.random() < WITH_NUMBERS else says
@@ -75,8 +88,13 @@ def reasoner_lesson(problem: Problem, rng: np.random.Generator, slips: float = S
     return text, "; ".join([str(start), *workings])
 
 
-def hinter_lesson(problem: Problem, rng: np.random.Generator) -> tuple[str, str]:
+def hinter_lesson(problem: Problem, rng: np.random.Generator, nudges: float = 0.0) -> tuple[str, str]:
     """What the hinter is told of a question with a hard step, and what an untrained one writes.
+
+    Args:
+        problem: what is asked.
+        rng: draws the wrong attempt and the hint.
+        nudges: share of the hints that rule out the habit alone.
 
     Raises:
         ValueError: the problem has no hard step.
@@ -85,6 +103,8 @@ def hinter_lesson(problem: Problem, rng: np.random.Generator) -> tuple[str, str]
     step = _one([step for step in steps if step.kind in HARD], rng)
     attempt = "; ".join([str(start), *beginners(steps, rng)])
     right = "; ".join([str(start), *(filled(WORKINGS[one.kind], one) for one in steps)])
+    if nudges and rng.random() < nudges:
+        return told(text, attempt, right), f"<hint>{nudge_text(step)}</hint>"
     return told(text, attempt, right), _habit(step, problem, rng)
 
 
@@ -119,6 +139,18 @@ def beginners(steps: Sequence[Step], rng: np.random.Generator, slips: float = SL
         return _one(POOL, rng) if rng.random() < slips else MISTAKES[kind]
 
     return [filled(working(step.kind), step) for step in steps]
+
+
+def nudged(step: Step, rng: np.random.Generator) -> str:
+    """The working of a hard step where its habit is ruled out: right now and then, else anything but the habit."""
+    if rng.random() < NUDGED_RIGHT:
+        return filled(WORKINGS[step.kind], step)
+    return filled(_one([one for one in POOL if one not in (MISTAKES[step.kind], WORKINGS[step.kind])], rng), step)
+
+
+def nudge_text(step: Step) -> str:
+    """A hint that says what a hard step is not, as in ``every: not v - a``."""
+    return hint_text(step, f"not {MISTAKES[step.kind]}")
 
 
 def hint_text(step: Step, says: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -48,6 +48,14 @@ class Trainee(Player, Protocol):
         """Write it."""
         ...
 
+    def state(self) -> dict[str, Any]:
+        """All that it has learned, in what ``torch.load(weights_only=True)`` reads."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take the place of the player whose :meth:`state` it was."""
+        ...
+
 
 class ModelPlayer(Policy):
     """A policy as a player."""
@@ -81,3 +89,12 @@ class ModelPlayer(Policy):
         """Write it as a model for ``hf:``."""
         self.model.model.save_pretrained(folder)
         self.model.tokenizer.save_pretrained(folder)
+
+    def state(self) -> dict[str, Any]:
+        """The weights, and the moments of the optimizer."""
+        return {"model": self.model.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take the place of the player whose :meth:`state` it was."""
+        self.model.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])

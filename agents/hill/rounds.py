@@ -68,7 +68,7 @@ def play_round(
         seed: of all sampling, >= 0.
         hints: writes the hints.
     """
-    first = _answers(task, reasoner, exercises, [""] * len(exercises), args, 2 * seed)
+    first = _answers(task, reasoner, exercises, [""] * len(exercises), args, args.samples, 2 * seed)
     calls = len(exercises) * args.samples
     hard = [i for i, group in enumerate(first) if hill.is_hard(group.rewards)] if args.condition != "grpo" else []
     if not hard:
@@ -95,14 +95,13 @@ def play_round(
 
 
 def _answers(
-    task: Task, reasoner: Player, exercises: Sequence[Exercise], hints: Sequence[str], args: HillArgs, seed: int
+    task: Task, reasoner: Player, exercises: Sequence[Exercise], hints: Sequence[str], args: HillArgs, n: int, seed: int
 ) -> list[Group]:
-    """A group of answers to each question, with its hint."""
+    """A group of ``n`` answers to each question, with its hint."""
     requests = [
         task.ask(exercise, hint)._replace(temperature=args.temperature, seed=seed * 100_003 + i)
         for i, (exercise, hint) in enumerate(zip(exercises, hints, strict=True))
     ]
-    n = args.samples
     rows = reasoner.write([request._replace(sample=k) for request in requests for k in range(n)])
     groups = [rows[i * n : (i + 1) * n] for i in range(len(requests))]
     return [
@@ -125,7 +124,8 @@ def _try(
         for exercise, hints in zip(exercises, texts, strict=True)
     ]
     places = [(i, k) for i, row in enumerate(gates) for k, gate in enumerate(row) if not gate]
-    groups = _answers(task, reasoner, [exercises[i] for i, _ in places], [texts[i][k] for i, k in places], args, seed)
+    asked, given = [exercises[i] for i, _ in places], [texts[i][k] for i, k in places]
+    groups = _answers(task, reasoner, asked, given, args, args.hint_samples or args.samples, seed)
     answered: Mapping[tuple[int, int], Group] = dict(zip(places, groups, strict=True))
     return [
         [
@@ -143,7 +143,7 @@ def _gate(task: Task, reasoner: Player, exercise: Exercise, hint: str, args: Hil
 
 def _measured(task: Task, reasoner: Player, exercise: Exercise, group: Group, args: HillArgs) -> Tried:
     """What a tried hint is worth; only HiLL's hinter learns from it, so only there reliance is measured."""
-    p, n = hill.success(group.rewards), args.samples
+    p, n = hill.success(group.rewards), len(group.rows)
     right = [row for row, score in zip(group.rows, group.rewards, strict=True) if score >= hill.RIGHT]
     mean = None
     if right and args.condition == "hill":

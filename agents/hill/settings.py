@@ -24,6 +24,8 @@ class HillArgs:
     """questions a step (released code: 128)"""
     samples: int = 8
     """answers of each question, N"""
+    hint_samples: int | None = None
+    """answers with each hint; as many as without where None, as in the released code"""
     hints: int = 4
     """hints of each hard question, M"""
     kind: Kind = "transfer_weighted_non_deg"

@@ -33,11 +33,11 @@ PEAK, WARM_UP = 1.0, 20  # scales the learning rates of nano's training; steps u
 Lesson = Callable[[Problem, np.random.Generator], tuple[str, str]]
 
 
-def make_tokenizer(asked: Sequence[Problem], seed: int) -> PreTrainedTokenizerFast:
+def make_tokenizer(asked: Sequence[Problem], seed: int, nudges: float = 0.0) -> PreTrainedTokenizerFast:
     """A tokenizer in which whatever recurs between two numbers is few tokens, and cues and digits are one each."""
     rng = np.random.default_rng((seed, 0))
-    texts = [part for problem in asked[:1500] for part in reasoner_lesson(problem, rng)]
-    texts += [part for problem in with_hard_step(asked[:900]) for part in hinter_lesson(problem, rng)]
+    texts = [part for problem in asked[:1500] for part in reasoner_lesson(problem, rng, nudges=nudges)]
+    texts += [part for problem in with_hard_step(asked[:900]) for part in hinter_lesson(problem, rng, nudges)]
     words = {word for text in texts for word in re.findall("[A-Za-z]+", text)} - {*CUES.values(), *"vab"}
     return train_tokenizer(texts, split_around(words))
 
@@ -84,6 +84,7 @@ def warm_start(
     layers: int = 6,
     peak: float = PEAK,
     slips: float = SLIPS,
+    nudges: float = 0.0,
     seeds: Sequence[int] = SEEDS,
 ) -> dict[str, float]:
     """Teach both players and write them.
@@ -98,17 +99,19 @@ def warm_start(
         layers: an even number, from scratch.
         peak: scales the learning rates.
         slips: share of the hard steps that a beginner does in any way, the right one among them; what GRPO starts from.
+        nudges: share of the hints that rule out a habit and do not say what is right.
         seeds: of the domains that the lessons are on.
 
     Returns:
         The last losses of both and the seconds that it took, as in ``out/lessons.json``.
     """
     began, asked = time.monotonic(), problems(seeds)
-    tokenizer = make_tokenizer(asked, seed)
+    tokenizer = make_tokenizer(asked, seed, nudges)
     found: dict[str, float] = {}
+    hinter_steps = steps if hinter_steps is None else hinter_steps
     for name, lesson, own, count in (
-        ("reasoner", partial(reasoner_lesson, slips=slips), asked, steps),
-        ("hinter", hinter_lesson, with_hard_step(asked), steps if hinter_steps is None else hinter_steps),
+        ("reasoner", partial(reasoner_lesson, slips=slips, nudges=nudges), asked, steps),
+        ("hinter", partial(hinter_lesson, nudges=nudges), with_hard_step(asked), hinter_steps),
     ):
         torch.manual_seed(seed)
         if start is None:
@@ -119,7 +122,8 @@ def warm_start(
         if count:
             found[f"{name}_loss"] = teach(model, tokenizer, lesson, own, seed=seed, steps=count, peak=peak)
         save(model, tokenizer, out / name)
-    facts = {"seed": seed, "steps": steps, "slips": slips, **found, "seconds": round(time.monotonic() - began, 1)}
+    seconds = round(time.monotonic() - began, 1)
+    facts = {"seed": seed, "steps": steps, "slips": slips, "nudges": nudges, **found, "seconds": seconds}
     (out / "lessons.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return facts
 
@@ -132,13 +136,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--hinter-steps", type=int, help="by default as many")
     parser.add_argument("--slips", type=float, default=SLIPS, help="share of the hard steps done in any way")
+    parser.add_argument("--nudges", type=float, default=0.0, help="share of the hints that only rule out a habit")
     parser.add_argument("--scratch", action="store_true", help="begin from random weights, not from nano")
     parser.add_argument("--width", type=int, default=128, help="from scratch")
     parser.add_argument("--layers", type=int, default=6, help="from scratch")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)  # small tensors
     start = None if given.scratch else NANO
-    options = {name: getattr(given, name) for name in ("seed", "steps", "hinter_steps", "slips", "width", "layers")}
+    names = ("seed", "steps", "hinter_steps", "slips", "nudges", "width", "layers")
+    options = {name: getattr(given, name) for name in names}
     facts = warm_start(given.out, start=start, **options)
     sys.stdout.write(json.dumps(facts) + "\n")
 

@@ -1,6 +1,10 @@
 """HiLL's joint loop: what is hinted, replaced and rewarded; both players learn a toy. Needs the extra `hf`."""
 
+import io
 import json
+import signal
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from math import exp
 
@@ -11,7 +15,16 @@ import torch
 from lse_gym.agents.hill import compare
 from lse_gym.agents.hill.baseline import GroupBaseline, RoleBaseline
 from lse_gym.agents.hill.learner import HillLearner
-from lse_gym.agents.hill.lessons import HARD, beginners, hinter_lesson, problems, reasoner_lesson
+from lse_gym.agents.hill.lessons import (
+    CUES,
+    HARD,
+    MISTAKES,
+    NUDGED_RIGHT,
+    beginners,
+    hinter_lesson,
+    problems,
+    reasoner_lesson,
+)
 from lse_gym.agents.hill.player import ModelPlayer
 from lse_gym.agents.hill.rounds import play_round
 from lse_gym.agents.hill.settings import HillArgs
@@ -83,8 +96,25 @@ def test_a_beginner_does_easy_steps_right_hard_ones_hardly_ever_and_what_a_hint_
         if any(step.kind in HARD for step in steps):
             told, _ = hinter_lesson(problem, rng)
             assert working_answer(text) in told
+            nudge = hinter_lesson(problem, rng, 1.0)[1]
+            assert any(nudge == f"<hint>{CUES[kind]}: not {MISTAKES[kind]}</hint>" for kind in HARD)
     assert 0 < right / hard < 0.05
     assert obeyed > 100
+
+
+def test_a_nudge_leaves_the_step_to_the_beginner_who_is_right_now_and_then():
+    rng, right, n = np.random.default_rng(0), 0, 0
+    for text, start, steps in problems([50, 51]):
+        asked, answer = reasoner_lesson((text, start, steps), rng, slips=0.0, nudges=1.0)
+        if asked == text:
+            continue
+        cue = asked.rpartition("\n\n")[2].partition(":")[0]
+        (place,) = [i for i, step in enumerate(steps) if step.kind in HARD and CUES[step.kind] == cue]
+        done = answer.split("; ")[1 + place]
+        assert done != filled(MISTAKES[steps[place].kind], steps[place])
+        right += done == filled(WORKINGS[steps[place].kind], steps[place])
+        n += 1
+    assert right / n == pytest.approx(NUDGED_RIGHT, abs=0.12)
 
 
 def test_lessons_and_sealed_questions_are_no_training_questions():
@@ -246,15 +276,21 @@ class Table:
     def save(self, folder):
         folder.mkdir()
 
+    def state(self):
+        return {"shared": self.shared.tolist()}
 
-def toy_learner(out, condition, **changes):
+    def restore(self, state):
+        self.shared = np.array(state["shared"])
+
+
+def toy_learner(out, condition, resume=False, **changes):
     domain = word_problems(["bakery-0"], None)[0].domain
     exercise = Exercise(domain, Question("q", "Which?", "D"), "D", "D")
     own = {colour: 10.0 * np.eye(4)[place] for place, colour in enumerate(COLOURS)}
     reasoner = Table(LETTERS, [0, 0, 0, -10], own)
     hinter = Table([f"<hint>{colour}</hint>" for colour in COLOURS], [0] * 4)
     args = HillArgs(**{"condition": condition, "calls": 15_000, "questions": 4} | changes)
-    return HillLearner(reasoner, hinter, Toy(), [exercise], [exercise], out, args)
+    return HillLearner(reasoner, hinter, Toy(), [exercise], [exercise], out, args, resume=resume)
 
 
 @pytest.mark.parametrize("baseline", ["group", "role"])
@@ -277,14 +313,47 @@ def test_a_fixed_hint_is_written_once_and_the_hinter_does_not_learn(tmp_path):
     assert rows[2]["calls"] == rows[1]["calls"] + 64
 
 
+class Killed(BaseException):
+    """As kill -9: nothing gets to clean up."""
+
+
+@pytest.mark.parametrize(("condition", "baseline"), [("hill", "role"), ("fixed", "group")])
+def test_a_killed_toy_goes_on_to_the_same_rows_and_logits(tmp_path, condition, baseline):
+    def kill(row):
+        if row["step"] == 2:
+            raise Killed
+
+    def make(name, **changes):
+        return toy_learner(tmp_path / name, condition, baseline=baseline, **{"calls": 900, "resume": True} | changes)
+
+    whole, cut = make("whole"), make("cut")
+    whole.learn()
+    with pytest.raises(Killed):
+        cut.learn(kill)
+    with (tmp_path / "cut" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "score": 0.0}\n{"st')  # rows whose checkpoint the kill has cost
+    again = make("cut")
+    again.learn()
+    assert [*again.reasoner.shared, *again.hinter.shared] == [*whole.reasoner.shared, *whole.hinter.shared]
+    told = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "cut")]
+    assert told[0] == told[1]
+    make("cut").learn()  # what is finished is measured again, and nothing else
+    assert (tmp_path / "cut" / "metrics.jsonl").read_text() == told[0]
+    make("short", calls=400).learn()
+    make("short").learn()  # made longer
+    assert (tmp_path / "short" / "metrics.jsonl").read_text() == told[0]
+
+
 def test_what_cannot_be_trained_is_told(tmp_path):
     with pytest.raises(UnknownNameError, match="Did you mean 'hill'"):
         toy_learner(tmp_path / "a", "hil")
     with pytest.raises(UnknownNameError, match="baseline"):
         toy_learner(tmp_path / "a", "hill", baseline="mean")
     toy_learner(tmp_path / "a", "hill")
-    with pytest.raises(RunDirectoryError, match="a training already"):
+    with pytest.raises(RunDirectoryError, match="this training already"):
         toy_learner(tmp_path / "a", "hill")
+    with pytest.raises(RunDirectoryError, match="another training"):
+        toy_learner(tmp_path / "a", "hill", resume=True, questions=3)
     with pytest.raises(ArgumentError, match="no questions"):
         HillLearner(None, None, Toy(), [], [], tmp_path / "b")
 
@@ -324,6 +393,39 @@ def test_the_comparison_writes_runs_a_line_each_and_a_picture(start, tmp_path, c
     capsys.readouterr()
     compare.main([str(start), "--out", str(tmp_path), *small])
     assert capsys.readouterr().out == compare.table(results)
+
+
+def test_a_restored_player_learns_on_as_the_one_that_was_kept(start):
+    def player():
+        return ModelPlayer(HuggingFaceModel(str(start / "reasoner")), HillArgs().policy(1e-2))
+
+    request, rows, values = Request("", "How many?"), [[5, 6], [7]], np.array([1.0, -1.0])
+    one, two, kept = player(), player(), io.BytesIO()
+    one.descend([request], [rows], [values])
+    torch.save(one.state(), kept)
+    two.restore(torch.load(io.BytesIO(kept.getvalue()), weights_only=True))
+    for each in (one, two):
+        each.descend([request], [rows], [values])
+    assert all(torch.equal(*pair) for pair in zip(*(each.model.model.parameters() for each in (one, two)), strict=True))
+
+
+@pytest.mark.long
+def test_models_killed_in_a_process_go_on_to_the_same_weights(start, tmp_path):
+    small = "--seeds 1 --conditions hill --calls 60 --questions 2 --samples 3 --hints 2 --sealed 1".split()
+    code = (
+        "import os, signal; from lse_gym.agents.hill import checkpoint, compare\n"
+        "write = checkpoint.write\n"
+        "def last(out, state):\n"
+        "    write(out, state) if state['step'] == 1 else os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"checkpoint.write = last; compare.main([{str(start)!r}, '--out', {str(tmp_path / 'cut')!r}, *{small!r}])"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+    for name in ("whole", "cut"):
+        compare.main([str(start), "--out", str(tmp_path / name), *small])
+    files = ("results.jsonl", *(f"hill-0/{name}" for name in ("metrics.jsonl", "reasoner/model.safetensors")))
+    for file in (*files, "hill-0/hinter/model.safetensors"):
+        whole, cut = ((tmp_path / name / file).read_bytes() for name in ("whole", "cut"))
+        assert whole == cut, file
 
 
 def test_the_table_compares_in_pairs_of_a_seed():
