@@ -6,26 +6,14 @@ import pty
 import re
 import subprocess
 import sys
-import time
 from importlib.util import find_spec
 
 import pytest
 
 from lse_gym.agents.bench.result import read_source
+from tests.command import Command, run
 from tests.qa.layouts import write_redux
 from tests.sql.layouts import GEOQUERY
-
-
-def run(*arguments, cwd, stdin="", env=None):
-    return subprocess.run(
-        [sys.executable, "-m", "lse_gym", *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "COLUMNS": "120", **(env or {})},
-    )
 
 
 def test_evolve_by_default(tmp_path):
@@ -250,15 +238,13 @@ def test_archive_and_train_say_what_is_missing(tmp_path):
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
     run("archive", "--domains", "library-0,shop-0", "--seeds", 1, "--rounds", 1, "--out", "a", cwd=tmp_path)
     options = ("--steps", 3, "--states-per-step", 1, "--samples", 2, "--max-edit-tokens", 24, "--lr", 1e-3)
-    command = [sys.executable, "-m", "lse_gym", "train", "a/states.jsonl", *map(str, options)]
-    assert subprocess.run([*command, "--out", "whole"], cwd=tmp_path, capture_output=True).returncode == 0
-    killed = subprocess.Popen([*command, "--out", "cut"], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "cut" / "checkpoint.pt").exists():
-        assert killed.poll() is None
-        time.sleep(0.01)
+    command = ("train", "a/states.jsonl", *options)
+    assert run(*command, "--out", "whole", cwd=tmp_path).returncode == 0
+    killed = Command(*command, "--out", "cut", cwd=tmp_path)
+    killed.wait_for(tmp_path / "cut" / "checkpoint.pt")
     killed.kill()
     killed.wait()
-    done = subprocess.run([*command, "--out", "cut", "--resume"], cwd=tmp_path, capture_output=True)
+    done = run(*command, "--out", "cut", "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     whole, cut = (tmp_path / name / "best" / "model.safetensors" for name in ("whole", "cut"))
     assert whole.read_bytes() == cut.read_bytes()
