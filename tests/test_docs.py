@@ -3,8 +3,6 @@
 import json
 import re
 import sqlite3
-import subprocess
-import sys
 import tomllib
 from contextlib import closing
 
@@ -18,6 +16,7 @@ from lse_gym.docs.__main__ import main
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.options import RESET_OPTIONS, CoreOptions, argument_rows
+from tests.command import run
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in pages()}
 PYTHON = {
@@ -56,15 +55,15 @@ def test_python_of_the_readmes_runs(page, number, tmp_path):
         connection.commit()
     code = block.replace("learn(20", "learn(2").replace("total_timesteps=16_000", "total_timesteps=1")
     code = code.replace('"maskable-ppo"', '"dqn"')  # it stops when it is told, not after a whole batch
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = run(cwd=tmp_path, code=code)
     assert done.returncode == 0, done.stderr
     assert ("[(0,)]" in done.stdout) == ("COUNT(*)" in block)
     assert "sqlite" not in done.stderr.lower()
 
 
-def test_the_first_example_earns_a_reward():
-    command = [sys.executable, "-c", f"{PYTHON['README.md'][0]}\nprint(f'reward {{reward}}')"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+def test_the_first_example_earns_a_reward(tmp_path):
+    done = run(cwd=tmp_path, code=f"{PYTHON['README.md'][0]}\nprint(f'reward {{reward}}')")
+    assert done.returncode == 0, done.stderr
     assert float(done.stdout.rpartition("reward ")[2]) > 0.05
 
 
@@ -135,8 +134,7 @@ def test_arguments_that_an_env_adds_are_told_before_those_of_all():
 
 
 def test_what_evolve_is_said_to_tell_it_tells(tmp_path):
-    command = [sys.executable, "-m", "lse_gym", "evolve", "--out", "run"]
-    subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=True)
+    assert run("evolve", "--out", "run", cwd=tmp_path).returncode == 0
     rows = [json.loads(line) for line in (tmp_path / "run" / "trajectory.jsonl").read_text().splitlines()]
     told = re.findall(r"(\d\.\d\d)  round (\d+)", TEXTS["README.md"])
     assert [(f"{row['performance']:.2f}", str(i)) for i, row in enumerate(rows[: len(told)])] == told

@@ -1,13 +1,12 @@
 """Everything on the page for those who add their own runs as it stands there."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import command
 
 PAGE = (Path(__file__).parents[1] / "envs" / "EXTENDING.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", PAGE, flags=re.DOTALL))
@@ -24,25 +23,22 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(folder, *command):
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=120, env=environment
-    )
+def run(folder, *arguments, code=None):
+    done = command.run(*arguments, cwd=folder, code=code)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_family_model_agent_and_wrapper_work_together(folder):
-    out = run(folder, "all_together.py")
+    out = run(folder, code=FILES["all_together.py"])
     assert "One crown is 12 pence." in out
     assert "\n1.0\n" in out
     assert out.endswith("ONE CROWN IS 12 PENCE.\n")
 
 
 def test_the_command_line_takes_them_all(folder):
-    command = ["-m", "lse_gym", "evolve", *FAMILY, "--task-model", "my_model:Clerk", "--agent", "my_agent:Ratio"]
-    run(folder, *command, "--rounds", "2", "--out", "out")
+    mine = [*FAMILY, "--task-model", "my_model:Clerk", "--agent", "my_agent:Ratio"]
+    run(folder, "evolve", *mine, "--rounds", "2", "--out", "out")
     summary = json.loads((folder / "out" / "summary.json").read_text())
     assert (summary["test_score_seed"], summary["test_score_best"]) == (0.0, 1.0)
 
@@ -53,7 +49,7 @@ def test_several_turns(folder):
         "env = gym.make('LSE/Family-v0', family='my_turns:CheckedPurse', task_model='my_model:Clerk', domain='small'); "
         "env.reset(seed=0); print(env.step('One crown is 12 pence.')[1])"
     )
-    assert run(folder, "-c", code) == "1.0\n"
+    assert run(folder, code=code) == "1.0\n"
 
 
 def test_tools(folder):
@@ -62,7 +58,7 @@ def test_tools(folder):
         "env = gym.make('LSE/Family-v0', family='my_tools:Workshop', task_model='my_tools:Payer'); "
         "print(env.reset(seed=0)[0]['feedback'].splitlines()[-1], env.step('One crown is 12 pence.')[1])"
     )
-    out = run(folder, "-c", code)
+    out = run(folder, code=code)
     assert out.startswith('Correct changes: {"paid": {"added": [{"name": "feedback", "pence": ')
     assert out.endswith(" 1.0\n")
 
@@ -77,7 +73,7 @@ def test_a_scorer(folder, scorer):
         "domain = env.family.load(env.domains[0]); q = domain.splits['test'][0]; near = int(q.gold) + 1; "
         "print([o.score for o in domain.score([q, q], [f'<answer>{near}</answer>', '<answer>999</answer>'])])"
     )
-    assert run(folder, "-c", code) == "[1.0, 0.0]\n"
+    assert run(folder, code=code) == "[1.0, 0.0]\n"
 
 
 @pytest.mark.parametrize(
@@ -95,6 +91,6 @@ def test_what_is_wrong_is_told(folder, arguments, told):
         "import gymnasium as gym, lse_gym\ntry:\n    gym.make('LSE/Family-v0', **"
         f"{given!r})\nexcept Exception as error:\n    print(error, [c.__name__ for c in type(error).__mro__])"
     )
-    out = run(folder, "-c", code)
+    out = run(folder, code=code)
     assert told in out
     assert ("MissingArgument" in out) == (given["family"] is None)

@@ -1,13 +1,14 @@
 """A run that is killed at any moment goes on to the identical result."""
 
+import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from tests.command import Command, run
 
 COMPARED = (
     "config.json",
@@ -24,25 +25,25 @@ COMPARED = (
 ROUNDS = "12"
 
 
-def evolve(out: Path, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "lse_gym", "evolve", "--rounds", ROUNDS, "--out", str(out), *more]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def evolve(out: Path, *more: str) -> Command:
+    return Command("evolve", "--rounds", ROUNDS, "--out", out, *more, cwd=".")
 
 
-def go_on(out: Path) -> subprocess.Popen[bytes]:
+def go_on(out: Path) -> Command:
     """Resume the run, or start it where it was killed before there was one."""
     return evolve(out, *["--resume"] * (out / "config.json").exists())
 
 
-def finish(process: subprocess.Popen[bytes]) -> str:
-    output = process.communicate(timeout=120)[0].decode()
-    assert process.returncode == 0, output
-    return output
+def finish(process: Command) -> str:
+    done = process.wait()
+    assert done.returncode == 0, done.stderr
+    return done.stderr + done.stdout
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     out = tmp_path_factory.mktemp("runs") / "whole"
+    run("--version", cwd=".")  # from here on processes fork at once
     started = time.monotonic()
     finish(evolve(out))
     return out, time.monotonic() - started
@@ -52,7 +53,7 @@ def contents(out: Path) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in COMPARED}
 
 
-def wait_for(trajectory: Path, rounds: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(trajectory: Path, rounds: int, process: Command) -> None:
     """Wait until so many rounds are done, or the process is."""
     while process.poll() is None and (trajectory.read_bytes().count(b"\n") if trajectory.exists() else 0) < rounds:
         time.sleep(0.001)
@@ -66,8 +67,8 @@ def kill_and_resume(uninterrupted: tuple[Path, float], out: Path, moments: int, 
         process = evolve(run)
         wait_for(run / "trajectory.jsonl", rng.randrange(int(ROUNDS)), process)
         time.sleep(rng.uniform(0, 0.02))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.kill()
+        process.wait()
         cut += (run / "trajectory.jsonl").exists() and not (run / "summary.json").exists()
         finish(go_on(run))
         assert contents(run) == expected
@@ -89,8 +90,8 @@ def test_a_run_killed_again_and_again_still_ends_the_same(uninterrupted, tmp_pat
     for _ in range(4):
         process = go_on(tmp_path / "run")
         time.sleep(seconds * rng.uniform(0.2, 0.8))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.kill()
+        process.wait()
     finish(go_on(tmp_path / "run"))
     assert contents(tmp_path / "run") == contents(whole)
 
@@ -120,9 +121,10 @@ def test_interrupt_draws_the_tree_and_says_how_to_go_on(uninterrupted, tmp_path)
         time.sleep(0.05)
         if (run / "trajectory.jsonl").exists() and (run / "trajectory.jsonl").read_bytes().count(b"\n") > 2:
             break
-    process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=60)[0].decode()
-    assert process.returncode == 130, output
+    os.kill(process.pid, signal.SIGINT)
+    done = process.wait(60)
+    output = done.stdout + done.stderr
+    assert done.returncode == 130, output
     assert "--resume" in output
     assert "Traceback" not in output
     assert (run / "tree.svg").read_text().startswith("<svg")

@@ -1,8 +1,6 @@
 """A plan asks no model, and no run costs more than its plan said."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -16,6 +14,7 @@ from lse_gym.envs.budget import Usage
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models import _load
 from lse_gym.envs.models.base import Response, TaskModel
+from tests.command import run
 
 asked = []
 
@@ -140,7 +139,6 @@ def test_a_plan_says_what_is_a_bound_and_what_an_estimate(agent, capsys):
 def test_a_plan_tells_once_what_became_of_a_file(tmp_path):
     rows = "".join(f"What is {n} + 1?,{n + 1}\n" for n in range(12))
     (tmp_path / "sums.csv").write_text("question,answer\n" + rows)
-    command = [sys.executable, "-m", "lse_gym", "evolve", "--questions", "sums.csv", "--plan", "--editor", "writer"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = run("evolve", "--questions", "sums.csv", "--plan", "--editor", "writer", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (done.stdout + done.stderr).count("question ← question") == 1

@@ -2,10 +2,7 @@
 
 import csv
 import json
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import gymnasium as gym
@@ -17,6 +14,7 @@ from lse_gym.envs.custom.family import CustomFamily
 from lse_gym.envs.domain import SPLITS, Attempt
 from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
 from lse_gym.envs.evaluation import evaluate_context
+from tests import command
 from tests.custom.questions import SUMS, write_questions
 from tests.custom.scoring import same_letters, weighted
 from tests.models.chat_server import serve
@@ -237,9 +235,7 @@ def adder(handler, number):
 
 
 def run(*arguments, cwd, **environment):
-    command = [sys.executable, "-m", "lse_gym", *map(str, arguments)]
-    env = {**os.environ, "COLUMNS": "120", "PYTHONPATH": str(ROOT), **environment}
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, env=env)
+    return command.run(*arguments, cwd=cwd, env=environment)
 
 
 def test_the_command_evolves_the_prompt_for_my_questions_on_my_model(tmp_path):

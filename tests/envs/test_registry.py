@@ -18,8 +18,9 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
+from lse_gym.envs.extras import missing
 from lse_gym.envs.options import CoreOptions, argument_rows
-from tests.envs.specs import SPECS, plain, rollout
+from tests.envs.specs import CASES, SPECS, arguments, plain, rollout
 
 SECTIONS = [
     "Description",
@@ -81,9 +82,9 @@ def test_seeded_reset_forgets_the_past(made):
 
 
 DIGEST = """
-import gymnasium as gym, sys, json, lse_gym
+import sys, json, lse_gym
 from tests.envs.test_registry import digest
-print(digest(sys.argv[1], json.loads(sys.argv[2])))
+print(json.dumps([digest(*case) for case in json.loads(sys.argv[1])]))
 """
 
 
@@ -91,16 +92,26 @@ def digest(name, kwargs):
     return blake2b(repr([plain(rollout(gym.make(name, **kwargs), seed)) for seed in (1, 2)]).encode()).hexdigest()
 
 
-def test_processes_and_hash_seeds_agree(made):
-    name, kwargs = made
-    kwargs = {"domain": ["studio-3", "library-2"]} if name == "LSE/TextToSQL-v1" else kwargs
-    expected = digest(name, kwargs)
-    command = [sys.executable, "-c", DIGEST, name, json.dumps(kwargs)]
+def runnable():
+    """The cases that can be run here, in the time of a short test."""
+    for case in CASES:
+        marks = {mark.name: mark.args for mark in case.marks}
+        if not ("long" in marks or any(marks.get("skipif", ())) or ("extra" in marks and missing(*marks["extra"]))):
+            yield case.values[0]
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "4711"])
+def test_processes_and_hash_seeds_agree(tmp_path_factory, hash_seed):
+    """One process for every id, as its start costs more than what it is asked."""
+    cases = [arguments(case, tmp_path_factory.mktemp("data")) for case in runnable()]
+    cases += [("LSE/TextToSQL-v1", {"domain": ["studio-3", "library-2"]})]
     root = Path(__file__).parents[2]
-    for hash_seed in ("0", "4711"):
-        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root)}
-        found = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
-        assert found.stdout.strip() == expected, hash_seed
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", DIGEST, json.dumps(cases)]
+    found = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
+    expected = [digest(*case) for case in cases]
+    told = zip(cases, expected, json.loads(found.stdout), strict=True)
+    assert not [case for case, here, there in told if here != there]
 
 
 def test_spec_survives_json_and_pickle(made):

@@ -15,6 +15,7 @@ from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.response_cache import CachedModel, contents, open_cache, prune
+from tests.command import run
 from tests.models.chat_server import serve
 
 
@@ -131,9 +132,7 @@ def test_prune_by_model_and_age(tmp_path):
 def test_the_command_shows_and_prunes(tmp_path):
     def command(*arguments):
         environment = {"LSE_GYM_RESPONSE_CACHE": str(tmp_path / "cache.sqlite"), "COLUMNS": "200"}
-        done = subprocess.run(
-            [sys.executable, "-m", "lse_gym", "cache", *arguments], env=environment, capture_output=True, text=True
-        )
+        done = run("cache", *arguments, cwd=tmp_path, env=environment)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -20,6 +19,7 @@ from lse_gym.envs.models.openai import OpenAIModel
 from lse_gym.envs.models.recorded import RecordedModel
 from lse_gym.envs.models.response_cache import CachedModel
 from lse_gym.envs.models.tally import Tally, tell
+from tests.command import run
 from tests.models.chat_server import serve
 
 ROOT = Path(__file__).parents[2]
@@ -112,14 +112,7 @@ def test_answers_from_the_cache_are_told_and_a_resumed_run_tells_them_too(monkey
 
 
 def command(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "lse_gym", *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return run(*arguments, cwd=folder, env={"COLUMNS": "100"})
 
 
 def test_a_server_with_other_weights_is_noticed_by_the_age_of_the_answers(monkeypatch, tmp_path):

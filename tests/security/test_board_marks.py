@@ -3,8 +3,6 @@
 import io
 import json
 import re
-import subprocess
-import sys
 from copy import deepcopy
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from lse_gym.leaderboard.pages import PagesError, build
 from lse_gym.leaderboard.pages import entry as entry_pages
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.verify import Options, pending, verify
+from tests.command import run
 from tests.leaderboard.conftest import TRACK, sent
 from tests.leaderboard.test_pages import fill
 from tests.leaderboard.test_tampered import best, replace_context
@@ -276,14 +275,13 @@ def test_errors_and_lists_of_the_command_line_are_plain(tmp_path, board, documen
     board.store.add_verification(number, "rejected", "\x1b[2Jowned", {})
     with board.store.writing():
         board.store.log(number, "flagged", "\x1b]0;owned\x07flag")
-    arguments = [sys.executable, "-m", "lse_gym", "leaderboard"]
     bug = "import sys; from lse_gym.cli.shell import tell_bug; sys.excepthook = tell_bug; raise ValueError('\\x1b[2J')"
-    for words in (
-        [*arguments, "list", "--board", board.path],
-        [*arguments, "submit", tmp_path / "no\x1b[2Jrun", "--board", board.path],
-        [sys.executable, "-c", bug],
+    for words, code in (
+        (["list", "--board", board.path], None),
+        (["submit", tmp_path / "no\x1b[2Jrun", "--board", board.path], None),
+        ([], bug),
     ):
-        done = subprocess.run(words, capture_output=True, text=True)
+        done = run(*["leaderboard"] * bool(words), *words, cwd=tmp_path, code=code)
         assert "\x1b" not in done.stdout + done.stderr
         assert "\x07" not in done.stdout + done.stderr
     assert "ValueError: " in done.stderr

@@ -4,10 +4,7 @@ import contextlib
 import copy
 import json
 import multiprocessing
-import os
 import pickle
-import subprocess
-import sys
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -21,6 +18,7 @@ from lse_gym.envs.tools.awm import warm
 from lse_gym.envs.tools.awm.examine import _examine, examine
 from lse_gym.envs.tools.awm.family import AWMFamily
 from lse_gym.envs.tools.awm.interface import NO_ARGUMENT, NO_OPERATION, UNTOLD
+from tests.command import run
 from tests.tools.awm_attempts import attempt, calls, task
 from tests.tools.awm_fixture import GARDEN, LIBRARY, WRECK, write_awm
 
@@ -97,8 +95,7 @@ def test_the_command_line_lists_all_of_it(tmp_path):
     data = write_awm(tmp_path)
     with (data / "gen_spec.jsonl").open("a") as file:
         file.write("[]\n")
-    command = [sys.executable, "-m", "lse_gym", "envs", "LSE/AWM-v0", "--data-dir", str(data)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, "COLUMNS": "300"})
+    done = run("envs", "LSE/AWM-v0", "--data-dir", data, cwd=tmp_path, env={"COLUMNS": "300"})
     assert done.returncode == 0, done.stderr
     told = " ".join(done.stdout.replace("│", " ").split())
     for part in (

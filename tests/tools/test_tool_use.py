@@ -1,8 +1,5 @@
 """`LSE/ToolUse-v0` as other envs are used: turns, records, kills, vector envs, menus, and no way around the tools."""
 
-import signal
-import subprocess
-import sys
 import time
 
 import gymnasium as gym
@@ -16,6 +13,7 @@ from lse_gym.envs.session import Session
 from lse_gym.envs.tools.procedural.family import OfficeFamily
 from lse_gym.envs.tools.report import Ending
 from lse_gym.wrappers.menu import EditMenu
+from tests.command import Command, run
 from tests.envs.test_vector import same, singles_step, sub_info
 
 ID, DOMAIN = "LSE/ToolUse-v0", "marina-0"
@@ -104,18 +102,17 @@ def test_a_record_answers_a_later_run(tmp_path):
 
 
 def test_a_run_that_was_killed_comes_to_the_same(tmp_path):
-    command = [sys.executable, "-m", "lse_gym", *EVOLVE, "--out"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    subprocess.run([*command, str(whole)], check=True, capture_output=True, timeout=120)
-    killed = subprocess.Popen([*command, str(cut)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert run(*EVOLVE, "--out", whole, cwd=tmp_path).returncode == 0
+    killed = Command(*EVOLVE, "--out", cut, cwd=tmp_path)
     deadline = time.monotonic() + 60
     while not (cut / "trajectory.jsonl").exists() or (cut / "trajectory.jsonl").read_text().count("\n") < 2:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
+    killed.kill()
     killed.wait()
     assert not (cut / "summary.json").exists()
-    subprocess.run([*command, str(cut), "--resume"], check=True, capture_output=True, timeout=120)
+    assert run(*EVOLVE, "--out", cut, "--resume", cwd=tmp_path).returncode == 0
     for name in ("trajectory.jsonl", "responses.jsonl"):
         assert (cut / name).read_bytes() == (whole / name).read_bytes()
 
