@@ -13,9 +13,9 @@ from lse_gym.agents.editor_agent import MAX_EDIT_TOKENS, EditorAgent, default_ed
 from lse_gym.agents.search import MAX_SEED, Order, SearchAgent
 from lse_gym.agents.tree import UCB_C, Selection
 from lse_gym.envs.budget import RESOURCES
-from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluation import core_env
-from lse_gym.envs.registration import ENVS, PLAYER_ENVS
+from lse_gym.envs.registration import ENVS
 from lse_gym.envs.report import FeedbackMode
 
 FIRST_ENV, FIRST_DOMAIN = "LSE/TextToSQL-v1", "clinic-0"
@@ -99,11 +99,6 @@ class Config:
                 raise
             except gym.error.Error:
                 raise unknown("environment", self.env, ENVS) from None
-        if self.env in PLAYER_ENVS:
-            raise ArgumentError(
-                f"{self.env!r} is one player of a game, and has no context to edit. Make it with gym.make, or play the "
-                "game: envs/games/README.md."
-            )
         options: dict[str, Any] = {"record": record, "budget": dict(self.budget), **self.env_args}
         return gym.make(self.env, **options)
 

@@ -32,11 +32,29 @@ class Outcome(NamedTuple):
 
 
 class Prompt(NamedTuple):
-    """What an attempt asks of the task model: the system message, the question, and the turns since."""
+    """What an attempt asks of the task model: the system message, the question, and the turns since.
+
+    ``sample`` tells several answers to the same prompt apart, >= 0; without temperature they are all alike.
+    """
 
     system: str
     user: str
     turns: tuple[Turn, ...] = ()
+    sample: int = 0
+
+
+class Likelihood(NamedTuple):
+    """What an attempt asks where it wants to know how likely the task model is to say a text after a prompt.
+
+    It gets the log-probability of each token of the text, in nats, as a list; None where the model has none.
+    """
+
+    prompt: Prompt
+    text: str
+
+
+Asked = Prompt | Likelihood | Future | list[Prompt | Likelihood]
+"""what an attempt can yield; a list is answered by a list, in one batch"""
 
 
 class Attempt(NamedTuple):
@@ -89,9 +107,10 @@ class Domain(ABC):
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
         """Score each response to the question beside it. Never raises on hostile text."""
 
-    def attempt(self, context: str, question: Question) -> Generator[Prompt | Future, Any, str]:
+    def attempt(self, context: str, question: Question) -> Generator[Asked, Any, str]:
         """Answer one question: yield what the task model is asked, get its text, return what is scored.
 
+        What can be asked at the same time is yielded as a list, and its answers come as one; each counts as a turn.
         Work that takes time is yielded as a Future, for its result: all attempts of an evaluation wait side by side.
 
         The default asks once. A domain of several turns runs what it finds in a text and yields again, with the text

@@ -14,7 +14,7 @@ import numpy as np
 
 from lse_gym.envs.budget import NOTHING, Budget, Usage
 from lse_gym.envs.errors import ProviderError
-from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.base import UNTOLD, Request, Response, TaskModel
 
 T = TypeVar("T")
 Responses = Sequence[Response | None]  # None: the model failed at this one, and the error follows
@@ -72,7 +72,7 @@ def _answers(model: TaskModel, wanted: Mapping[int, list[Request]]) -> dict[int,
 
 
 def _complete(model: TaskModel, requests: list[Request]) -> list[Response]:
-    responses = model.complete(requests) if requests else []
+    responses = model.respond(requests) if requests else []
     if len(responses) != len(requests):
         raise ProviderError(f"{model.name!r} gave {len(responses)} responses to {len(requests)} requests.")
     if not _sound(responses):  # what is wrong costs its own question; the others are kept and paid for
@@ -211,7 +211,8 @@ class MeteredModel:
                 usd += price(prompt, r.max_tokens)
         return Usage(calls=len(requests) * len(turns), tokens=tokens, usd=usd)
 
-    def _cost(self, responses: Sequence[Response]) -> Usage:
+    def _cost(self, answered: Sequence[Response]) -> Usage:
+        responses = [response for response in answered if response != UNTOLD]
         if not responses:
             return NOTHING
         prompts, completions, cached = list(zip(*responses, strict=True))[1:4]

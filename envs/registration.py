@@ -69,6 +69,12 @@ ENVS = {
         "ServiceDeskVectorEnv",
         "embedded: kitchen, bicycle, music (train); garden, office (test); any seed, e.g. office-0",
     ),
+    "LSE/Hint-v0": (
+        "lse_gym.envs.games.hint.envs",
+        "HintEnv",
+        "HintVectorEnv",
+        "embedded: bakery, garden, harbour, museum (train); workshop, farm, school (test); or your own questions",
+    ),
     "LSE/Family-v0": (
         "lse_gym.envs.own",
         "FamilyEnv",
@@ -78,32 +84,19 @@ ENVS = {
 }
 
 
-# Envs of another kind: one player of a game, with a model as the other. id -> module, class, what there is to draw from
-PLAYER_ENVS = {
-    "LSE/Hint-v0": (
-        "lse_gym.envs.games.hint.envs",
-        "HintEnv",
-        "embedded: bakery, garden, harbour, museum (train); workshop, farm, school (test); or questions of your own",
-    ),
-}
-
-
 def register_all() -> None:
-    """Register every id of ``ENVS`` and ``PLAYER_ENVS``; an id that exists already is left alone."""
+    """Register every id of ``ENVS``; an id that exists already is left alone."""
     for name, (module, env, vector_env, _) in ENVS.items():
         if name not in gym.registry:
             gym.register(name, entry_point=f"{module}:{env}", vector_entry_point=f"{module}:{vector_env}")
-    for name, (module, env, _) in PLAYER_ENVS.items():
-        if name not in gym.registry:
-            gym.register(name, entry_point=f"{module}:{env}")
 
 
 def describe(name: str) -> tuple[str, str]:
     """The first line of an env's documentation, and its domains."""
-    return (env_class(name).__doc__ or "").splitlines()[0], (ENVS.get(name) or PLAYER_ENVS[name])[-1]
+    return (env_class(name).__doc__ or "").splitlines()[0], ENVS[name][-1]
 
 
 def env_class(name: str) -> Any:
     """The class of a registered env."""
-    module, env, *_ = ENVS.get(name) or PLAYER_ENVS[name]
+    module, env, *_ = ENVS[name]
     return getattr(import_module(module), env)

@@ -1,15 +1,16 @@
 """The session: how good is this context on these questions? Everything else is a thin layer around it."""
 
+import json
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from itertools import cycle, repeat
+from itertools import cycle, islice, repeat
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from lse_gym.envs.budget import NOTHING, Budget, Usage
-from lse_gym.envs.domain import Attempt, Domain, Outcome, Prompt, Question
+from lse_gym.envs.domain import Asked, Attempt, Domain, Likelihood, Outcome, Prompt, Question
 from lse_gym.envs.metered import MeteredModel, Task, drive
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.report import FeedbackMode, Report, Turn
@@ -143,7 +144,7 @@ class Session:
         )  # as Request._make, but for its call of Python a request
 
     def _ask(self, domain: Domain, context: str, question: Question, sample: int) -> "_Conversation":
-        tail = self.max_tokens, self.temperature, self.seed, sample
+        tail = _Tail(self.max_tokens, self.temperature, self.seed, sample, self.samples)
         return _Conversation(domain.attempt(context, question), tail, domain.max_turns)
 
     def _converse(self, conversations: Sequence["_Conversation"], domain: Domain) -> Task[Usage]:
@@ -152,18 +153,19 @@ class Session:
         try:
             while True:
                 _advance(conversations, self.metered.memory)
-                waiting = {one: one.request for one in conversations if one.request}
+                waiting = [one for one in conversations if one.requests]
                 if not waiting:
                     break
                 hold = NOTHING
                 for left in {one.left for one in waiting if one.left}:
-                    requests = [request for one, request in waiting.items() if one.left == left]
-                    hold = hold.plus(self.metered.upper_bound(requests, left, domain.max_reply_bytes))
+                    longest = [one.longest for one in waiting if one.left == left]
+                    hold = hold.plus(self.metered.upper_bound(longest, left, domain.max_reply_bytes))
                 before, held = held, NOTHING  # in the hands of ``ask``, which gives it back if it fails
-                answers, paid = yield from self.metered.ask([*waiting.values()], before, hold)
-                held, usage = hold, usage.plus(paid)
-                for one, answer in zip(waiting, answers, strict=True):
-                    one.answer(answer)
+                requests = [request for one in waiting for request in one.requests]
+                answers, paid = yield from self.metered.ask(requests, before, hold)
+                held, usage, each = hold, usage.plus(paid), iter(answers)
+                for one in waiting:
+                    one.answer([*islice(each, len(one.requests))])
         finally:
             self.budget.settle(held, NOTHING)
             for one in conversations:
@@ -181,16 +183,35 @@ def _advance(conversations: Iterable["_Conversation"], memory: Mapping[Request, 
             busy.append(one)
 
 
-class _Conversation:
-    """A running attempt: the request or the work that it waits for, or what came of it."""
+class _Tail(NamedTuple):
+    """The sampling of an attempt, which is number ``sample`` of ``samples``."""
 
-    def __init__(self, turns: Generator[Prompt | Future, Any, str], tail: tuple, max_turns: int):
+    max_tokens: int
+    temperature: float
+    seed: int
+    sample: int
+    samples: int
+
+    def request(self, asked: Prompt | Likelihood) -> Request:
+        """What the model is asked; samples of a prompt are apart from those of other attempts."""
+        prompt, text = asked if isinstance(asked, Likelihood) else (asked, None)
+        turns = tuple(Turn(*turn) for turn in prompt.turns)
+        sampling = self.temperature, self.seed, self.sample + prompt.sample * self.samples
+        if text is None:
+            return Request(prompt.system, prompt.user, self.max_tokens, *sampling, turns)
+        return Request(prompt.system, prompt.user, 0, *sampling, (*turns, Turn("assistant", text)))
+
+
+class _Conversation:
+    """A running attempt: the requests or the work that it waits for, or what came of it."""
+
+    def __init__(self, turns: Generator[Asked, Any, str], tail: _Tail, max_turns: int):
         self._turns, self._tail, self.left = turns, tail, max_turns
         self.response = ""
         self.transcript: tuple[Turn, ...] = ()
-        self.request: Request | None = None
+        self.requests: list[Request] = []
         self.work: Future | None = None
-        self._begun = False
+        self._begun = self._several = False
 
     def go_on(self, memory: Mapping[Request, Response]) -> None:
         """Advance as far as remembered responses go, or to the next work; work begun before is waited for."""
@@ -199,32 +220,45 @@ class _Conversation:
             self._take(None)
         elif self.work:
             self._take(self.work.result())
-        while self.request and self.request in memory:
-            self.answer(memory[self.request])
+        while self.requests and all(request in memory for request in self.requests):
+            self.answer([memory[request] for request in self.requests])
 
-    def answer(self, response: Response) -> None:
-        """Take the response that was waited for."""
-        assert self.request is not None
-        if self.request.turns:
-            self.transcript = (*self.request.turns, Turn("assistant", response.text))
-        self.response = response.text
-        self._take(response.text)
+    def answer(self, responses: Sequence[Response]) -> None:
+        """Take the responses that were waited for."""
+        (*_, request), (*_, response) = self.requests, responses
+        if request.max_tokens and not self._several:
+            self.response = response.text
+            if request.turns:
+                self.transcript = (*request.turns, Turn("assistant", response.text))
+        told = [r.text if q.max_tokens else json.loads(r.text) for q, r in zip(self.requests, responses, strict=True)]
+        self._take(told if self._several else told[0])
+
+    @property
+    def longest(self) -> Request:
+        """The longest of the requests, as if a text were wanted: what a later one may cost is bounded by it."""
+        longest = max(self.requests, key=lambda r: len(r.user) + sum(len(turn.content) for turn in r.turns))
+        return longest._replace(max_tokens=self._tail.max_tokens)
 
     def close(self) -> None:
         """Let go of what the attempt holds, ended or not."""
         self._turns.close()
 
     def _take(self, got: Any) -> None:
-        self.request = self.work = None
+        self.requests, self.work = [], None
         try:
             asked = self._turns.send(got)  # a generator's first send is None
+            while asked == []:
+                asked = self._turns.send([])
         except StopIteration as end:
             self.response = end.value
             return
         if isinstance(asked, Future):
             self.work = asked
-        elif self.left:
-            self.left -= 1
-            self.request = Request(asked.system, asked.user, *self._tail, tuple(Turn(*turn) for turn in asked.turns))
-        else:  # its domain asks more often than it says: the last response is the answer
+            return
+        self._several = isinstance(asked, list)
+        each = asked if isinstance(asked, list) else [asked]
+        if len(each) > self.left:  # its domain asks more often than it says: the last response is the answer
             self._turns.close()
+            return
+        self.left -= len(each)
+        self.requests = [self._tail.request(one) for one in each]

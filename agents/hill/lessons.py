@@ -57,8 +57,8 @@ def problems(seeds: Sequence[int] = SEEDS) -> list[Problem]:
             for question in (*domain.splits["feedback"], *domain.splits["held_out"]):
                 if question.difficulty not in TAUGHT:
                     continue
-                start, steps = read_problem(question.text) or (0, [])
-                found.append((question.text, start, tuple(steps)))
+                start, steps = read_problem(question.text) or (0, ())
+                found.append((question.text, start, steps))
     return found
 
 

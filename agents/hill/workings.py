@@ -75,7 +75,7 @@ def filled(working: str, step: Step) -> str:
 
 def working_answer(question: str) -> str:
     """The right answer to a problem of :class:`ProblemFamily`."""
-    start, steps = read_problem(question) or (0, [])
+    start, steps = read_problem(question) or (0, ())
     return "; ".join([str(start), *(filled(WORKINGS[step.kind], step) for step in steps)])
 
 

@@ -1,5 +1,6 @@
 """The task-model contract: chat messages in, text out, in batches."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
@@ -23,7 +24,8 @@ class Request(NamedTuple):
     """One call of a model: a system message, a user message, the sampling parameters, and the turns since.
 
     Two strings instead of a message list keep the shared prefix visible: every question of an evaluation has the same
-    ``system`` object, so engines, token counters and cache keys handle it once. ``system`` may be empty.
+    ``system`` object, so engines, token counters and cache keys handle it once. ``system`` may be empty. With
+    ``max_tokens=0`` nothing is written: the last turn is weighed, see :meth:`TaskModel.respond`.
     """
 
     system: str
@@ -60,6 +62,10 @@ class Response(NamedTuple):
     finish_reason: str = ""
     thinking_tokens: int = 0
     estimated: bool = False
+
+
+UNTOLD = Response("null", 0, 0)
+"""what a backend without log-probabilities says of them"""
 
 
 class KeptResponse(Response):
@@ -107,6 +113,27 @@ class TaskModel(ABC):
         Raises:
             ProviderError: the backend failed; nothing of the batch was answered.
         """
+
+    def respond(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer every request as :meth:`complete` does; one without tokens weighs its last turn instead.
+
+        A request with ``max_tokens=0`` asks for what :meth:`logprobs` says of the text of its last turn, and gets it as
+        JSON: a list of floats, or null, which costs nothing, where the backend cannot tell.
+        """
+        weighed = {request: self._weighed(request) for request in requests if not request.max_tokens}
+        if not weighed:
+            return self.complete(requests)
+        asked = [request for request in requests if request.max_tokens]
+        found = weighed | dict(zip(asked, self.complete(asked) if asked else [], strict=True))
+        return [found[request] for request in requests]
+
+    def _weighed(self, request: Request) -> Response:
+        *turns, last = request.turns
+        try:
+            found = self.logprobs(request._replace(turns=tuple(turns)), last.content)
+        except NotImplementedError:
+            return UNTOLD
+        return Response(json.dumps(found), sum(map(self.count_tokens, (m["content"] for m in request.messages))), 0)
 
     @abstractmethod
     def count_tokens(self, text: str) -> int:

@@ -48,6 +48,10 @@ class ReplayModel(TaskModel):
             )
         return [answered[request] for request in requests]
 
+    def respond(self, requests: Sequence[Request]) -> list[Response]:
+        """As :meth:`complete`: log-probabilities are recorded as well."""
+        return self.complete(requests)
+
     def count_tokens(self, text: str) -> int:
         """An upper bound: no tokenizer makes more tokens than there are UTF-8 bytes, and a few frame a message."""
         return byte_bound(text)

@@ -70,12 +70,16 @@ class StoredModel(TaskModel):
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
         """Answer from the store, and ask the model for the rest in one batch."""
+        return self.respond(requests)
+
+    def respond(self, requests: Sequence[Request]) -> list[Response]:
+        """As :meth:`complete`, log-probabilities included."""
         keys = {request: request_key(self.name, self.revision, request) for request in requests}
         known = dict(self.lookup([*keys.values()]))
         missing = [request for request in keys if keys[request] not in known]
         new: dict[Request, Response] = {}
         try:
-            responses = self.model.complete(missing) if missing else []
+            responses = self.model.respond(missing) if missing else []
             if len(responses) != len(missing):
                 raise ProviderError(f"{self.name!r} gave {len(responses)} responses to {len(missing)} requests.")
             new = dict(zip(missing, responses, strict=True))

@@ -26,7 +26,7 @@ from lse_gym.envs.doctor import checks
 from lse_gym.envs.domain import SPLITS, Domain, Family
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.models.response_cache import cache_path, contents, prune
-from lse_gym.envs.registration import ENVS, PLAYER_ENVS, describe
+from lse_gym.envs.registration import ENVS, describe
 
 
 @app.command("envs")
@@ -48,7 +48,7 @@ def envs_command(
     table = Table(show_lines=True)
     for column in ("id", "what is edited and rewarded", "domains"):
         table.add_column(column, no_wrap=column == "id")
-    for name in (*ENVS, *PLAYER_ENVS):
+    for name in ENVS:
         table.add_row(name, *describe(name))
     out_console.print(table)
 

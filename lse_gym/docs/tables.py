@@ -12,7 +12,7 @@ from lse_gym.agents.bench.report import markdown
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.models import ABOUT, BACKENDS, MODELS, SHIPPED
 from lse_gym.envs.options import CoreOptions, argument_rows
-from lse_gym.envs.registration import ENVS, PLAYER_ENVS, describe, env_class
+from lse_gym.envs.registration import ENVS, describe, env_class
 from lse_gym.leaderboard.track import all_tracks
 
 EXTRA = {"hf": "hf", "vllm": "vllm", "openai": "api"}  # of a backend
@@ -23,7 +23,7 @@ ARGUMENT_HEAD = ["name", "type", "default", "unit", "effect"]
 def envs() -> str:
     """The ids: what is edited, the domains, the arguments that have to be given, the extras that are needed."""
     rows = []
-    for name in (*ENVS, *PLAYER_ENVS):
+    for name in ENVS:
         about, domains = describe(name)
         doc = env_class(name).__doc__ or ""
         required = [f"`{row[0]}=`" for row in argument_rows(doc) if not row[2]]
@@ -39,8 +39,6 @@ def arguments() -> str:
     for name in ENVS:
         rows = argument_rows(env_class(name).__doc__)
         parts += [f"`{name}`, besides:\n", _code_names([row for row in rows if row not in shared])]
-    for name in PLAYER_ENVS:
-        parts += [f"`{name}`, which has no others:\n", _code_names(argument_rows(env_class(name).__doc__))]
     return "\n".join(parts)
 
 

@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 
 import lse_gym  # noqa: F401 - registers the ids
-from lse_gym.envs.registration import PLAYER_ENVS
 from tests.custom.questions import write_questions
 from tests.datascience.directories import write_directory
 from tests.qa.layouts import REDUX, write_redux
 from tests.sql.layouts import GEOQUERY, write_bird
 from tests.tools.awm_fixture import GARDEN, WORLDS, write_awm
 
-ALL = sorted((spec for spec in gym.registry.values() if spec.namespace == "LSE"), key=lambda spec: spec.id)
-SPECS = [spec for spec in ALL if spec.id not in PLAYER_ENVS]  # those of games: tests/games/test_player_envs.py
+SPECS = sorted((spec for spec in gym.registry.values() if spec.namespace == "LSE"), key=lambda spec: spec.id)
 needs_geoquery = pytest.mark.skipif(not GEOQUERY.is_dir(), reason="the GeoQuery data is not at ../shared/data")
 needs_redux = pytest.mark.skipif(not REDUX.is_dir(), reason="the MMLU-Redux data is not at ../shared/data")
 TINY = {
@@ -59,6 +57,8 @@ def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
         return name, {"domain": ["bikes-0", "marina-1"], "feedback_size": 1}
     if name == "LSE/DataScience-v0":
         return name, {"domain": ["bakery-0", "vet-0"], "held_out_size": 2, "feedback_size": 1}
+    if name == "LSE/Hint-v0":  # several answers a question
+        return name, {"domain": ["bakery-0", "farm-1"], "num_samples": 2}
     if name == "LSE/Family-v0":
         return name, {"family": "tests.envs.several_turns:RingFamily", "feedback_size": 2}
     if name == "LSE/Custom-v0":

@@ -1,5 +1,6 @@
 """Attempts of several turns: batches, the cap, failures, resumption, vector and single envs; on a toy of three."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,10 +11,14 @@ import numpy as np
 import pytest
 
 from lse_gym.envs.budget import Budget
-from lse_gym.envs.domain import Prompt
+from lse_gym.envs.domain import Likelihood, Prompt
 from lse_gym.envs.errors import BudgetExhausted, ProviderError
+from lse_gym.envs.models import make_model
+from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.recorded import RecordedModel
 from lse_gym.envs.session import Session
 from tests.envs.several_turns import RingDomain, Speaker, make
+from tests.envs.stub import digest
 
 DOMAIN = RingDomain("a")
 QUESTIONS = DOMAIN.splits["held_out"]
@@ -206,3 +211,76 @@ def test_what_an_attempt_holds_is_let_go_whatever_happens(failing):
     except ProviderError:
         assert failing
     assert not held
+
+
+class GroupDomain(RingDomain):
+    """Asks three times at once, then how likely each answer was, and again for those that are even."""
+
+    max_turns = 9
+
+    def attempt(self, context, question):
+        ask = [Prompt(self.system(context), self.user(question), (), sample) for sample in range(3)]
+        texts = yield ask
+        likely = yield [Likelihood(ask[0], text) for text in texts]
+        again = yield [
+            one._replace(user=f"Again: {question.text}")
+            for one, text in zip(ask, texts, strict=True)
+            if digest(text) % 2
+        ]
+        nothing = yield []
+        return json.dumps([texts, likely, again, nothing])
+
+
+class Weigher(Speaker):
+    """A speaker that knows how likely texts are."""
+
+    def logprobs(self, request, completion):
+        assert not request.turns
+        return [-float(digest(request.user, completion) % 7), -0.1]
+
+
+@pytest.mark.parametrize("kind", [Weigher, Speaker])
+def test_what_is_asked_as_a_list_is_one_batch_and_answered_by_a_list(kind):
+    model = kind()
+    session, domain = Session(model, Budget({"calls": 100})), GroupDomain("a")
+    evaluation = evaluate(session, domain=domain)
+    told = [json.loads(response) for response in evaluation.responses]
+    assert [len(batch) for batch in model.batches] == [3 * len(QUESTIONS), sum(len(again) for _, _, again, _ in told)]
+    assert {request.sample for request in model.batches[0]} == {0, 1, 2}
+    for question, (texts, likely, again, nothing) in zip(QUESTIONS, told, strict=True):
+        assert texts == [model._say(Request(domain.system("Context."), question.text, sample=i)).text for i in range(3)]
+        weighed = kind is Weigher
+        assert likely == [[-float(digest(question.text, text) % 7), -0.1] if weighed else None for text in texts]
+        assert len(again) == sum(digest(text) % 2 for text in texts)
+        assert nothing == []
+    calls = model.calls + (3 * len(QUESTIONS) if weighed else 0)
+    assert evaluation.usage.calls == session.budget.spent.calls == calls, "what nobody can tell costs nothing"
+    assert evaluate(session, domain=domain).usage.calls == 0, "log-probabilities are remembered as well"
+    assert session.budget.affords(session.budget.remaining)
+    with pytest.raises(BudgetExhausted):
+        evaluate(Session(kind(), Budget({"calls": 9 * len(QUESTIONS) - 1})), domain=domain)
+
+
+def test_samples_of_an_attempt_are_not_those_of_another():
+    model = Speaker()
+    evaluate(Session(model, samples=2), domain=GroupDomain("a"))
+    assert sorted(r.sample for r in model.batches[0] if r.user == QUESTIONS[0].text) == [0, 1, 2, 3, 4, 5]
+
+
+def test_log_probabilities_are_recorded_and_replayed(tmp_path):
+    record = tmp_path / "responses.jsonl"
+    first = evaluate(Session(RecordedModel(Weigher(), record)), domain=GroupDomain("a"))
+    model = Weigher()
+    again = evaluate(Session(RecordedModel(model, record)), domain=GroupDomain("a"))
+    assert (again.responses, model.calls) == (first.responses, 0)
+    replayed = evaluate(Session(make_model(f"replay:{record}")), domain=GroupDomain("a"))
+    assert replayed.responses == first.responses
+
+
+def test_a_list_beyond_the_turns_of_a_domain_is_not_asked():
+    class Greedy(GroupDomain):
+        max_turns = 4
+
+    model = Speaker()
+    evaluate(Session(model), domain=Greedy("a"))
+    assert [len(batch) for batch in model.batches] == [3 * len(QUESTIONS)]

@@ -1,31 +1,27 @@
-"""One player of a game as a Gymnasium env: what holds of every registered env holds of it, where it has no context."""
+"""One player of a game as a Gymnasium env: what holds of every registered env holds of it, though it has no context."""
 
 import copy
 import inspect
 import json
 import pickle
 import re
-import subprocess
-import sys
 import warnings
 from ast import literal_eval
 
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env, data_equivalence
+from gymnasium.wrappers import PassiveEnvChecker
 
-from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, UnknownNameError
 from lse_gym.envs.games.hint.menu import DEFAULT
+from lse_gym.envs.games.hint.player import HintPlayerEnv
 from lse_gym.envs.models.base import Response, TaskModel
 from lse_gym.envs.options import argument_rows
-from lse_gym.envs.registration import PLAYER_ENVS
-from tests.envs.specs import ALL, plain, rollout
+from tests.envs.specs import rollout
 from tests.envs.test_registry import SECTIONS
 
-HINT = "LSE/Hint-v0"
 CASES = {
     "hinter": {"num_samples": 4, "max_hint_rounds": 3},
     "menu": {"num_samples": 4, "actions": "menu", "difficulty": "hard"},
@@ -51,24 +47,19 @@ class Moody(TaskModel):
 
 
 def make(case, **more):
-    return gym.make(HINT, **{**CASES[case], **more})
-
-
-def test_every_player_env_is_registered_and_tested_here():
-    assert {*PLAYER_ENVS} == {HINT}
-    assert {spec.id for spec in ALL} >= {HINT}
+    return HintPlayerEnv(**{**CASES[case], **more})
 
 
 @per_case
 def test_gymnasium_check_passes(case):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(make(case).unwrapped)
+        check_env(make(case), skip_render_check=True)  # which asks for a spec
 
 
 @per_case
 def test_passive_checker_is_content(case):
-    env = make(case, render_mode="ansi")
+    env = PassiveEnvChecker(make(case, render_mode="ansi"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rollout(env, 3, steps=5)
@@ -82,24 +73,6 @@ def test_twin_rollouts_agree_and_a_seeded_reset_forgets(case):
     assert data_equivalence(one, two, exact=True)
     assert data_equivalence(one, again, exact=True)
     assert not data_equivalence(one, rollout(make(case), 12, 6), exact=True)
-
-
-def test_processes_and_hash_seeds_agree():
-    code = (
-        "import gymnasium as gym, lse_gym; from tests.envs.specs import plain, rollout;"
-        f"print(repr(plain(rollout(gym.make({HINT!r}, num_samples=2), 1, 5))))"
-    )
-    expected = repr(plain(rollout(gym.make(HINT, num_samples=2), 1, 5)))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == expected
-
-
-@per_case
-def test_spec_survives_json_and_pickle(case):
-    env = make(case, budget={"calls": 5000})
-    for spec in (EnvSpec.from_json(env.spec.to_json()), pickle.loads(pickle.dumps(env.spec))):  # noqa: S301 - our own
-        assert spec == env.spec
-        assert data_equivalence(rollout(gym.make(spec), 5, 4), rollout(make(case), 5, 4), exact=True)
 
 
 @per_case
@@ -120,11 +93,10 @@ def test_a_copy_continues_identically(case, duplicate):
 
 
 def test_docstring_and_arguments_are_complete():
-    env_class = gym.envs.registration.load_env_creator(gym.spec(HINT).entry_point)
-    doc = inspect.cleandoc(env_class.__doc__)
+    doc = inspect.cleandoc(HintPlayerEnv.__doc__)
     assert re.findall(r"^## (.*)$", doc, re.MULTILINE) == SECTIONS
-    real = {name: p.default for name, p in inspect.signature(env_class).parameters.items()}
-    told = {name: literal_eval(default) for name, _, default, *_ in argument_rows(env_class.__doc__)}
+    real = {name: p.default for name, p in inspect.signature(HintPlayerEnv).parameters.items()}
+    told = {name: literal_eval(default) for name, _, default, *_ in argument_rows(HintPlayerEnv.__doc__)}
     assert [*told] == [*real]
     assert told == real
 
@@ -137,7 +109,7 @@ def test_infos_are_floats_and_strings_under_the_same_keys(case):
 
 
 def test_text_arrives_intact_in_a_vector_env():
-    envs = gym.make_vec(HINT, num_envs=2, vectorization_mode="sync", num_samples=2, opponent="no-op")
+    envs = gym.vector.SyncVectorEnv([lambda: HintPlayerEnv(num_samples=2, opponent="no-op")] * 2)
     observations, _ = envs.reset(seed=0)
     assert len(observations["question"]) == 2
     hints = ("<hint>é — one</hint>", "<hint>two</hint>")
@@ -195,7 +167,7 @@ def test_a_menu_is_discrete_and_its_numbers_tell_good_hints_from_bad():
     assert by_solution > mean(lambda each: int(rng.integers(len(each)))) + 0.05
     env.reset(seed=0)
     assert env.unwrapped.step(99)[1] == -0.2, "no action of the menu is no hint"
-    own = gym.make(HINT, actions="menu", menu=["Think.", "Think twice."])
+    own = HintPlayerEnv(actions="menu", menu=["Think.", "Think twice."])
     assert own.action_space.n == 2
 
 
@@ -243,7 +215,7 @@ def test_a_failing_opponent_changes_nothing():
 def test_a_record_is_played_again(tmp_path):
     for side in ("hinter", "reasoner"):
         record = tmp_path / f"{side}.jsonl"
-        one, two = (rollout(gym.make(HINT, side=side, num_samples=2, record=str(record)), 1, 4) for _ in range(2))
+        one, two = (rollout(HintPlayerEnv(side=side, num_samples=2, record=str(record)), 1, 4) for _ in range(2))
         assert data_equivalence(one, two, exact=True)
         assert record.exists()
 
@@ -258,31 +230,20 @@ def test_a_wrong_argument_says_what_is_right(tmp_path):
         ({"difficulty": "easy", "num_samples": 0}, "num_samples"),
     ]:
         with pytest.raises((UnknownNameError, ArgumentError), match=told):
-            gym.make(HINT, **arguments)
+            HintPlayerEnv(**arguments)
     with pytest.raises(UnknownNameError, match="question"):
         make("hinter").reset(options={"questions": "x"})
     with pytest.raises(DataError):
-        gym.make(HINT, questions=str(tmp_path / "none.jsonl"))
+        HintPlayerEnv(questions=str(tmp_path / "none.jsonl"))
     easy = [{"question": f"What is {i}?", "answer": "-1"} for i in range(12)]
     with pytest.raises(ArgumentError, match="none was hard"):
-        gym.make(HINT, questions=easy, opponent="tests.games.test_player_envs:Moody").reset(seed=0)
-    with pytest.raises(ArgumentError, match="one player of a game"):
-        Settings(env=HINT).config().make_env()
-
-
-def test_the_command_line_lists_it():
-    done = subprocess.run([sys.executable, "-m", "lse_gym", "envs"], capture_output=True, text=True, check=True)
-    assert HINT in done.stdout
-    done = subprocess.run([sys.executable, "-m", "lse_gym", "envs", HINT], capture_output=True, text=True)
-    assert done.returncode
-    assert "one player of a game" in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+        HintPlayerEnv(questions=easy, opponent="tests.games.test_player_envs:Moody").reset(seed=0)
 
 
 def test_questions_of_your_own_in_an_env(tmp_path):
     file = tmp_path / "gsm8k.jsonl"
     rows = [{"question": f"What is {i} + 1?", "answer": f"{i} + 1\n#### {i + 1}"} for i in range(20)]
     file.write_text("\n".join(map(json.dumps, rows)))
-    env = gym.make(HINT, questions=str(file), opponent="tests.games.test_player_envs:Moody", num_samples=2)
+    env = HintPlayerEnv(questions=str(file), opponent="tests.games.test_player_envs:Moody", num_samples=2)
     observation, _ = env.reset(seed=0)
     assert "####" in observation["solution"]

@@ -129,7 +129,7 @@ def test_a_relevant_hint_helps_and_another_does_not(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_method_of_each_kind_teaches_it(kind):
-    assert kind in taught_by([FORMS[kind].method])
+    assert kind in taught_by((FORMS[kind].method,))
 
 
 def test_the_offline_hinter_names_what_went_wrong_and_then_the_next():

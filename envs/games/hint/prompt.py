@@ -14,6 +14,16 @@ HINTER = (
 )
 QUESTION, ATTEMPT = "### Question", "### A wrong attempt"
 SOLUTION, PAST_HINTS = "### Reference solution", "### Hints that did not help"
+SHEET_RULES = (
+    "The instructions are a sheet of hints. It is shown below a question whose answers were all wrong without it, and "
+    "the model answers again.\n\n"
+    "Rules:\n"
+    "- Name what is overlooked, or how such a step is done: what holds for every such question is best.\n"
+    "- Never tell an answer: with such a question the sheet is not shown.\n"
+    "- A sheet is worth most where some of the answers are right with it, and hardly rely on it: say as little as "
+    "helps. Reliance is negative where answers would be unlikely without the sheet.\n\n"
+    "What the model is told before each question:"
+)
 MAX_SHOWN_CHARS = 12_000  # of an attempt or a solution: its middle is left out
 
 

@@ -1,6 +1,7 @@
 """How a word problem is worded: the one place that who writes problems and who reads them have in common."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 OVERVIEW = "You solve word problems: a number of things goes through several steps, and you say how many there are."
@@ -80,7 +81,8 @@ PATTERNS = [(kind, _pattern(wording)) for kind, form in FORMS.items() for wordin
 BEGINNING = _pattern(START)
 
 
-def read_problem(text: str) -> tuple[int, list[Step]] | None:
+@lru_cache(maxsize=4096)  # a group of answers reads it many times
+def read_problem(text: str) -> tuple[int, tuple[Step, ...]] | None:
     """The number at first and the steps of a problem, in their order; None of a text that is none."""
     begun = BEGINNING.search(text)
     if not begun:
@@ -90,7 +92,7 @@ def read_problem(text: str) -> tuple[int, list[Step]] | None:
         for match in pattern.finditer(text, begun.end()):
             numbers = [int(number) for number in match.groupdict().values()]
             found[match.start("a"), match.start()] = Step(kind, *numbers)
-    return int(begun["a"]), [found[place] for place in sorted(found)]
+    return int(begun["a"]), tuple(found[place] for place in sorted(found))
 
 
 def apply(step: Step, value: int) -> tuple[str, int]:

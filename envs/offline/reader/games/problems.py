@@ -6,6 +6,7 @@ done. What was taught is forgotten now and then, a hint less often than a line o
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from math import prod
 
 from lse_gym.envs.games.problems.wording import OVERVIEW, Step, apply, line, read_problem
@@ -68,19 +69,20 @@ def likelihood(prompt: Prompt, text: str) -> float:
 
 def _rates(steps: Iterable[Step], prompt: Prompt, hint: str) -> list[float]:
     """How often each step goes wrong, after what context and hint teach."""
-    taught = {"context": taught_by(prompt.context.lines()), "hint": taught_by([hint])}
+    taught = {"context": taught_by(tuple(prompt.context.lines())), "hint": taught_by((hint,))}
     left = {kind: prod(STILL_WRONG[source] for source in taught if kind in taught[source]) for kind in KINDS}
     return [KINDS[step.kind][0] * left[step.kind] for step in steps]
 
 
-def taught_by(texts: Iterable[str]) -> set[str]:
+@lru_cache(maxsize=1024)
+def taught_by(texts: tuple[str, ...]) -> frozenset[str]:
     """The kinds of steps that sentences teach."""
     sentences = [sentence.lower() for text in texts for sentence in SENTENCE.split(text)]
-    return {
+    return frozenset(
         kind
         for kind, (_, about, method) in KINDS.items()
         if any(re.search(about, sentence) and re.search(method, sentence) for sentence in sentences)
-    }
+    )
 
 
 def _misread(step: Step, value: int) -> tuple[str, int]:
