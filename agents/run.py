@@ -316,6 +316,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "test_improvement_ci95": list(paired_interval(before.scores, after.scores)),
         "test_scores_seed": before.scores.tolist(),
         "test_scores_best": after.scores.tolist(),
+        **agent.facts(),
     }
 
 

@@ -87,6 +87,10 @@ class SearchAgent(ABC):
         """The calls of an editor that one edit takes at most."""
         return 0
 
+    def facts(self) -> dict[str, Any]:
+        """What ``summary.json`` tells of this search beside what it tells of all; fit for JSON."""
+        return {}
+
     def predict(
         self, observation: Observation, state: Any = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[Any, Any]:

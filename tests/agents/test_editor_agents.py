@@ -19,7 +19,7 @@ from lse_gym.envs.editing import EditorPrompt
 from lse_gym.envs.errors import UnknownNameError
 from lse_gym.envs.models.base import Request, Response, sampling_seed
 
-NAMES = ["self-evolve", "opro", "textgrad", "evoprompt", "ace"]
+NAMES = """self-evolve opro textgrad evoprompt ace reevo shinka map-elites mcts agent-optimizer""".split()
 
 
 def make(**options):
