@@ -12,7 +12,7 @@ from lse_gym.envs.errors import MissingExtraError
 
 PACKAGE = "lse-gym"
 REQUIREMENT = re.compile(r"""([\w.-]+)(?:\[([^]]*)\])?[^;]*(?:;.*extra *== *["']([\w.-]+)["'])?""")
-IMPORTED_AS = {"scikit-learn": "sklearn"}  # where a package is imported by another name than its own
+IMPORTED_AS = {"scikit-learn": "sklearn", "pyyaml": "yaml"}  # where a package is imported by another name than its own
 
 
 @cache

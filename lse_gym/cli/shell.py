@@ -31,6 +31,7 @@ COMMANDS = {
     "doctor": "tell",
     "archive": "train",
     "train": "train",
+    "pairs": "preferences",
     "leaderboard": "leaderboard",
     "data": "data",
 }

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,8 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lse_gym.agents.console import counted
 from lse_gym.agents.lse.advantage import ADVANTAGES
 from lse_gym.agents.lse.loggers import LOGGERS
+from lse_gym.agents.lse.preference_settings import DPO, METHODS, SFT, PreferenceArgs, preference_args
 from lse_gym.agents.lse.settings import LearnerArgs
-from lse_gym.agents.lse.states import collect, read_states, select_states
+from lse_gym.agents.lse.states import collect, select_states
 from lse_gym.agents.settings import Settings
 from lse_gym.cli.common import (
     DEFAULT,
@@ -34,10 +35,15 @@ from lse_gym.cli.common import (
     writable,
 )
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm_all, show_plans
+from lse_gym.cli.preferences import EditForm, Margin, MostRejected, Rule, states_and_dev, train_by_preferences
+from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require
 from lse_gym.envs.models import SHIPPED
 from lse_gym.envs.models.huggingface import HuggingFaceModel
+
+if TYPE_CHECKING:
+    from lse_gym.agents.lse.learner import Learner
 
 TRAINING = LearnerArgs()
 
@@ -92,7 +98,15 @@ def archive_command(
 
 @app.command("train")
 def train_command(
-    states: Annotated[Path, typer.Argument(help="File of states, as `lse-gym archive` writes it.")],
+    states: Annotated[
+        Path,
+        typer.Argument(
+            help="File of states, as `lse-gym archive` writes it; for dpo and sft also its folder, or pairs."
+        ),
+    ],
+    method: Annotated[
+        str, typer.Option(help=f"How: {', '.join(('lse', *METHODS))}.", rich_help_panel="Training")
+    ] = "lse",
     editor: Annotated[
         str, typer.Option(help=f"Editor to train: {', '.join(SHIPPED)} or hf:ID-or-path.", rich_help_panel="Models")
     ] = "nano-editor",
@@ -119,9 +133,21 @@ def train_command(
         int, typer.Option(min=1, help="States a step.", rich_help_panel="Training")
     ] = TRAINING.states_per_step,
     samples: Annotated[
-        int, typer.Option(min=1, help="Edits of each state.", rich_help_panel="Training")
-    ] = TRAINING.samples,
-    lr: Annotated[float, typer.Option(min=0, help="Learning rate.", rich_help_panel="Training")] = TRAINING.lr,
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Edits of each state; by default {TRAINING.samples}, of dpo and sft {DPO.samples}.",
+            rich_help_panel="Training",
+        ),
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help=f"Learning rate; by default {TRAINING.lr}, of dpo {DPO.lr}, of sft {SFT.lr}.",
+            rich_help_panel="Training",
+        ),
+    ] = None,
     temperature: Annotated[
         float, typer.Option(min=0, help="Sampling temperature of the editor.", rich_help_panel="Training")
     ] = TRAINING.temperature,
@@ -136,6 +162,27 @@ def train_command(
         int, typer.Option(min=1, help="Measurements without improvement before the end.", rich_help_panel="Training")
     ] = TRAINING.patience,
     seed: Annotated[int, typer.Option(min=0, help="Seed.", rich_help_panel="Training")] = TRAINING.seed,
+    margin: Margin = DPO.margin,
+    most_rejected: MostRejected = DPO.most_rejected,
+    pair_rule: Rule = DPO.pair_rule,
+    form: EditForm = "lines",
+    rounds: Annotated[
+        int, typer.Option(min=0, help="On-policy rounds on samples of the states.", rich_help_panel="Preferences")
+    ] = DPO.rounds,
+    max_states: Annotated[
+        int, typer.Option(min=0, help="States of an on-policy round; 0 is all.", rich_help_panel="Preferences")
+    ] = DPO.max_states,
+    beta: Annotated[
+        float, typer.Option(help="Weight of staying close to the first weights.", rich_help_panel="Preferences")
+    ] = DPO.beta,
+    epochs: Annotated[
+        float | None,
+        typer.Option(
+            help=f"Passes over the pairs; by default {DPO.epochs:g} of dpo and {SFT.epochs:g} of sft.",
+            rich_help_panel="Preferences",
+        ),
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Pairs a step.", rich_help_panel="Preferences")] = DPO.batch,
     log_to: Annotated[
         list[str] | None,
         typer.Option(help=f"Log the metrics there too, repeatable: {', '.join(LOGGERS)}.", rich_help_panel="Output"),
@@ -147,30 +194,42 @@ def train_command(
         bool, typer.Option("--resume", help="Continue the training in --out.", rich_help_panel="Output")
     ] = False,
 ) -> None:
-    """Train an editor: the reward of an edit is the improvement that it causes (LSE)."""
-    given = {name: value for name, value in locals().items() if name in LearnerArgs.__dataclass_fields__}
+    """Train an editor: by the improvement that an edit causes (LSE), by pairs of edits (dpo), or by the best (sft)."""
+    if method not in ("lse", *METHODS):
+        raise unknown("method", method, ("lse", *METHODS))
     held_back = [name.strip() for name in dev.split(",") if name.strip()]
-    everything = read_states(states)
-    dev_states = select_states([s for s in everything if s.domain in held_back], order="random", seed=seed)[:dev_size]
-    chosen = select_states([s for s in everything if s.domain not in held_back], min_potential=min_potential)
+    given = {name: value for name, value in locals().items() if value is not None}
     place = env_settings(env, questions, scorer, env_set)
     core = core_env(Settings(**place, task_model=task_model, max_tokens=max_tokens, domain=None).config().make_env())
-    require("torch", "hf", "Training")
-    from lse_gym.agents.lse.learner import Learner
+    if method in METHODS:
+        own = {name: value for name, value in given.items() if name in PreferenceArgs.__dataclass_fields__}
+        path = SHIPPED.get(editor, editor.removeprefix("hf:"))
+        options = {name: given[name] for name in ("held_back", "dev_size", "min_potential", "form", "resume")}
+        best = train_by_preferences(states, path, core, out, preference_args(**own), **options)
+    else:
+        everything, dev_states = states_and_dev(states, held_back, dev_size, seed)
+        require("torch", "hf", "Training")
+        from lse_gym.agents.lse.learner import Learner
 
-    model = HuggingFaceModel(SHIPPED.get(editor, editor.removeprefix("hf:")), editor)
-    learner = Learner(model, core, chosen, dev_states, out, LearnerArgs(**given), resume=resume, loggers=log_to or ())
+        args = LearnerArgs(**{name: given[name] for name in LearnerArgs.__dataclass_fields__ if name in given})
+        model = HuggingFaceModel(SHIPPED.get(editor, editor.removeprefix("hf:")), editor)
+        chosen = select_states(everything, min_potential=min_potential)
+        best = _learn(Learner(model, core, chosen, dev_states, out, args, resume=resume, loggers=log_to or ()))
+    out_console.print(f"The editor is in {best}: --editor hf:{best}", soft_wrap=True, highlight=False)
+
+
+def _learn(learner: "Learner") -> Path:
+    """Train, and show how far it is."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err_console) as progress:
-        task = progress.add_task("training", total=steps, completed=learner.step_number)
+        task = progress.add_task("training", total=learner.args.steps, completed=learner.step_number)
 
         def tell(row: dict[str, float]) -> None:
             told = "  ".join(f"{name} {row[name]:.3f}" for name in ("improvement", "dev_improvement") if name in row)
             progress.update(task, completed=int(row["step"]) + 1, description=told)
 
         try:
-            best = learner.learn(tell)
+            return learner.learn(tell)
         except KeyboardInterrupt:
             err_console.print("Interrupted. Go on with the same command and --resume.", highlight=False)
             raise typer.Exit(130) from None
-    out_console.print(f"The editor is in {best}: --editor hf:{best}", soft_wrap=True, highlight=False)
