@@ -3,10 +3,17 @@
 import json
 import os
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.errors import RunDirectoryError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes in one directory are not noticed there
+    fcntl = None
 
 
 def check_out(path: str | os.PathLike[str]) -> None:
@@ -26,12 +33,33 @@ def check_out(path: str | os.PathLike[str]) -> None:
         raise RunDirectoryError(f"out={str(path)!r} cannot be written: {why}. Pass another --out.") from None
 
 
+@contextmanager
+def held(folder: str | os.PathLike[str]) -> Generator[None]:
+    """Hold a directory against other processes that would write a run there.
+
+    Raises:
+        RunDirectoryError: another process holds it.
+    """
+    with open(Path(folder) / ".lock", "wb") as lock:
+        if fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunDirectoryError(f"another process is writing to {os.fspath(folder)!r}. Wait for it.") from None
+        yield
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write UTF-8 text beside ``path`` and move it into place; an error always names a file."""
+    """Write UTF-8 text, line breaks as they are, as :func:`write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file beside ``path`` and move it into place; an error always names a file."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(data)
         os.replace(temporary, path)
     except OSError as error:
         error.filename = error.filename or str(path)  # a full disk is told of where it is written, without a name

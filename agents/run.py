@@ -14,7 +14,7 @@ from typing import IO, Any, Self
 
 import lse_gym
 from lse_gym.agents.editor_agent import EditorAgent
-from lse_gym.agents.files import check_out, read_object, read_objects, write_text
+from lse_gym.agents.files import check_out, held, read_object, read_objects, write_text
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
 from lse_gym.agents.settings import Config
@@ -26,12 +26,6 @@ from lse_gym.envs.evaluation import core_env, final_scores, paired_interval
 from lse_gym.envs.models import make_model
 from lse_gym.envs.redaction import MASK, without_secrets
 from lse_gym.envs.state import TOLD
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes in one directory are not noticed there
-    fcntl = None
-
 
 ROWS = ("trajectory.jsonl", "responses.jsonl", "edits.jsonl")  # what is added to as it happens
 
@@ -56,7 +50,7 @@ class RunDirectory:
     def __enter__(self) -> Self:
         try:
             self._make()
-            self._lock()
+            self._open.enter_context(held(self.path))
             self._claim()
             self._journal = self._open.enter_context(Path(self.file("trajectory.jsonl")).open("a+b"))
             self._journal.seek(0)
@@ -135,14 +129,6 @@ class RunDirectory:
         if longer or fewer:
             Path(self.file("summary.json")).unlink(missing_ok=True)  # it is not finished any more
             write_text(config, json.dumps(self.config, indent=1) + "\n")
-
-    def _lock(self) -> None:
-        lock = self._open.enter_context(open(self.file(".lock"), "wb"))  # noqa: SIM115 - held as long as the run
-        if fcntl is not None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunDirectoryError(f"another process is writing to {str(self.path)!r}. Wait for it.") from None
 
 
 FOLLOWS = {"data_sha256": ("env", "env_args"), "editor_revision": ("agent", "agent_args")}  # fact -> what changes it

@@ -91,6 +91,10 @@ class SetupError(SandboxError):
     """The warm process of a sandbox could not import or set up what it was given."""
 
 
+class EngineError(LSEGymError, RuntimeError):
+    """The cluster that jobs were given to cannot be used, or has lost one again and again (not the job itself)."""
+
+
 class RunDirectoryError(LSEGymError, ValueError):
     """A run directory that belongs to another configuration or cannot be continued."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
-from lse_gym.agents.parallel import side_by_side
+from lse_gym.agents.parallel import Engine, side_by_side
 from lse_gym.envs.domain import Domain
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.models.base import TaskModel
@@ -51,7 +51,7 @@ def replay(
     secret: int,
     units: Iterable[Unit],
     *,
-    workers: int = 1,
+    workers: int | Engine = 1,
     backends: Mapping[str, str] | None = None,
     on_done: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[Unit, dict[str, Any]], list[Failure]]:
@@ -62,7 +62,7 @@ def replay(
         track: the track.
         secret: what the sealed questions are drawn from.
         units: what to score.
-        workers: processes, >= 1.
+        workers: processes, >= 1, or an engine (:func:`lse_gym.agents.parallel.make_engine`).
         backends: another name to serve a model of the track by, e.g. ``{"hf:ID@REVISION": "openai:ID"}``.
         on_done: called with how many are done, and how many there are.
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lse_gym.agents.parallel import side_by_side
+from lse_gym.agents.parallel import Engine, side_by_side
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Settings
 from lse_gym.leaderboard.isolation import Limits, Outcome, call
@@ -49,13 +49,13 @@ def obstacle(document: Mapping[str, Any], track: Track) -> str:
     return ""
 
 
-def reproduce(document: Mapping[str, Any], track: Track, workers: int = 1) -> Reproduction:
+def reproduce(document: Mapping[str, Any], track: Track, workers: int | Engine = 1) -> Reproduction:
     """Execute the runs of a document and compare every round; the first difference ends it.
 
     Args:
         document: a submission that the checks have accepted.
         track: its track.
-        workers: processes, >= 1.
+        workers: processes, >= 1, or an engine (:func:`lse_gym.agents.parallel.make_engine`).
     """
     hindrance = obstacle(document, track)
     if hindrance:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lse_gym.agents.parallel import Engine
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.leaks import find_leaks
@@ -32,8 +33,8 @@ class Verdict(NamedTuple):
 class Options:
     """How to verify."""
 
-    workers: int = 1
-    """processes"""
+    workers: int | Engine = 1
+    """processes, or an engine"""
     reproduce: bool = False
     """execute the agents of the package again, too"""
     backends: Mapping[str, str] | None = None

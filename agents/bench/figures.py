@@ -10,7 +10,7 @@ import numpy as np
 
 from lse_gym.agents.bench.report import by_label
 from lse_gym.agents.bench.result import Result
-from lse_gym.agents.bench.statistics import estimate
+from lse_gym.agents.bench.statistics import estimate_score
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.extras import require
 
@@ -26,9 +26,9 @@ def budget_figure(results: Sequence[Result], path: str | os.PathLike[str]) -> No
         for label, group in by_label(results).items():
             start = max(result.curve[0][0] for result in group)
             calls = np.linspace(start, max(end, start + 1), GRID_POINTS)
-            found = [estimate(group, lambda r, at=at: _score_at(r, at)) for at in calls]
+            found = [estimate_score(group, lambda r, at=at: _score_at(r, at)) for at in calls]
             (line,) = axes.plot(calls, [f.mean for f in found], label=label)
-            low, high = (np.clip([getattr(f, name) for f in found], 0, 1) for name in ("low", "high"))
+            low, high = ([getattr(f, name) for f in found] for name in ("low", "high"))
             axes.fill_between(calls, low, high, color=line.get_color(), alpha=0.1, linewidth=0)
         axes.set(xlabel="calls spent", ylabel="best held-out score so far", ylim=(0, 1.02))
 

@@ -4,17 +4,20 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, Source, measure, read_results, write_results
 from lse_gym.agents.files import check_out, read_object
-from lse_gym.agents.parallel import side_by_side
+from lse_gym.agents.parallel import Engine, side_by_side
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config, Settings
-from lse_gym.envs.errors import ArgumentError, UnknownNameError
+from lse_gym.envs.errors import ArgumentError, LSEGymError, UnknownNameError
 from lse_gym.envs.evaluation import core_env
+
+KEPT = "result.jsonl"  # in the directory of a run that is done
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def run_grid(
     grid: Grid,
     out: str | os.PathLike[str],
     *,
-    workers: int = 1,
+    workers: int | Engine = 1,
     on_result: OnResult | None = None,
     source: Source | None = None,
 ) -> list[Result]:
@@ -80,7 +83,7 @@ def run_grid(
     Args:
         grid: what to run.
         out: the directory to write.
-        workers: processes, >= 1.
+        workers: processes, >= 1, or an engine (:func:`lse_gym.agents.parallel.make_engine`).
         on_result: called with the job and its result, or the exception that ended it.
         source: the command and commit that ``results.jsonl`` tells it comes from.
 
@@ -94,27 +97,40 @@ def run_grid(
         first = next(job for job in jobs if job.contestant is contestant)
         config = first.settings.config()
         config.make_agent(config.make_env())
-    results: dict[Path, Result] = {}
-    for job, result, error in side_by_side(_run, jobs, workers):
-        if result is not None:
+    ended = {job.folder: found for job in jobs if (found := _ended(job))}
+    results = {folder: result for folder, (_, result, _) in ended.items() if result is not None}
+
+    def found() -> list[Result]:
+        return [results[job.folder] for job in jobs if job.folder in results]
+
+    missing = [job for job in jobs if job.folder not in ended]
+    for job, result, error in chain(ended.values(), side_by_side(_run, missing, workers, lambda job: job.folder)):
+        if result is not None and job.folder not in results:
             results[job.folder] = result
-            write_results(out / "results.jsonl", [results[j.folder] for j in jobs if j.folder in results], source)
+            write_results(out / "results.jsonl", found(), source)
         if on_result:
             on_result(job, result, error)
-    return [results[job.folder] for job in jobs if job.folder in results]
+    if results:
+        write_results(out / "results.jsonl", found(), source)
+    return found()
 
 
-def _run(job: Job) -> Result:
-    kept = job.folder / "result.jsonl"
-    if kept.exists() and _same(job):
-        (result,) = read_results(kept)
-        if set(result.transfer) >= set(job.others):
-            return result
-    evolve(
-        job.settings.config(), job.folder, resume=has_run(job.folder)
-    )  # refuses the directory of another configuration
-    result = measure(job.contestant, job.settings, job.folder, job.others)
-    write_results(kept, [result])
+def _ended(job: Job) -> tuple[Job, Result | None, Exception | None] | None:
+    """A job with the result that an earlier call has kept of the same configuration, or why that cannot be read."""
+    path = job.folder / KEPT
+    try:
+        if not path.exists() or not _same(job):
+            return None
+        (result,) = read_results(path)
+    except LSEGymError as error:
+        return job, None, error
+    return (job, result, None) if set(result.transfer) >= set(job.others) else None
+
+
+def _run(job: Job, folder: Path) -> Result:
+    evolve(job.settings.config(), folder, resume=has_run(folder))  # refuses the directory of another configuration
+    result = measure(job.contestant, job.settings, folder, job.others)
+    write_results(folder / KEPT, [result])
     return result
 
 

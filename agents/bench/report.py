@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lse_gym.agents.bench.result import Result
-from lse_gym.agents.bench.statistics import Estimate, estimate, paired
+from lse_gym.agents.bench.statistics import Estimate, estimate, estimate_score, paired
 from lse_gym.agents.console import counted
 from lse_gym.envs.errors import unknown
 
@@ -33,7 +33,7 @@ def score_table(results: Sequence[Result], reference: str | None = None) -> str:
     rows = []
     for label, group in groups.items():
         difference = "" if label == measured else _marked(paired(group, groups[measured]))
-        scores = estimate(group, lambda r: r.start), estimate(group, lambda r: r.best)
+        scores = estimate_score(group, lambda r: r.start), estimate_score(group, lambda r: r.best)
         rows.append([label, str(len(group)), *map(str, scores), _marked(gains[label]), difference])
     return markdown(head, rows)
 
@@ -74,8 +74,8 @@ def transfer_table(results: Sequence[Result]) -> str:
         for name in models:
             scored = [result for result in group if name in result.transfer]
             if scored:
-                first = estimate(scored, lambda r, name=name: r.transfer[name][0])
-                last = estimate(scored, lambda r, name=name: r.transfer[name][1])
+                first = estimate_score(scored, lambda r, name=name: r.transfer[name][0])
+                last = estimate_score(scored, lambda r, name=name: r.transfer[name][1])
                 gain = estimate(scored, lambda r, name=name: r.transfer[name][1] - r.transfer[name][0])
                 rows.append([label, name, str(len(scored)), str(first), str(last), _marked(gain)])
     head = ["contestant", "scored with", "runs", "test, seed context", "test, best context", "gain"]
@@ -90,7 +90,8 @@ def report(results: Sequence[Result], reference: str | None = None) -> str:
     where, unit = (f"{n.domains} domains", "domains") if n.domains > 1 else ("1 domain", "seeds")
     told = (
         f"{where}, {counted(n.runs, 'run')}; budget of a run: {', '.join(budgets)} calls. Means over {unit} with "
-        "Student's 95 % intervals; differences in pairs of the same domain and seed; ≈: the interval contains zero."
+        "Student's 95 % intervals, cut to [0, 1] where they are of scores; differences in pairs of the same domain and "
+        "seed; ≈: the interval contains zero."
     )
     parts = [told, score_table(results, reference), context_table(results), transfer_table(results)]
     return "\n".join(f"{part}\n" for part in parts if part)

@@ -28,6 +28,10 @@ class Estimate(NamedTuple):
     def __str__(self) -> str:
         return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})"
 
+    def within(self, low: float, high: float) -> "Estimate":
+        """With the interval cut to what is possible, say a score's [0, 1]: its coverage loses nothing by that."""
+        return self._replace(low=max(low, self.low), high=min(high, self.high))
+
     @property
     def is_zero(self) -> bool:
         """Whether the interval contains zero: not distinguishable from no difference."""
@@ -39,7 +43,12 @@ def estimate(results: Sequence[Result], value: Callable[[Result], float]) -> Est
     groups: dict[Domain, list[float]] = {}
     for result in results:
         groups.setdefault((result.env, result.domain), []).append(value(result))
-    return _over_domains([*groups.values()])
+    return over_domains([*groups.values()])
+
+
+def estimate_score(results: Sequence[Result], value: Callable[[Result], float]) -> Estimate:
+    """As :func:`estimate` for a score, which is nowhere but in [0, 1]."""
+    return estimate(results, value).within(0.0, 1.0)
 
 
 def paired(
@@ -60,10 +69,11 @@ def paired(
         if len(one.test_scores_best) != len(other.test_scores_best):
             raise DataError(f"{one.domain!r} was scored on other test questions by {one.label!r} and {other.label!r}.")
         groups.setdefault((one.env, one.domain), []).append(value(one) - value(other))
-    return _over_domains([*groups.values()])
+    return over_domains([*groups.values()])
 
 
-def _over_domains(groups: Sequence[Sequence[float]]) -> Estimate:
+def over_domains(groups: Sequence[Sequence[float]]) -> Estimate:
+    """The mean of the means of several groups, or of the values of one, with Student's 95 % interval."""
     units = [float(np.mean(group)) for group in groups] if len(groups) > 1 else groups[0]
     n, mean = len(units), float(np.mean(units))
     half = student95(n - 1) * float(np.std(units, ddof=1)) / sqrt(n) if n > 1 else float("inf")

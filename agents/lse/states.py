@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from lse_gym.agents.files import check_out, write_text
-from lse_gym.agents.parallel import side_by_side
+from lse_gym.agents.parallel import Engine, side_by_side
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.errors import DataError, unknown
@@ -82,7 +82,7 @@ def collect(
     seeds: Sequence[int],
     out: str | os.PathLike[str],
     *,
-    workers: int = 1,
+    workers: int | Engine = 1,
     on_run: Callable[[Settings, dict[str, Any]], None] | None = None,
 ) -> list[State]:
     """Evolve every domain with every seed, side by side, and write ``out/states.jsonl``; returns the states.
@@ -95,28 +95,30 @@ def collect(
         domains: names of domains.
         seeds: seeds of the search.
         out: the directory to write.
-        workers: processes, >= 1.
+        workers: processes, >= 1, or an engine (:func:`lse_gym.agents.parallel.make_engine`).
         on_run: called with the configuration and the summary of every run as it ends.
     """
     out = Path(out)
     check_out(out)
     runs = [replace(settings, domain=domain, seed=seed) for domain in domains for seed in seeds]
-    jobs = [(one, out / "runs" / f"{one.domain}-{one.seed}") for one in runs]
+
+    def folder(one: Settings) -> Path:
+        return out / "runs" / f"{one.domain}-{one.seed}"
+
     for one in runs[:1]:
         config = one.config()
         config.make_agent(config.make_env())  # a wrong argument is told once, and here
-    for (one, _), summary, error in side_by_side(_evolve, jobs, workers):
+    for one, summary, error in side_by_side(_evolve, runs, workers, folder):
         if error is not None:
             raise error
         if on_run:
             on_run(one, summary)
-    states = [state for _, folder in jobs for state in states_of(folder)]
+    states = [state for one in runs for state in states_of(folder(one))]
     write_states(out / "states.jsonl", states)
     return states
 
 
-def _evolve(job: tuple[Settings, Path]) -> dict[str, Any]:
-    settings, folder = job
+def _evolve(settings: Settings, folder: Path) -> dict[str, Any]:
     return evolve(settings.config(), folder, resume=has_run(folder))
 
 

@@ -18,14 +18,21 @@ from lse_gym.agents.bench.result import Result, read_results, this_source
 from lse_gym.agents.bench.statistics import estimate
 from lse_gym.agents.console import counted
 from lse_gym.agents.files import write_text
+from lse_gym.agents.parallel import make_engine
 from lse_gym.agents.settings import Settings
 from lse_gym.cli.common import (
     DEFAULT,
+    WHERE,
+    WORKERS,
+    Address,
+    CpusPerWorker,
     DataDir,
     Editor,
+    EngineName,
     EnvSet,
     Exclude,
     FeedbackSize,
+    GpusPerWorker,
     MaxEditTokens,
     MaxTokens,
     NoCache,
@@ -46,6 +53,7 @@ from lse_gym.envs.registration import ENVS
 
 APART = ("sb3", "moi")  # agents that need a file of their own, or passages: named, or they do not take part
 BUDGET_CALLS = 1300  # pays for about 20 edits
+PROCESSES = 2
 QUICK_DOMAINS, QUICK_ROUNDS, QUICK_CALLS = 3, 8, 600.0
 
 
@@ -101,7 +109,14 @@ def bench_command(
     quick: Annotated[
         bool, typer.Option("--quick", help="3 domains, 1 seed, 8 edits, 600 calls.", rich_help_panel="Budget")
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.", rich_help_panel="Output")] = 2,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help=WORKERS.format(f"{PROCESSES} processes"), rich_help_panel=WHERE),
+    ] = None,
+    engine: EngineName = "processes",
+    address: Address = None,
+    cpus_per_worker: CpusPerWorker = None,
+    gpus_per_worker: GpusPerWorker = None,
     reference: Annotated[
         str | None, typer.Option(help="Contestant to compare with; by default the best.", rich_help_panel="Output")
     ] = None,
@@ -143,6 +158,9 @@ def bench_command(
         show_plans(runs, score_with or ())
         return
     confirm_all(runs, confirm_usd, yes, score_with or ())
+    workers_of_engine = make_engine(
+        engine, workers, address=address, cpus=cpus_per_worker, gpus=gpus_per_worker, otherwise=PROCESSES
+    )
     board = _Board(grid)
     with Live(board.render(), console=err_console, refresh_per_second=4, transient=True) as live:
 
@@ -151,7 +169,7 @@ def bench_command(
             live.update(board.render())
 
         try:
-            results = run_grid(grid, out, workers=workers, on_result=tell, source=this_source())
+            results = run_grid(grid, out, workers=workers_of_engine, on_result=tell, source=this_source())
         except KeyboardInterrupt:
             err_console.print("Interrupted. Every finished round is kept; the same command goes on.", highlight=False)
             raise typer.Exit(130) from None

@@ -12,6 +12,7 @@ from lse_gym import __version__
 from lse_gym.agents.bench.contestant import read_value
 from lse_gym.agents.console import Console
 from lse_gym.agents.files import check_out
+from lse_gym.agents.parallel import ENGINES
 from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models import MODEL_NAMES
@@ -174,6 +175,27 @@ NoCache = Annotated[
 MaxEditTokens = Annotated[
     int, typer.Option(min=1, help="Longest answer of the editor, in tokens.", rich_help_panel="Models")
 ]
+WHERE = "Where"  # it runs
+EngineName = Annotated[
+    str, typer.Option("--engine", help=f"What spreads the work: {' or '.join(ENGINES)}.", rich_help_panel=WHERE)
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster: auto, or HOST:PORT of its head; by default RAY_ADDRESS, or one of this machine alone.",
+        rich_help_panel=WHERE,
+    ),
+]
+CpusPerWorker = Annotated[
+    float | None,
+    typer.Option(min=0, help="Processors that Ray reserves for a worker; by default 1.", rich_help_panel=WHERE),
+]
+GpusPerWorker = Annotated[
+    float | None,
+    typer.Option(min=0, help="GPUs that Ray reserves for a worker; by default none.", rich_help_panel=WHERE),
+]
+WORKERS = "Workers: {} by default, with ray as many as there is room for."
+Workers = Annotated[int | None, typer.Option(min=1, help=WORKERS.format("1 process"), rich_help_panel=WHERE)]
 SplitSeed = Annotated[int, typer.Option(help="Seed of the question splits.", rich_help_panel="What")]
 Scoring = Annotated[
     str, typer.Option(help="set: BIRD's official accuracy; strict: multisets, and order.", rich_help_panel="What")

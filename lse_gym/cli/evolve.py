@@ -12,9 +12,12 @@ from rich.table import Table
 
 from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
+from lse_gym.agents.bench.domains import evaluate_domains
+from lse_gym.agents.bench.statistics import over_domains
 from lse_gym.agents.console import counted
 from lse_gym.agents.editor_agent import EditorAgent, default_editor
 from lse_gym.agents.live import Live
+from lse_gym.agents.parallel import Engine, make_engine
 from lse_gym.agents.plan import plan_run
 from lse_gym.agents.run import evolve, has_run, read_config
 from lse_gym.agents.settings import Config, Settings
@@ -22,13 +25,17 @@ from lse_gym.cli.about import TRAINED_EDITOR, limits
 from lse_gym.cli.common import (
     CUSTOM,
     DEFAULT,
+    Address,
+    CpusPerWorker,
     DataDir,
     Domain,
     Editor,
+    EngineName,
     Env,
     EnvSet,
     Exclude,
     FeedbackSize,
+    GpusPerWorker,
     MaxEditTokens,
     MaxTokens,
     NoCache,
@@ -37,10 +44,12 @@ from lse_gym.cli.common import (
     Scoring,
     SplitSeed,
     TaskModel,
+    Workers,
     app,
     check_pairs,
     env_settings,
     err_console,
+    group_or_names,
     out_console,
     say,
     writable,
@@ -48,8 +57,8 @@ from lse_gym.cli.common import (
 from lse_gym.cli.messages import command_line
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, priced, show_facts, show_plan
 from lse_gym.envs.domain import SPLITS, Split
-from lse_gym.envs.errors import ArgumentError, DataError, ProviderError
-from lse_gym.envs.evaluation import core_env, evaluate_context
+from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, unknown
+from lse_gym.envs.evaluation import Score, core_env, evaluate_context
 from lse_gym.envs.extras import available
 from lse_gym.envs.models.tally import tell
 
@@ -245,6 +254,12 @@ def evaluate_command(
     context_file: Annotated[Path, typer.Argument(help="Text file with the context; - for standard input.")],
     env: Env = DEFAULT.env,
     domain: Domain = None,
+    domains: Annotated[
+        str | None,
+        typer.Option(
+            help="Several domains, comma-separated, or a group: each, and their mean.", rich_help_panel="What"
+        ),
+    ] = None,
     split: Annotated[str, typer.Option(help=f"Split: {', '.join(SPLITS)}.", rich_help_panel="What")] = "test",
     task_model: TaskModel = DEFAULT.task_model,
     questions: Questions = None,
@@ -256,6 +271,11 @@ def evaluate_command(
     scoring: Scoring = DEFAULT.scoring,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
     no_cache: NoCache = False,
+    workers: Workers = None,
+    engine: EngineName = "processes",
+    address: Address = None,
+    cpus_per_worker: CpusPerWorker = None,
+    gpus_per_worker: GpusPerWorker = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")] = False,
 ) -> None:
     """Score a context file on a split, with a 95 % confidence interval."""
@@ -271,6 +291,12 @@ def evaluate_command(
         scoring=scoring,
         max_tokens=max_tokens,
     )
+    spread = make_engine(engine, workers, address=address, cpus=cpus_per_worker, gpus=gpus_per_worker)
+    if domains:
+        if domain:
+            raise ArgumentError(f"--domain {domain!r} and --domains {domains!r} are both given. Leave one out.")
+        _evaluate_domains(settings.config(), context, domains, cast(Split, split), spread, as_json)
+        return
     config = _on_a_domain(settings).config()
     made = config.make_env()
     score = evaluate_context(made, context, cast(Split, split))
@@ -285,3 +311,25 @@ def evaluate_command(
         out_console.print(
             f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n}, split {split}, {config.domain})"
         )
+
+
+def _evaluate_domains(config: Config, context: str, domains: str, split: Split, workers: Engine, as_json: bool) -> None:
+    names = core_env(config.make_env()).family.select(group_or_names(domains))
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+
+    def tell(name: str, score: Score) -> None:
+        if as_json:
+            facts = {"env_id": config.env, "domain": name, "split": split, "task_model": config.task_model}
+            print(json.dumps(facts | {"score": score.mean, "n": score.n, "ci95": score.ci95}))  # noqa: T201
+            return
+        low, high = score.ci95
+        out_console.print(
+            f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n})  {name}", highlight=False
+        )
+
+    scores = evaluate_domains(config, context, names, split, workers=workers, on_score=tell)
+    if len(scores) > 1 and not as_json:
+        mean = over_domains([[score.mean] for score in scores.values()]).within(0.0, 1.0)
+        told = f"95 % interval {mean.low:.3f} to {mean.high:.3f}, {mean.domains} domains, split {split}"
+        out_console.print(f"{mean.mean:.3f}  ({told})", highlight=False)

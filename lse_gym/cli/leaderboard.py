@@ -13,7 +13,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from lse_gym.agents.console import counted
-from lse_gym.cli.common import app, err_console, out_console, writable
+from lse_gym.agents.parallel import make_engine
+from lse_gym.cli.common import (
+    Address,
+    CpusPerWorker,
+    EngineName,
+    GpusPerWorker,
+    Workers,
+    app,
+    err_console,
+    out_console,
+    writable,
+)
 from lse_gym.envs.errors import MissingExtraError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.document import check_digest, read_file
@@ -30,7 +41,6 @@ app.add_typer(board_app, name="leaderboard")
 
 DEFAULT = About()
 BoardPath = Annotated[Path, typer.Option("--board", help="Directory of the board.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes.")]
 TrackName = Annotated[str | None, typer.Option("--track", help="Id of a track; `list --tracks` tells them.")]
 BOARD = Path("board")
 
@@ -164,11 +174,20 @@ def verify_command(
         list[str] | None,
         typer.Option(help="Serve a model of the track by another name: 'hf:ID@REV=openai:ID'; repeatable."),
     ] = None,
-    workers: Workers = 1,
+    workers: Workers = None,
+    engine: EngineName = "processes",
+    address: Address = None,
+    cpus_per_worker: CpusPerWorker = None,
+    gpus_per_worker: GpusPerWorker = None,
 ) -> None:
     """Run the submitted contexts again on sealed questions: only what this finds ranks. After a kill, repeat it."""
     backends = dict(pair.rsplit("=", 1) for pair in backend or ())
     failed = 0
+    options = Options(
+        make_engine(engine, workers, address=address, cpus=cpus_per_worker, gpus=gpus_per_worker),
+        reproduce,
+        backends,
+    )
     with Board(board) as there:
         if track:
             find_track(there.tracks, track)
@@ -185,7 +204,7 @@ def verify_command(
                 verdict = verify(
                     there,
                     number,
-                    Options(workers, reproduce, backends),
+                    options,
                     lambda done, total, bar=bar, p=progress: p.update(bar, completed=done, total=total),
                 )
             failed += verdict.level in ("", "rejected")

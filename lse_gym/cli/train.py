@@ -14,19 +14,25 @@ from lse_gym.agents.lse.loggers import LOGGERS
 from lse_gym.agents.lse.preference_settings import DPO, METHODS, SFT, PreferenceArgs, preference_args
 from lse_gym.agents.lse.settings import LearnerArgs
 from lse_gym.agents.lse.states import collect, select_states
+from lse_gym.agents.parallel import make_engine
 from lse_gym.agents.settings import Settings
 from lse_gym.cli.common import (
     DEFAULT,
+    Address,
+    CpusPerWorker,
     Editor,
+    EngineName,
     Env,
     EnvSet,
     FeedbackSize,
+    GpusPerWorker,
     MaxEditTokens,
     MaxTokens,
     NoCache,
     Questions,
     Scorer,
     TaskModel,
+    Workers,
     app,
     env_settings,
     err_console,
@@ -65,7 +71,11 @@ def archive_command(
     no_cache: NoCache = False,
     max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
     rounds: Annotated[int, typer.Option(min=0, help="Edits of each run.", rich_help_panel="Search")] = DEFAULT.rounds,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.", rich_help_panel="Search")] = 1,
+    workers: Workers = None,
+    engine: EngineName = "processes",
+    address: Address = None,
+    cpus_per_worker: CpusPerWorker = None,
+    gpus_per_worker: GpusPerWorker = None,
     out: Annotated[Path, typer.Option(callback=writable, help="Directory to write.", rich_help_panel="Output")] = Path(
         "archive"
     ),
@@ -82,6 +92,7 @@ def archive_command(
         show_plans(runs)
         return
     confirm_all(runs, confirm_usd, yes)
+    workers_of_engine = make_engine(engine, workers, address=address, cpus=cpus_per_worker, gpus=gpus_per_worker)
     total, done = len(names) * seeds, count(1)
 
     def tell(one: Settings, summary: dict[str, Any]) -> None:
@@ -89,7 +100,7 @@ def archive_command(
         out_console.print(f"{next(done)}/{total}  {one.domain}, seed {one.seed}: {scores}", highlight=False)
 
     try:
-        states = collect(settings, names, range(seeds), out, workers=workers, on_run=tell)
+        states = collect(settings, names, range(seeds), out, workers=workers_of_engine, on_run=tell)
     except KeyboardInterrupt:
         err_console.print("Interrupted. Every finished round is kept; the same command goes on.", highlight=False)
         raise typer.Exit(130) from None

@@ -16,7 +16,7 @@ from lse_gym.agents.bench.figures import budget_figure, length_figure, training_
 from lse_gym.agents.bench.grid import Grid, default_domains, run_grid
 from lse_gym.agents.bench.report import by_label, markdown, report, score_table
 from lse_gym.agents.bench.result import Result, overlaps, read_results, write_results
-from lse_gym.agents.bench.statistics import estimate, paired, student95
+from lse_gym.agents.bench.statistics import estimate, estimate_score, paired, student95
 from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError, DataError, MissingExtraError, UnknownNameError
 
@@ -157,6 +157,18 @@ def test_the_domain_is_the_unit():
     half = student95(1) * np.std([0.25, 0.5], ddof=1) / math.sqrt(2)
     assert found.high - found.mean == pytest.approx(half)
     assert math.isinf(estimate(results[:1], lambda r: r.gain).high)
+
+
+def test_the_interval_of_a_score_is_where_scores_are():
+    results = [result(domain=d, best=b) for d, b in (("x", 0.75), ("y", 1.0), ("z", 1.0))]
+    free, found = (of(results, lambda r: r.best) for of in (estimate, estimate_score))
+    assert (found.mean, found.low, found.high) == (free.mean, free.low, 1.0)
+    assert free.high > 1.0
+    assert " to 1.000)" in score_table(results)
+    assert (estimate_score(results[:1], lambda r: r.best).low, estimate(results[:1], lambda r: r.gain).low) == (
+        0.0,
+        -math.inf,
+    )
 
 
 def test_of_one_domain_the_seeds_are_the_unit():

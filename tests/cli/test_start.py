@@ -153,7 +153,7 @@ def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path, monkeypatch):
     def full(self, *_, **__):
         raise OSError(28, "No space left on device")  # as writing tells it: without a name
 
-    monkeypatch.setattr("pathlib.Path.write_text", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     with pytest.raises(OSError, match=r"No space left on device: '.*index\.html'"):
         write_text(tmp_path / "index.html", "a page")
     assert not list(tmp_path.iterdir())
