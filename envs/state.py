@@ -4,7 +4,7 @@ from math import isnan, nan
 from typing import Any, NamedTuple
 
 from lse_gym.envs.budget import NOTHING, Usage
-from lse_gym.envs.domain import Domain
+from lse_gym.envs.domain import Domain, Question
 from lse_gym.envs.errors import BudgetExhausted
 from lse_gym.envs.metered import Task
 from lse_gym.envs.report import FeedbackMode, Report, ReportText
@@ -41,18 +41,24 @@ class Visit(NamedTuple):
 
 def visit(session: Session, state: State, feedback_size: int, mode: FeedbackMode) -> Task[Visit]:
     """Task: evaluate a state on its held-out questions and its feedback batch, as one list."""
-    domain, size = state.domain, min(feedback_size, len(state.domain.splits["feedback"]))
-    held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
-    batch = [pool[(state.batch * size + i) % len(pool)] for i in range(size)]
+    domain, held_out = state.domain, state.domain.splits["held_out"]
+    batch = feedback_batch(domain, state.batch, feedback_size)
     try:
         evaluation = yield from session.evaluate(domain, state.context, [*held_out, *batch])
     except BudgetExhausted as error:
-        return Visit(state, lacking=f"An evaluation takes {len(held_out) + size} questions: {error}")
+        return Visit(state, lacking=f"An evaluation takes {len(held_out) + len(batch)} questions: {error}")
     n, scores = len(held_out), evaluation.scores
     feedback = session.report(domain, evaluation.attempts_from(n), mode).text(MAX_FEEDBACK_CHARS)
-    score, feedback_score = float(scores[:n].sum()) / n, float(scores[n:].sum()) / size
+    score, feedback_score = float(scores[:n].sum()) / n, float(scores[n:].sum()) / len(batch)
     state = state._replace(held_out_score=score, feedback=feedback, feedback_score=feedback_score)
     return Visit(state, evaluation.usage)
+
+
+def feedback_batch(domain: Domain, batch: int, size: int) -> list[Question]:
+    """The questions of feedback batch number ``batch`` of a domain, ``size`` or as many as there are; they repeat."""
+    pool = domain.splits["feedback"]
+    size = min(size, len(pool))
+    return [pool[(batch * size + i) % len(pool)] for i in range(size)]
 
 
 def tell(state: State, improvement: float, problem: str, paid: Usage | None, by_agent: Usage) -> Info:

@@ -8,6 +8,7 @@ from lse_gym.wrappers.misevolution import MisevolutionMonitor
 from lse_gym.wrappers.operations import EditOperations, apply_operation
 from lse_gym.wrappers.recording import RecordTrajectory
 from lse_gym.wrappers.references import ReferencesNotRules
+from lse_gym.wrappers.retention import Retention
 from lse_gym.wrappers.rewards import Penalty, PostEditScore, PotentialReward, RollbackToBest
 from lse_gym.wrappers.traits import TraitBasis
 
@@ -25,6 +26,7 @@ __all__ = [
     "RecordTrajectory",
     "MisevolutionMonitor",
     "ReferencesNotRules",
+    "Retention",
     "TraitBasis",
     "apply_operation",
 ]
