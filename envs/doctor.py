@@ -12,6 +12,7 @@ from typing import NamedTuple
 from lse_gym.envs.cache import cache_dir
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.extras import PACKAGE, extras, missing
+from lse_gym.envs.models.packaged import PACKAGES, installs, path_of
 from lse_gym.envs.registration import ENVS
 
 UNLISTED = ("test", "dev")  # extras of those who work on the package
@@ -33,6 +34,7 @@ def checks() -> list[Check]:
         *_packages(),
         _executor(),
         _sandbox(),
+        *map(_model, PACKAGES),
         _cache(),
         Check("environments", True, ", ".join(ENVS)),
     ]
@@ -90,6 +92,13 @@ def _sandbox() -> Check:
         return Check("sandbox", True, check())
     except SandboxError as error:
         return Check("sandbox", None, str(error))
+
+
+def _model(name: str) -> Check:
+    """A language model that others pre-trained, and the line that uses it; optional, as it is a package of its own."""
+    if missing("gguf") or path_of(name) is None:
+        return Check(f"model {name}", None, f"a pre-trained language model: {' && '.join(installs(name))}")
+    return Check(f"model {name}", True, f"lse-gym evolve --task-model {name}")
 
 
 def _cache() -> Check:

@@ -34,13 +34,16 @@ class Outcome(NamedTuple):
 class Prompt(NamedTuple):
     """What an attempt asks of the task model: the system message, the question, and the turns since.
 
-    ``sample`` tells several answers to the same prompt apart, >= 0; without temperature they are all alike.
+    ``sample`` tells several answers to the same prompt apart, >= 0; without temperature they are all alike. ``cue`` and
+    ``stop`` are as in :class:`lse_gym.envs.models.base.Request`.
     """
 
     system: str
     user: str
     turns: tuple[Turn, ...] = ()
     sample: int = 0
+    cue: str = ""
+    stop: tuple[str, ...] = ()
 
 
 class Likelihood(NamedTuple):
@@ -80,11 +83,15 @@ class Domain(ABC):
         guess: mean score of a guess among the answers that a question offers; 0.0 where it offers none.
         max_turns: most responses of the task model in one attempt, >= 1; the budget reserves as many calls.
         max_reply_bytes: most UTF-8 bytes that :meth:`attempt` appends between two responses; what token caps reserve.
+        cue: what an answer follows where a prompt is plain text, such as "Label:"; "" for nothing.
+        stop: strings that end an answer there.
     """
 
     guess = 0.0
     max_turns = 1
     max_reply_bytes = 4000
+    cue: str = ""
+    stop: tuple[str, ...] = ()
 
     name: str
     seed_context: str
@@ -101,7 +108,7 @@ class Domain(ABC):
 
     def prompt(self, context: str, question: Question) -> Prompt:
         """What an attempt asks first."""
-        return Prompt(self.system(context), self.user(question))
+        return Prompt(self.system(context), self.user(question), cue=self.cue, stop=self.stop)
 
     @abstractmethod
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:

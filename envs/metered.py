@@ -205,6 +205,7 @@ class MeteredModel:
         systems = {request.system: count(request.system) for request in requests}
         for r in requests:
             start = systems[r.system] + count(r.user) + sum(count(text) for _, text in r.turns)
+            start += count(r.cue) if r.cue else 0
             for turn in turns:
                 prompt = start + turn * (r.max_tokens + reply_bytes + 2 * FRAME_TOKENS)
                 tokens += prompt + r.max_tokens

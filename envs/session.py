@@ -116,8 +116,8 @@ class Session:
         """
         samples = range(self.samples)
         each = questions if self.samples == 1 else [question for question in questions for _ in samples]
-        if domain.max_turns == 1 and type(domain).attempt is Domain.attempt:  # nobody needs a generator a question
-            answers, usage = yield from self.metered.ask(self._requests(domain.system(context), map(domain.user, each)))
+        if _plain(domain):  # nobody needs a generator a question
+            answers, usage = yield from self.metered.ask(self._requests(domain, domain.system(context), each))
             texts = [answer.text for answer in answers]
             transcripts: list[tuple[Turn, ...]] = [()] * len(answers)
         else:
@@ -135,10 +135,11 @@ class Session:
         """What an editor is told of attempts."""
         return domain.report(attempts).in_mode(mode)
 
-    def _requests(self, system: str, users: Iterable[str]) -> list[Request]:
-        """One request a user message, the samples of a question side by side. Made in bulk: there are many."""
+    def _requests(self, domain: Domain, system: str, questions: Iterable[Question]) -> list[Request]:
+        """One request a question, the samples of a question side by side. Made in bulk: there are many."""
         sampling = repeat(self.max_tokens), repeat(self.temperature), repeat(self.seed), cycle(range(self.samples))
-        fields = zip(repeat(system), users, *sampling, repeat(()), strict=False)
+        rest = repeat(()), repeat(domain.cue), repeat(domain.stop)
+        fields = zip(repeat(system), map(domain.user, questions), *sampling, *rest, strict=False)
         return list(
             map(tuple.__new__, repeat(Request), fields)
         )  # as Request._make, but for its call of Python a request
@@ -173,6 +174,12 @@ class Session:
         return usage
 
 
+def _plain(domain: Domain) -> bool:
+    """Whether each attempt is one request of the plain form."""
+    kind = type(domain)
+    return domain.max_turns == 1 and kind.attempt is Domain.attempt and kind.prompt is Domain.prompt
+
+
 def _advance(conversations: Iterable["_Conversation"], memory: Mapping[Request, Response]) -> None:
     """Advance all as far as remembered responses go. What they run goes side by side: begun by all, then waited for."""
     busy = deque(conversations)
@@ -198,8 +205,8 @@ class _Tail(NamedTuple):
         turns = tuple(Turn(*turn) for turn in prompt.turns)
         sampling = self.temperature, self.seed, self.sample + prompt.sample * self.samples
         if text is None:
-            return Request(prompt.system, prompt.user, self.max_tokens, *sampling, turns)
-        return Request(prompt.system, prompt.user, 0, *sampling, (*turns, Turn("assistant", text)))
+            return Request(prompt.system, prompt.user, self.max_tokens, *sampling, turns, prompt.cue, prompt.stop)
+        return Request(prompt.system, prompt.user, 0, *sampling, (*turns, Turn("assistant", text)), prompt.cue)
 
 
 class _Conversation:

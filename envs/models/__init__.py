@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.models.base import TaskModel
+from lse_gym.envs.models.packaged import PACKAGES
 from lse_gym.envs.models.recorded import RecordedModel
 from lse_gym.envs.models.response_cache import CachedModel, cache_path
 from lse_gym.envs.plugins import import_class, is_reference
@@ -25,12 +26,14 @@ ABOUT = {
     "nano-lse": "`nano-editor` after reinforcement learning by LSE: an editor.",
     "nano-qa": "`nano` after lessons in multiple choice: a task model for question answering.",
     "pico": "A smaller task model of another seed (width 96, 0.75 M parameters), for transfer.",
+    **{name: package.about for name, package in PACKAGES.items()},
 }
 # name -> module, class and arguments; each module is imported on first use
 MODELS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "reader": ("lse_gym.envs.offline.reader", "Reader", ()),
     "writer": ("lse_gym.envs.offline.writer", "Writer", ()),
     **{name: ("lse_gym.envs.models.huggingface", "HuggingFaceModel", (path, name)) for name, path in SHIPPED.items()},
+    **{name: ("lse_gym.envs.models.packaged", "packaged_model", (name,)) for name in PACKAGES},
 }
 # prefix -> module, class, and the name of what follows the colon
 BACKENDS = {
@@ -50,6 +53,7 @@ def make_model(name: str, *, record: str | None = None) -> TaskModel:
         name: ``reader`` (offline task model), ``writer`` (offline editor), ``nano`` (a small transformer, both),
             ``nano-editor`` (it after more lessons in editing), ``nano-lse`` (that after LSE training),
             ``nano-qa`` (``nano`` after lessons in multiple choice), ``pico`` (a smaller task model),
+            ``smollm2`` (SmolLM2-135M-Instruct, from a package of its own),
             ``hf:ID-or-path`` (Transformers), ``vllm:ID-or-path`` (vLLM), ``openai:MODEL`` (a server),
             ``replay:FILE`` (a record) or ``package.module:Class`` (one of your own, a :class:`TaskModel` that takes no
             arguments). Transformers, vLLM and servers are behind the response cache.
@@ -70,6 +74,8 @@ def _load(name: str) -> TaskModel:
         (module, attribute, _), arguments = BACKENDS[prefix], (argument,)
     elif name in MODELS:
         module, attribute, arguments = MODELS[name]
+    elif name.partition("?")[0] in PACKAGES:
+        module, attribute, arguments = "lse_gym.envs.models.packaged", "packaged_model", (name,)
     elif is_reference(name):
         return _of_a_user(name)
     else:

@@ -26,6 +26,9 @@ class Request(NamedTuple):
     Two strings instead of a message list keep the shared prefix visible: every question of an evaluation has the same
     ``system`` object, so engines, token counters and cache keys handle it once. ``system`` may be empty. With
     ``max_tokens=0`` nothing is written: the last turn is weighed, see :meth:`TaskModel.respond`.
+
+    Where a request is plain text or one message (see :mod:`lse_gym.envs.models.style`), ``cue`` is what the answer
+    follows, such as "Label:", and the answer ends before the first of ``stop``.
     """
 
     system: str
@@ -35,6 +38,8 @@ class Request(NamedTuple):
     seed: int = 0
     sample: int = 0
     turns: tuple[Turn, ...] = ()
+    cue: str = ""
+    stop: tuple[str, ...] = ()
 
     @property
     def messages(self) -> list[Message]:
@@ -120,20 +125,23 @@ class TaskModel(ABC):
         A request with ``max_tokens=0`` asks for what :meth:`logprobs` says of the text of its last turn, and gets it as
         JSON: a list of floats, or null, which costs nothing, where the backend cannot tell.
         """
-        weighed = {request: self._weighed(request) for request in requests if not request.max_tokens}
-        if not weighed:
+        weighing = [*dict.fromkeys(request for request in requests if not request.max_tokens)]
+        if not weighing:
             return self.complete(requests)
         asked = [request for request in requests if request.max_tokens]
-        found = weighed | dict(zip(asked, self.complete(asked) if asked else [], strict=True))
+        found = dict(zip(asked, self.complete(asked) if asked else [], strict=True))
+        found |= zip(weighing, self._weigh(weighing), strict=True)
         return [found[request] for request in requests]
 
-    def _weighed(self, request: Request) -> Response:
-        *turns, last = request.turns
+    def _weigh(self, requests: Sequence[Request]) -> list[Response]:
         try:
-            found = self.logprobs(request._replace(turns=tuple(turns)), last.content)
+            told = self.logprobs_batch([(r._replace(turns=r.turns[:-1]), r.turns[-1].content) for r in requests])
         except NotImplementedError:
-            return UNTOLD
-        return Response(json.dumps(found), sum(map(self.count_tokens, (m["content"] for m in request.messages))), 0)
+            return [UNTOLD] * len(requests)
+        texts = [[*filter(None, [r.cue]), *(message["content"] for message in r.messages)] for r in requests]
+        tokens = {text: self.count_tokens(text) for text in {text for row in texts for text in row}}
+        costs = [sum(tokens[text] for text in row) for row in texts]
+        return [Response(json.dumps(one), cost, 0) for one, cost in zip(told, costs, strict=True)]
 
     @abstractmethod
     def count_tokens(self, text: str) -> int:
@@ -151,6 +159,10 @@ class TaskModel(ABC):
             NotImplementedError: it cannot.
         """
         raise NotImplementedError(f"{self.name!r} has no log-probabilities.")
+
+    def logprobs_batch(self, asked: Sequence[tuple[Request, str]]) -> list[list[float]]:
+        """As :meth:`logprobs`, for many at once."""
+        return [self.logprobs(request, completion) for request, completion in asked]
 
     def logprob(self, request: Request, completion: str) -> float:
         """Log-probability of ``completion`` after ``request`` in nats: the sum of :meth:`logprobs`."""

@@ -33,6 +33,7 @@ DEADLINE_S = 600.0
 TELL_EVERY_S = 10.0  # between two words on what is waited for
 MAX_BODY_BYTES = 16 * 2**20
 MAX_REQUEST_CHARS = 2000  # of an address
+CHAT, COMPLETIONS = "chat/completions", "completions"
 LOCAL = ("localhost", "127.0.0.1", "::1")  # no proxy leads there
 LOGGERS = ("lse_gym.models", "httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "proxy", "socks")))
 
@@ -54,6 +55,7 @@ class ChatAPI:
         connections: most requests at a time.
         max_tries: tries per request, but for those that end in a wait that the server asks for.
         seed: of the jitter between tries.
+        endpoint: below ``base_url``.
 
     Raises:
         MissingExtraError: httpx is not installed.
@@ -69,10 +71,11 @@ class ChatAPI:
         connections: int = 16,
         max_tries: int = MAX_TRIES,
         seed: int = 0,
+        endpoint: str = CHAT,
     ):
         self._httpx = require("httpx", "api", "A model behind a server (openai:)")
         self.url = public_url(base_url).rstrip("/")
-        self._target, userinfo = _target(base_url)
+        self._target, userinfo = _target(base_url, endpoint)
         self.timeout_s, self.deadline_s, self.max_tries, self.connections = (
             timeout_s,
             deadline_s,
@@ -247,7 +250,7 @@ def check_url(base_url: str) -> None:
     _target(base_url)
 
 
-def _target(base_url: str) -> tuple[str, tuple[str, str] | None]:
+def _target(base_url: str, endpoint: str = CHAT) -> tuple[str, tuple[str, str] | None]:
     """The address of a request, and the user and password that ``base_url`` has."""
     advice = "Set OPENAI_BASE_URL to e.g. http://localhost:8000/v1."
     try:
@@ -259,7 +262,7 @@ def _target(base_url: str) -> tuple[str, tuple[str, str] | None]:
         raise ArgumentError(f"base URL {public_url(base_url)!r} is not an http(s) URL. {advice}")
     userinfo, at, host = parts.netloc.rpartition("@")
     user, _, password = userinfo.partition(":")
-    path = f"{parts.path.rstrip('/').removesuffix('/chat/completions')}/chat/completions"
+    path = f"{parts.path.rstrip('/').removesuffix(f'/{CHAT}')}/{endpoint}"
     target = urlunsplit((parts.scheme, host, path, parts.query, ""))
     return target, (unquote(user), unquote(password)) if at else None
 

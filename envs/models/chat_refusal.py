@@ -23,7 +23,7 @@ from lse_gym.envs.text import UNPRINTABLE
 RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529))
 LIMITED = frozenset((429, 503, 529))  # where a server may name a pause
 MAX_WORDS = 300  # characters of a server's own words in a message
-PARAMETERS = ("max_completion_tokens", "max_tokens", "temperature", "seed")  # what may be left out or renamed
+PARAMETERS = ("max_completion_tokens", "max_tokens", "temperature", "seed", "stop")  # what may be left out or renamed
 SYSTEM = "the system role"
 
 _TOO_LONG = re.compile(

@@ -171,6 +171,8 @@ def estimate(text: str) -> int:
 
 def asked_text(payload: Mapping[str, Any]) -> str:
     """All that a request asks, to estimate its tokens from where nobody counts them."""
+    if "prompt" in payload:
+        return payload["prompt"]
     others = [payload.get("tools"), *(message.get("tool_calls") for message in payload["messages"])]
     said = (message["content"] for message in payload["messages"])
     return "".join([*said, *(json.dumps(other) for other in others if other)])

@@ -5,7 +5,8 @@ row whose prompt is longer reading its own next token where the others write the
 recurrent states see in a batch exactly what they see alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,12 +23,13 @@ KEPT = 0.75  # share of unfinished rows at which the finished ones are dropped
 
 
 class Prompt(NamedTuple):
-    """Token ids, the most tokens to write, and how to sample them."""
+    """Token ids, the most tokens to write, how to sample them, and strings that end an answer."""
 
     ids: list[int]
     max_tokens: int
     temperature: float
     seed: tuple[int, ...]
+    stop: tuple[str, ...] = ()
 
 
 def batches(prompts: Sequence[Prompt], most: int) -> list[list[int]]:
@@ -41,8 +43,13 @@ def batches(prompts: Sequence[Prompt], most: int) -> list[list[int]]:
     return groups
 
 
+Stopped = Callable[[Prompt, list[int]], bool]
+
+
 @torch.inference_mode()
-def generate(model: Any, prompts: Sequence[Prompt], ends: frozenset[int], shares: bool = False) -> list[list[int]]:
+def generate(
+    model: Any, prompts: Sequence[Prompt], ends: frozenset[int], shares: bool = False, stopped: Stopped | None = None
+) -> list[list[int]]:
     """Continue every prompt until one of ``ends``, which is part of what is returned, or its ``max_tokens``.
 
     Args:
@@ -50,24 +57,39 @@ def generate(model: Any, prompts: Sequence[Prompt], ends: frozenset[int], shares
         prompts: of like length, see :func:`batches`.
         ends: ids that end an answer.
         shares: whether the model's attention can be replaced by that of :mod:`lse_gym.envs.models.shared_prefix`.
+        stopped: whether an answer, as far as it is written, ends by the ``stop`` of its prompt.
     """
-    device, shortest = model.device, min(len(p.ids) for p in prompts)
-    common = _common([p.ids for p in prompts], shortest - 1)
-    rows = torch.tensor([p.ids[common:shortest] for p in prompts], device=device)
-    if not common:
-        return _continue(model, prompts, ends, rows, shortest, None)
-    prefix = torch.tensor([prompts[0].ids[:common]], device=device)
-    _, cache = forward(model, prefix, logits_to_keep=1)
-    if not shares or len(prompts) == 1:
-        cache.reorder_cache(torch.zeros(len(prompts), dtype=torch.long, device=device))
-        return _continue(model, prompts, ends, rows, shortest, cache)
-    share(cache, len(prompts))
+    shortest = min(len(p.ids) for p in prompts)
+    common = common_start([p.ids for p in prompts], shortest - 1)
+    rows = torch.tensor([p.ids[common:shortest] for p in prompts], device=model.device)
+    with prefilled(model, prompts[0].ids[:common], len(prompts), shares) as cache:
+        return _continue(model, prompts, ends, rows, shortest, cache, stopped)
+
+
+@contextmanager
+def prefilled(model: Any, prefix: Sequence[int], rows: int, shares: bool) -> Generator[Any]:
+    """The cache of ``rows`` rows that all begin with ``prefix``, which is read once; None where it is empty."""
+    if not prefix:
+        yield None
+        return
+    _, cache = forward(model, torch.tensor([[*prefix]], device=model.device), logits_to_keep=1)
+    if not shares or rows == 1:
+        cache.reorder_cache(torch.zeros(rows, dtype=torch.long, device=model.device))
+        yield cache
+        return
+    share(cache, rows)
     with sharing(model, cache):
-        return _continue(model, prompts, ends, rows, shortest, cache)
+        yield cache
 
 
 def _continue(
-    model: Any, prompts: Sequence[Prompt], ends: frozenset[int], rows: torch.Tensor, position: int, cache: Any
+    model: Any,
+    prompts: Sequence[Prompt],
+    ends: frozenset[int],
+    rows: torch.Tensor,
+    position: int,
+    cache: Any,
+    stopped: Stopped | None,
 ) -> list[list[int]]:
     """Read ``rows``, the first tokens of every prompt up to ``position`` that ``cache`` lacks, and go on from there."""
     device = model.device
@@ -87,7 +109,8 @@ def _continue(
                 if (uniforms := draws[i]) is not None:
                     tokens[row] = _sample(logits[row], prompt, uniforms[len(written[i])])
                 written[i].append(tokens[row])
-                if tokens[row] in ends or len(written[i]) >= prompt.max_tokens:
+                over = tokens[row] in ends or len(written[i]) >= prompt.max_tokens
+                if over or (prompt.stop and stopped is not None and stopped(prompt, written[i])):
                     done.add(i)
         if len(done) == len(prompts):
             return written
@@ -99,7 +122,7 @@ def _continue(
         position += 1
 
 
-def _common(ids: Sequence[list[int]], most: int) -> int:
+def common_start(ids: Sequence[Sequence[int]], most: int) -> int:
     """How many tokens all of ``ids`` begin with, at most ``most``."""
     first, last = min(ids), max(ids)  # the extremes differ earliest
     return next((i for i in range(most) if first[i] != last[i]), most)

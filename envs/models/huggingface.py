@@ -2,27 +2,30 @@
 
 import os
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lse_gym.envs.errors import ArgumentError, ContextLengthError, ProviderError, UnknownModelError
+from lse_gym.envs.errors import ArgumentError, ContextLengthError, ProviderError
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request, Response, TaskModel
-from lse_gym.envs.models.chat_template import opens_thinking, prompt_ids
+from lse_gym.envs.models.chat_template import natural_style, opens_thinking, prompt_ids
 from lse_gym.envs.models.environment import environment_number
+from lse_gym.envs.models.style import STYLES, mark, preferred, split_options, stops, until
 from lse_gym.envs.models.thinking import split_thinking
+from lse_gym.envs.models.weights import Weights
 
 if TYPE_CHECKING:
     from lse_gym.envs.models.generation import Prompt
 
 MAX_BATCH = 64  # rows generated together
+SCORED = (
+    256  # texts whose log-probabilities are computed together: some, as choices of a question, share all but an end
+)
 SHORT = 64  # tokens; to compute a prompt so short once for its samples saves less than a larger batch does
 ONE_THREAD = 50_000_000  # parameters; on busy cores a second thread makes smaller ones 2 to 40 times slower
-MAX_HASHED_BYTES = 2**28  # larger weights are told apart by size and time
+STOP_TOKENS = 4  # a character of a stop string has at most so many
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -35,12 +38,15 @@ class HuggingFaceModel(TaskModel):
     less than 50 million parameters, else what torch takes).
 
     Args:
-        path: a folder, or the id of a repository on the hub, with ``@REVISION`` where a certain one is meant.
+        path: a folder, or the id of a repository on the hub, with ``@REVISION`` where a certain one is meant; or a GGUF
+            file, ``FOLDER/FILE.gguf``, ``FOLDER:FILE.gguf`` or ``ID:FILE.gguf``. Behind it ``?style=`` ``chat``,
+            ``user`` or ``completion``, see :mod:`lse_gym.envs.models.style`.
         name: of the model, for messages and records; by default ``hf:`` and the path.
 
     Raises:
-        MissingExtraError: torch or transformers is not installed.
+        MissingExtraError: torch or transformers is not installed, or for a GGUF file gguf.
         UnknownModelError: there is no such model.
+        UnknownNameError: there is no such style.
     """
 
     def __init__(self, path: str, name: str | None = None):
@@ -55,33 +61,22 @@ class HuggingFaceModel(TaskModel):
         self.dtype = os.environ.get("LSE_GYM_DTYPE") or ("float32" if self.device == "cpu" else "auto")
         if self.dtype not in DTYPES:
             raise ArgumentError(f"LSE_GYM_DTYPE={self.dtype!r} is not one of {', '.join(DTYPES)}.")
-        digest = fingerprint(path) or getattr(self._tokenizer_and_config[1], "_commit_hash", None) or path
-        self.revision = f"{digest}-{self.dtype}"
+        place, options = split_options(path, "hf", {"style": STYLES})
+        self._style = options.get("style") or preferred(place)
+        self.weights = Weights(place, self.name, self.dtype)
+        self.revision = f"{self.weights.digest}-{self.dtype}{mark(self._style)}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.path, self.name)
 
-    def _load(self, kind: str, **options: Any) -> Any:
-        import transformers
-
-        path, revision = split_revision(self.path)
-        options |= {"revision": revision} if revision else {}
-        try:
-            return getattr(transformers, kind).from_pretrained(path, **options)
-        except (OSError, ValueError, KeyError) as error:
-            raise UnknownModelError(
-                f"{self.name!r} cannot be loaded ({str(error).strip().splitlines()[0]}). Pass the folder of a model "
-                "saved by Transformers, or a hub id such as hf:Qwen/Qwen3-4B-Instruct-2507."
-            ) from error
-
     @cached_property
     def _tokenizer_and_config(self) -> tuple[Any, Any]:
-        return self._load("AutoTokenizer"), self._load("AutoConfig")
+        return self.weights.load("AutoTokenizer"), self.weights.load("AutoConfig")
 
     @cached_property
     def model(self) -> Any:
         """The model, loaded on first use."""
-        return self._load("AutoModelForCausalLM", dtype=self.dtype).to(self.device).eval()
+        return self.weights.load("AutoModelForCausalLM", dtype=self.dtype).to(self.device).eval()
 
     @contextmanager
     def few_threads(self) -> Generator[None]:
@@ -105,6 +100,11 @@ class HuggingFaceModel(TaskModel):
         """The tokenizer."""
         return self._tokenizer_and_config[0]
 
+    @property
+    def style(self) -> str:
+        """How requests become text, see :mod:`lse_gym.envs.models.style`."""
+        return self._style or natural_style(self.tokenizer)
+
     @cached_property
     def _ends(self) -> frozenset[int]:
         ends = self.model.generation_config.eos_token_id
@@ -125,7 +125,7 @@ class HuggingFaceModel(TaskModel):
 
     def prompt_ids(self, request: Request) -> list[int]:
         """The token ids of a request, see :func:`lse_gym.envs.models.chat_template.prompt_ids`."""
-        return prompt_ids(self.tokenizer, [request])[0]
+        return prompt_ids(self.tokenizer, [request], self.style)[0]
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
         """Answer the batch, prompts of one system message and of like length together.
@@ -154,9 +154,16 @@ class HuggingFaceModel(TaskModel):
 
     def _response(self, prompt: "Prompt", ids: list[int]) -> Response:
         text, thinking = split_thinking(self.text(ids), opens_thinking(self.tokenizer, prompt.ids))
-        reason = "stop" if ids and ids[-1] in self._ends else "length"
+        answer = until(text, prompt.stop)
+        reason = "stop" if (ids and ids[-1] in self._ends) or len(answer) < len(text) else "length"
         thought = len(self.tokenizer(thinking, add_special_tokens=False).input_ids) if thinking else 0
-        return Response(text, len(prompt.ids), len(ids), 0, reason, min(thought, len(ids)))
+        return Response(answer, len(prompt.ids), len(ids), 0, reason, min(thought, len(ids)))
+
+    def _stopped(self, prompt: "Prompt", ids: list[int]) -> bool:
+        """Whether the last tokens of an answer spell one of its stop strings."""
+        last = STOP_TOKENS * max(map(len, prompt.stop))
+        text = self.tokenizer.decode(ids[-last:], skip_special_tokens=True)
+        return any(one in text for one in prompt.stop)
 
     def write(self, requests: Sequence[Request]) -> list[list[int]]:
         """The token ids of the answers, each with the end token where it came to one: what a learner needs."""
@@ -172,7 +179,8 @@ class HuggingFaceModel(TaskModel):
         from lse_gym.envs.models.generation import Prompt
 
         prompts = []
-        for request, ids in zip(requests, prompt_ids(self.tokenizer, requests), strict=True):
+        style = self.style
+        for request, ids in zip(requests, prompt_ids(self.tokenizer, requests, style), strict=True):
             room = self._window - len(ids)
             if room < 1:
                 raise ContextLengthError(
@@ -180,38 +188,41 @@ class HuggingFaceModel(TaskModel):
                     "Lower max_chars, feedback_size or max_turns."
                 )
             seed = (abs(request.seed), request.sample, int(request.seed < 0))
-            prompts.append(Prompt(ids, int(min(request.max_tokens, room)), request.temperature, seed))
+            most = int(min(request.max_tokens, room))
+            prompts.append(Prompt(ids, most, request.temperature, seed, stops(request, style)))
         return prompts
 
     def _write(self, requests: Sequence[Request], prompts: Sequence["Prompt"], written: dict[int, list[int]]) -> None:
-        from lse_gym.envs.models.generation import batches
+        from lse_gym.envs.models.generation import batches, generate
+
+        def write(indices: list[int]) -> None:
+            asked = [prompts[i] for i in indices]
+            rows = generate(self.model, asked, self._ends, self.shares, self._stopped)
+            written.update(zip(indices, rows, strict=True))
 
         asked = Counter(request[:2] for request in requests)
         groups: dict[tuple[str, str], list[int]] = {}
-        for index, request in enumerate(requests):  # samples of one prompt share all of it, others the system message
-            shared = asked[request[:2]] > 1 and len(prompts[index].ids) > SHORT
-            key = request[:2] if shared else (request.system, "")
-            groups.setdefault(key, []).append(index)
+        for i, request in enumerate(requests):  # samples of one prompt share all of it, others the system message
+            shared = asked[request[:2]] > 1 and len(prompts[i].ids) > SHORT
+            groups.setdefault(request[:2] if shared else (request.system, ""), []).append(i)
         for group in groups.values():
             for part in batches([prompts[i] for i in group], self.batch):
-                self._write_part([group[i] for i in part], prompts, written)
+                self._as_fits([group[i] for i in part], write)
 
-    def _write_part(self, indices: list[int], prompts: Sequence["Prompt"], written: dict[int, list[int]]) -> None:
+    def _as_fits(self, indices: list[int], work: Callable[[list[int]], None]) -> None:
+        """Do some work, in halves where the memory is too small for all of it at once."""
         import torch
-
-        from lse_gym.envs.models.generation import generate
 
         try:
             with self.few_threads():
-                rows = generate(self.model, [prompts[i] for i in indices], self._ends, self.shares)
-            written |= dict(zip(indices, rows, strict=True))
+                return work(indices)
         except torch.OutOfMemoryError:
             torch.cuda.empty_cache()
             if len(indices) == 1:
                 raise
-            half = len(indices) // 2
-            self._write_part(indices[:half], prompts, written)
-            self._write_part(indices[half:], prompts, written)
+        half = len(indices) // 2
+        self._as_fits(indices[:half], work)
+        return self._as_fits(indices[half:], work)
 
     def count_tokens(self, text: str) -> int:
         """The tokens of ``text``, and as many as the chat template puts around a message."""
@@ -221,37 +232,31 @@ class HuggingFaceModel(TaskModel):
     def _frame(self) -> int:
         return len(self.prompt_ids(Request("x", "x")))
 
+    def logprobs_batch(self, asked: Sequence[tuple[Request, str]]) -> list[list[float]]:
+        """Log-probability of each token of texts after requests, in nats, without their ends."""
+        from lse_gym.envs.models.scoring import logprobs
+
+        each = [*dict.fromkeys(request for request, _ in asked)]
+        ids_of = dict(zip(each, prompt_ids(self.tokenizer, each, self.style), strict=True))
+        prompts = [ids_of[request] for request, _ in asked]
+        texts = [self.tokenizer(text, add_special_tokens=False).input_ids for _, text in asked]
+        found: dict[int, list[float]] = {}
+
+        def score(indices: list[int]) -> None:
+            told = logprobs(self.model, [(prompts[i], texts[i]) for i in indices], self.shares)
+            found.update(zip(indices, told, strict=True))
+
+        groups: dict[str, list[int]] = {}
+        for i in sorted(range(len(asked)), key=lambda i: len(prompts[i])):
+            groups.setdefault(asked[i][0].system, []).append(i)
+        for group in groups.values():
+            for start in range(0, len(group), SCORED):
+                self._as_fits(group[start : start + SCORED], score)
+        return [found[i] for i in range(len(asked))]
+
     def logprobs(self, request: Request, completion: str) -> list[float]:
         """Log-probability of each token of ``completion`` after ``request``, in nats, without its end."""
-        import torch
-
-        prompt = self.prompt_ids(request)
-        ids = self.tokenizer(completion, add_special_tokens=False).input_ids
-        if not ids:
-            return []
-        with self.few_threads(), torch.inference_mode():
-            out = self.model(torch.tensor([prompt + ids], device=self.model.device), logits_to_keep=len(ids) + 1)
-            scores = out.logits[0, :-1].float().log_softmax(-1)
-        return scores.gather(1, torch.tensor(ids, device=scores.device)[:, None])[:, 0].tolist()
-
-
-def split_revision(path: str) -> tuple[str, str]:
-    """Id and revision of ``ID@REVISION``; the revision is "" where there is none, as for a folder."""
-    repository, _, revision = path.partition("@")
-    return (path, "") if Path(path).is_dir() else (repository, revision)
-
-
-def fingerprint(path: str) -> str:
-    """A digest of the files in a folder; "" for a path that is none."""
-    folder = Path(path)
-    if not folder.is_dir():
-        return ""
-    digest, files = blake2b(digest_size=8), sorted(f for f in folder.iterdir() if f.is_file())
-    small = sum(f.stat().st_size for f in files) <= MAX_HASHED_BYTES
-    for file in files:
-        told = file.read_bytes() if small else str((file.stat().st_size, file.stat().st_mtime_ns)).encode()
-        digest.update(file.name.encode() + b"\0" + told)
-    return digest.hexdigest()
+        return self.logprobs_batch([(request, completion)])[0]
 
 
 def _default_device() -> str:

@@ -21,21 +21,21 @@ from lse_gym.envs.errors import (
     QuotaError,
     UnavailableError,
     UnknownModelError,
-    unknown,
 )
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Message, Request, Response, TaskModel, byte_bound, sampling_seed
-from lse_gym.envs.models.chat_api import DEADLINE_S, TELL_EVERY_S, ChatAPI, check_url
+from lse_gym.envs.models.chat_api import CHAT, COMPLETIONS, DEADLINE_S, TELL_EVERY_S, ChatAPI, check_url
 from lse_gym.envs.models.chat_refusal import SYSTEM, Unsupported
 from lse_gym.envs.models.environment import environment_key, environment_number, server_url
 from lse_gym.envs.models.native_tools import native_request
+from lse_gym.envs.models.style import STYLES, mark, plain, split_options, stops, styled, until
 from lse_gym.envs.redaction import public_url
 
 CONCURRENCY, TIMEOUT_S = 16, 120.0
 RENAMED = {"max_tokens": "max_completion_tokens"}  # OpenAI's newer models know the second name only
 FOR_ALL = (AuthenticationError, NoToolsError, QuotaError, UnavailableError, UnknownModelError)  # others fail alike
-NEEDED = {"model", "messages", "tools"}  # what no request can go without
-NATIVE = "tools=native"
+NEEDED = {"model", "messages", "prompt", "tools"}  # what no request can go without
+MOST_STOPS = 4  # strings that OpenAI takes; an answer is cut at the others here
 MOST_FAILURES = 8  # before the first answer: the others would fail alike too
 
 log = logging.getLogger("lse_gym.models")
@@ -53,7 +53,8 @@ class OpenAIModel(TaskModel):
 
     Args:
         model: the model's name on the server; with ``?tools=native`` after it, tools that a prompt shows are sent in
-            the server's own form. Their calls are text again before anyone sees them.
+            the server's own form. Their calls are text again before anyone sees them. ``?style=user`` sends one
+            message, ``?style=completion`` plain text to the server's ``completions``.
 
     Raises:
         MissingExtraError: httpx is not installed.
@@ -61,12 +62,10 @@ class OpenAIModel(TaskModel):
 
     def __init__(self, model: str):
         require("httpx", "api", "A model behind a server (openai:)")
-        self.model, question_mark, option = model.partition("?")
-        if question_mark and option != NATIVE:
-            raise unknown("option of openai:", option, [NATIVE], f"Pass e.g. 'openai:{self.model}?{NATIVE}'.")
-        self.native_tools = bool(question_mark)
+        self.model, options = split_options(model, "openai", {"tools": ["native"], "style": STYLES})
+        self.native_tools, self.style = "tools" in options, options.get("style", "chat")
         self.name = f"openai:{model}"
-        self.revision = public_url(server_url())
+        self.revision = public_url(server_url()) + mark(self.style)
         self.concurrency = int(environment_number("LSE_GYM_CONCURRENCY", CONCURRENCY))
         self.timeout_s = environment_number("LSE_GYM_TIMEOUT_S", TIMEOUT_S)
         self.deadline_s = environment_number("LSE_GYM_DEADLINE_S", DEADLINE_S)
@@ -87,6 +86,7 @@ class OpenAIModel(TaskModel):
             timeout_s=self.timeout_s,
             deadline_s=self.deadline_s,
             connections=self.concurrency,
+            endpoint=COMPLETIONS if self.style == "completion" else CHAT,
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -153,10 +153,12 @@ class OpenAIModel(TaskModel):
                 log.info("waiting for %s, %.0f s: %d of %d answered", self._api.url, seconds, before, total)
 
     async def _ask(self, request: Request) -> Response:
+        stop = stops(request, self.style)
         values = {
             "max_tokens": request.max_tokens,
             "temperature": request.temperature,
             "seed": sampling_seed(request),
+            **({"stop": [*stop[:MOST_STOPS]]} if stop else {}),
         }
         while True:
             payload: dict[str, Any] = {"model": self.model, **self._asked(request)}
@@ -165,10 +167,11 @@ class OpenAIModel(TaskModel):
                 if known and known not in self._refused:
                     payload[known] = value
             try:
-                return await self._api.complete(payload)
+                response = await self._api.complete(payload)
+                return response._replace(text=until(response.text, stop)) if stop else response
             except Unsupported as refusal:
                 there = (
-                    payload["messages"][0]["role"] == "system"
+                    payload.get("messages", [{"role": ""}])[0]["role"] == "system"
                     if refusal.parameter == SYSTEM
                     else refusal.parameter in payload.keys() - NEEDED
                 )
@@ -180,6 +183,10 @@ class OpenAIModel(TaskModel):
                 self._refused.add(refusal.parameter)
 
     def _asked(self, request: Request) -> dict[str, Any]:
+        if self.style == "completion":
+            return {"prompt": plain(request)}
+        if self.style == "user":
+            return {"messages": styled(request, self.style)}
         asked = native_request(request) if self.native_tools else {"messages": request.messages}
         if SYSTEM not in self._refused or not request.system:
             return asked

@@ -15,10 +15,12 @@ MAX_TOKENS = 10**9  # of one prompt or response, far beyond any window
 def request_key(name: str, revision: str, request: Request) -> str:
     """Digest of everything that can change a response: the model, its revision, the prompt and the sampling.
 
-    A request without earlier turns has the key it had before there were any, so that records stay good.
+    A request has the key that it had before there were fields that it leaves empty, so that records stay good.
     """
-    *one_turn, turns = request
-    return blake2b(encode([name, revision, *one_turn, *([turns] if turns else [])]), digest_size=16).hexdigest()
+    *one_turn, turns, cue, stop = request
+    given = {name: value for name, value in (("cue", cue), ("stop", stop)) if value}
+    rest = [turns, given] if given else [turns] if turns else []
+    return blake2b(encode([name, revision, *one_turn, *rest]), digest_size=16).hexdigest()
 
 
 def encode(values: Sequence[object] | Mapping[str, object]) -> bytes:
@@ -103,6 +105,10 @@ class StoredModel(TaskModel):
     def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
         """As the model is priced."""
         return self.model.price(prompt_tokens, completion_tokens, cached_tokens)
+
+    def logprobs_batch(self, asked: Sequence[tuple[Request, str]]) -> list[list[float]]:
+        """As the model says; not stored."""
+        return self.model.logprobs_batch(asked)
 
     def logprobs(self, request: Request, completion: str) -> list[float]:
         """As the model says; not stored."""

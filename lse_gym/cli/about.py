@@ -6,6 +6,7 @@ from lse_gym.agents.console import counted
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.models import MODELS, SHIPPED
 from lse_gym.envs.models.environment import server_url
+from lse_gym.envs.models.packaged import PACKAGES
 from lse_gym.envs.redaction import public_url
 
 STAND_INS = ("reader", "writer")
@@ -35,6 +36,8 @@ def about_model(name: str) -> str:
         return f"{name}, a small transformer trained by LSE"
     if name in SHIPPED:
         return f"{name}, a small transformer that comes with the package"
+    if name.partition("?")[0] in PACKAGES:
+        return f"{name}, a language model that others pre-trained, in this process"
     if prefix == "openai" and colon:
         return f"{name} at {public_url(server_url())}"
     where = {"hf": "in this process", "vllm": "in this process", "replay": "recorded answers"}

@@ -11,6 +11,7 @@ from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.bench.report import markdown
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.models import ABOUT, BACKENDS, MODELS, SHIPPED
+from lse_gym.envs.models.packaged import PACKAGES, installs
 from lse_gym.envs.options import CoreOptions, argument_rows
 from lse_gym.envs.registration import ENVS, describe, env_class
 from lse_gym.leaderboard.track import all_tracks
@@ -46,8 +47,9 @@ def models() -> str:
     """The names of models, what each is, and the extra it needs."""
     rows = []
     for name, (module, cls, *_) in MODELS.items():
-        about = ABOUT[name] if name in SHIPPED else _summary(getattr(import_module(module), cls))
-        rows.append([f"`{name}`", about, _needs("hf" if name in SHIPPED else "")])
+        about = ABOUT[name] if name in ABOUT else _summary(getattr(import_module(module), cls))
+        lines = installs(name) if name in PACKAGES else ()
+        rows.append([f"`{name}`", about, ", ".join(map("`{}`".format, lines)) or _needs("hf" * (name in SHIPPED))])
     for name, (module, cls, argument) in BACKENDS.items():
         about = _summary(getattr(import_module(module), cls))
         rows.append([f"`{name}:{argument}`", about, _needs(EXTRA.get(name, ""))])

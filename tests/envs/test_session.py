@@ -108,7 +108,7 @@ def test_a_session_scores_samples_and_shows_the_first():
 
 def test_the_key_depends_on_everything():
     base = Request("system", "user", 100, 0.5, 3, 1)
-    others = ("s", "u", 101, 0.6, 4, 2, (Turn("assistant", "a"),))
+    others = ("s", "u", 101, 0.6, 4, 2, (Turn("assistant", "a"),), "A:", ("A:",))
     variants = [
         base,
         *(base._replace(**{name: value}) for name, value in zip(base._fields, others, strict=True)),
@@ -127,6 +127,12 @@ def test_the_key_depends_on_everything():
     keys = [request_key(model.name, model.revision, request) for model, request in product(models, variants)]
     assert len(set(keys)) == len(keys)
     assert request_key(Spy().name, Spy().revision, Request(*base)) == keys[0]
+
+
+def test_a_request_keeps_the_key_it_had_before_there_were_more_fields():
+    base = Request("system", "user", 100, 0.5, 3, 1)
+    assert request_key("m", "r", base) == "d90a69ebd38f166e74efcfe5b4efe17e"
+    assert request_key("m", "r", base._replace(turns=(Turn("assistant", "a"),))) == "a8f68b9417ae3dbe9d80a4e6bf017153"
 
 
 def record(path, requests, model=None):

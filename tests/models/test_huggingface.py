@@ -17,12 +17,13 @@ from lse_gym.envs.errors import (
     ProviderError,
     UnknownModelError,
 )
-from lse_gym.envs.models import SHIPPED, generation, huggingface, make_model
+from lse_gym.envs.models import SHIPPED, generation, make_model, scoring, weights
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 from lse_gym.envs.models.nano.data import draw_sample
 from lse_gym.envs.models.nano.tokenizer import train_tokenizer
 from lse_gym.envs.models.nano.train import make_model as make_lfm2
+from lse_gym.envs.models.style import until
 from lse_gym.envs.report import Turn
 
 USERS = [
@@ -195,6 +196,54 @@ def test_a_model_without_template_or_system_role_still_answers(folders):
     assert model.tokenizer.decode(model.prompt_ids(Request("", "U", turns=turns))) == "[U][A][T]"
 
 
+def test_an_answer_ends_before_the_first_stop(model):
+    model._style = "completion"
+    free = [Request(SYSTEM, user, 24, cue="A:") for user in USERS]
+    texts = [answer.text for answer in model.complete(free)]
+    stop = (texts[0][3:5], texts[2][4:5])
+    answers = model.complete([request._replace(stop=stop) for request in free])
+    assert [answer.text for answer in answers] == [until(text, stop) for text in texts]
+    assert answers[0].completion_tokens < 24
+    assert answers[0].finish_reason == "stop"
+    model._style = "chat"  # which ends by itself
+    assert model.complete([free[0]._replace(stop=stop)]) == model.complete([free[0]._replace(cue="")])
+
+
+def test_a_style_is_part_of_the_revision_and_of_the_prompt(folders):
+    path = str(folders("lfm2"))
+    chat, user, completion = (HuggingFaceModel(f"{path}{style}") for style in ("", "?style=user", "?style=completion"))
+    asked = Request("S", "U", cue="A:")
+    assert [model.style for model in (chat, user, completion)] == ["chat", "user", "completion"]
+    assert [*map(str.strip, (user.revision, completion.revision))] == [
+        f"{chat.revision}-user",
+        f"{chat.revision}-completion",
+    ]
+    assert completion.tokenizer.decode(completion.prompt_ids(asked)) == "S\n\nU\nA:"
+    assert "S\n\nU\nA:" in user.tokenizer.decode(user.prompt_ids(asked))
+    assert chat.prompt_ids(asked) == chat.prompt_ids(Request("S", "U"))
+    assert HuggingFaceModel(f"{path}?style=chat").revision == chat.revision
+    user.tokenizer.chat_template = None
+    with pytest.raises(ArgumentError, match=r"has none\. Pass \?style=completion"):
+        user.prompt_ids(asked)
+
+
+@pytest.mark.parametrize("architecture", ["lfm2", "llama", "gpt2", "mistral"])
+def test_log_probabilities_in_a_batch_are_those_of_one_text_alone(folders, architecture, monkeypatch):
+    model = HuggingFaceModel(str(folders(architecture)))
+    requests = [Request(system, user) for system in (SYSTEM, "") for user in USERS]
+    pairs = [(request, text) for request in requests for text in ("a", "SELECT COUNT(*)", "many words", "")]
+    expected = []
+    for request, text in pairs:
+        prompt, ids = model.prompt_ids(request), model.tokenizer(text, add_special_tokens=False).input_ids
+        with torch.inference_mode():
+            scores = model.model(torch.tensor([prompt + ids])).logits[0].log_softmax(-1)
+        expected.append([float(scores[len(prompt) - 1 + i, token]) for i, token in enumerate(ids)])
+    for most in (scoring.MAX_LOGITS, 1):
+        monkeypatch.setattr(scoring, "MAX_LOGITS", most)
+        for found, wanted in zip(model.logprobs_batch(pairs), expected, strict=True):
+            assert found == pytest.approx(wanted, abs=2e-4)
+
+
 def test_too_little_memory_halves_the_batch(model, monkeypatch):
     requests = [Request(SYSTEM, user, 6) for user in USERS]
     expected, sizes, real = model.complete(requests), [], generation.generate
@@ -219,8 +268,8 @@ def test_the_revision_tells_weights_and_dtype_apart(folders, tmp_path, monkeypat
     assert one == HuggingFaceModel(str(folders("lfm2"))).revision != HuggingFaceModel(str(folders("llama"))).revision
     monkeypatch.setenv("LSE_GYM_DTYPE", "bfloat16")
     assert HuggingFaceModel(str(folders("lfm2"))).revision != one
-    monkeypatch.setattr(huggingface, "MAX_HASHED_BYTES", 0)
-    assert len(huggingface.fingerprint(str(folders("lfm2")))) == 16
+    monkeypatch.setattr(weights, "MAX_HASHED_BYTES", 0)
+    assert len(weights.fingerprint(str(folders("lfm2")))) == 16
     monkeypatch.setenv("LSE_GYM_DTYPE", "int3")
     with pytest.raises(ArgumentError, match="'int3' is not one of auto, float32"):
         HuggingFaceModel(str(folders("lfm2")))

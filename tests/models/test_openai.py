@@ -258,3 +258,32 @@ def test_settings_are_checked_and_the_key_stays_out_of_sight(monkeypatch):
     model = make_model("openai:hidden")
     assert KEY not in repr(vars(model))
     assert KEY.encode() not in pickle.dumps(model)
+
+
+def test_a_style_says_what_is_sent_and_what_ends_an_answer(monkeypatch):
+    asked = Request("Rules.", "Text: one", 9, cue="Label:", stop=("\n", *"abcd"))
+    with serve() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        models = [OpenAIModel(f"m{style}") for style in ("", "?style=user", "?style=completion")]
+        answers = [model.complete([asked])[0] for model in models]
+    chat, user, completion = server.payloads
+    assert chat["messages"] == [{"role": "system", "content": "Rules."}, {"role": "user", "content": "Text: one"}]
+    assert user["messages"] == [{"role": "user", "content": "Rules.\n\nText: one\nLabel:"}]
+    assert completion["prompt"] == "Rules.\n\nText: one\nLabel:"
+    assert "messages" not in completion
+    assert ["stop" in chat, user["stop"], completion["stop"]] == [False, [*"\nabc"], [*"\nabc"]]
+    assert answers[2].text == "L"  # "Label:" before its "a", and not "\nmore"
+    assert answers[2].estimated
+    assert len({model.revision for model in models}) == 3
+
+
+def test_a_server_that_takes_no_stop_has_its_answers_cut_here(monkeypatch):
+    def refuse(handler, number):
+        return number == 0 and handler.reply(400, error(400, "Unsupported parameter: 'stop' is not supported"))
+
+    with serve(refuse) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        model = OpenAIModel("m?style=completion")
+        (answer,) = model.complete([Request("", "x", cue="Label:", stop=("\n",))])
+    assert answer.text == "Label:"
+    assert ["stop" in payload for payload in server.payloads] == [True, False]

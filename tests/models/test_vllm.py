@@ -120,7 +120,28 @@ def test_thinking_is_no_answer_also_where_the_prompt_opened_it(engine, monkeypat
         return output
 
     monkeypatch.setattr(LLM, "output", thinks)
-    monkeypatch.setattr("lse_gym.envs.models.chat_template.prompt_text", lambda tokenizer, request: "x <think>")
+    monkeypatch.setattr("lse_gym.envs.models.chat_template.prompt_text", lambda tokenizer, request, style: "x <think>")
     answers = model.complete([Request("", str(i)) for i in range(3)])
     assert [one.text for one in answers] == ["7", "7", ""]
     assert all(one.thinking_tokens for one in answers)
+
+
+def test_a_style_and_what_ends_an_answer_reach_the_engine(engine):
+    model = VLLMModel("some/model?style=completion")
+    asked = Request("Rules.", "Text: one", 9, cue="Label:", stop=("\n", "E"))
+    (answer,) = model.complete([asked])
+    ((prompts, sampling),) = model.engine.batches
+    assert prompts == [["Rules.", "Text:", "one", "Label:"]]
+    assert sampling[0]["stop"] == ["\n", "E"]
+    assert answer.text == "ON"
+    assert model.revision.endswith("-vllm-0.32.0-completion")
+    plain = VLLMModel("some/model")
+    plain.complete([asked])
+    assert "stop" not in plain.engine.batches[0][1][0]
+    assert not plain.revision.endswith("completion")
+
+
+def test_log_probabilities_are_asked_for_in_one_call(engine):
+    model = VLLMModel("m")
+    assert model.logprobs_batch([(Request("S", "u"), "two words"), (Request("", "u"), "one")]) == [[-0.5, -0.5], [-0.5]]
+    assert [len(prompts) for prompts, _ in model.engine.batches] == [2]
