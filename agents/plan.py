@@ -199,7 +199,8 @@ def _requests(core: ContextEnv, domain: Domain, questions: Sequence[Question]) -
     """The first request of each question, with the longest context."""
     context, session = _longest_context(core), core.session
     prompts = (domain.prompt(context, question) for question in questions)
-    return [Request(one.system, one.user, session.max_tokens, session.temperature, session.seed) for one in prompts]
+    sampling = session.max_tokens, session.temperature, session.seed
+    return [Request(one.system, one.user, *sampling, cue=one.cue, stop=one.stop) for one in prompts]
 
 
 def _bound(core: ContextEnv, domain: Domain, requests: Sequence[Request]) -> Usage:
