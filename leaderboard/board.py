@@ -81,11 +81,11 @@ class Board:
             SubmissionError: it is not accepted; the reasons are in the message and in the log.
         """
         try:
-            document = self._read(data)
+            document = read_submission(data)
             there = self.store.find(document["sha256"])
             if there is not None and digest(document) == document["sha256"]:
                 return there
-            track = self._check(document)
+            track = accept(document, self.tracks)
         except SubmissionError as error:
             with self.store.writing():
                 told = f"{sha256(data).hexdigest()[:16]}: {'; '.join(error.reasons)}"
@@ -139,23 +139,22 @@ class Board:
         Raises:
             SubmissionError: it is not accepted.
         """
-        document = self._read(data)
-        return document, self._check(document)
+        document = read_submission(data)
+        return document, accept(document, self.tracks)
 
-    def _read(self, data: bytes) -> dict[str, Any]:
-        document = read_document(data)
-        check_schema(document)
-        return document
+    def rehearse(self, data: bytes) -> str:
+        """What :meth:`submit` would say besides "entry N", and nothing is written: "" or a mark with its reason.
 
-    def _check(self, document: Mapping[str, Any]) -> Track:
-        if document["track"] not in self.tracks:
-            raise SubmissionError([f"there is no track {document['track']!r}; there are {', '.join(self.tracks)}."])
-        track = self.tracks[document["track"]]
-        check_suite(track)
-        reasons = problems(document, track)
-        if reasons:
-            raise SubmissionError(reasons[:40])
-        return track
+        Raises:
+            SubmissionError: it would not be accepted.
+        """
+        document, track = self.check(data)
+        there = self.store.find(document["sha256"])
+        if there is not None:
+            return f"it is entry {there} already"
+        self._limit(document["team"]["name"], track)
+        copy = copied(document, track, self.store.db)
+        return f"flagged: {copy}; it would not rank" if copy else ""
 
     def secret(self, track: Track) -> int:
         """What the sealed questions of a track are drawn from.
@@ -218,6 +217,33 @@ class Board:
                     f"and the limit is {self.rules.submissions_per_team}. Submit your best one later."
                 ]
             )
+
+
+def read_submission(data: bytes) -> dict[str, Any]:
+    """Read a submission.
+
+    Raises:
+        SubmissionError: it is none.
+    """
+    document = read_document(data)
+    check_schema(document)
+    return document
+
+
+def accept(document: Mapping[str, Any], tracks: Mapping[str, Track]) -> Track:
+    """The track of a document in which all that can be checked without a model is right.
+
+    Raises:
+        SubmissionError: something is not; the reasons are in the message.
+    """
+    if document["track"] not in tracks:
+        raise SubmissionError([f"there is no track {document['track']!r}; there are {', '.join(tracks)}."])
+    track = tracks[document["track"]]
+    check_suite(track)
+    reasons = problems(document, track)
+    if reasons:
+        raise SubmissionError(reasons[:40])
+    return track
 
 
 def _commitment(salt: bytes) -> str:

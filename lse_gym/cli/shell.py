@@ -32,7 +32,7 @@ COMMANDS = {
     "archive": "train",
     "train": "train",
     "pairs": "preferences",
-    "leaderboard": "leaderboard",
+    "leaderboard": "boards",
     "data": "data",
 }
 app.info.help = "Evolve the context of a language model, compare optimizers, train editors, and keep a leaderboard."
