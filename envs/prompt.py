@@ -6,6 +6,7 @@ from lse_gym.envs.domain import Attempt, Question
 
 OUTPUT_HEADER = "### Output"
 CONTEXT_HEADER = "### Instructions"
+ANSWER = "Answer:"  # what comes before an answer that is asked for without tags
 
 
 def system_message(frozen: str, context: str) -> str:

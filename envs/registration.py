@@ -14,7 +14,7 @@ ENVS = {
         "embedded: library, shop, transit, farm, studio (train); clinic, hotel, lab (test); any seed, e.g. clinic-0",
     ),
     "LSE/BIRD-v0": ("lse_gym.envs.sql.envs", "BIRDEnv", "BIRDVectorEnv", "every database of --data-dir"),
-    "LSE/Custom-v0": (
+    "LSE/Custom-v1": (
         "lse_gym.envs.custom.envs",
         "CustomEnv",
         "CustomVectorEnv",

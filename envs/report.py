@@ -27,8 +27,10 @@ class Problem(NamedTuple):
     """What a report says of one question, as it is shown: lines that are empty here are left out of the text.
 
     ``answer`` and ``gold`` are shown even if empty, unless the mode hides them. ``transcript`` is empty where the task
-    model answered at once. Where tools change something, ``changes`` tells what is different after the attempt, and
-    ``gold_changes`` what should be, both as JSON; then an empty ``gold`` says that no answer is asked for.
+    model answered at once. ``example`` is the question with its right answer as a context shows them to the task model,
+    where the family has such a form; it is not in the text. Where tools change something, ``changes`` tells what is
+    different after the attempt, and ``gold_changes`` what should be, both as JSON; then an empty ``gold`` says that no
+    answer is asked for.
     """
 
     question: str
@@ -42,6 +44,7 @@ class Problem(NamedTuple):
     transcript: tuple[Turn, ...] = ()
     changes: str = ""
     gold_changes: str = ""
+    example: str = ""
 
     @property
     def right(self) -> bool:
@@ -65,7 +68,7 @@ class Report(NamedTuple):
         """The report without what ``mode`` hides."""
         if mode == "gold":
             return self
-        hidden: dict = {"gold": "", "explanation": "", "gold_changes": ""}
+        hidden: dict = {"gold": "", "explanation": "", "gold_changes": "", "example": ""}
         if mode == "score":
             hidden |= {"answer": "", "response": "", "error": "", "transcript": (), "changes": ""}
         return self._replace(mode=mode, problems=tuple(problem._replace(**hidden) for problem in self.problems))

@@ -69,7 +69,7 @@ def test_a_scorer(folder, scorer):
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     code = (
         "import gymnasium as gym, lse_gym; "
-        f"env = gym.make('LSE/Custom-v0', questions='sums.jsonl', scorer='{scorer}').unwrapped; "
+        f"env = gym.make('LSE/Custom-v1', questions='sums.jsonl', scorer='{scorer}').unwrapped; "
         "domain = env.family.load(env.domains[0]); q = domain.splits['test'][0]; near = int(q.gold) + 1; "
         "print([o.score for o in domain.score([q, q], [f'<answer>{near}</answer>', '<answer>999</answer>'])])"
     )

@@ -21,6 +21,9 @@ KINDS: Mapping[str, str] = {
     "over-long texts": "Usually a quote that is never closed, or a whole document; shorten it.",
     "wrong choices": "Give 2 to 26 different texts as a list in the column 'choices', or in columns A, B, C, …",
     "answers that are no choice": "Answer with the letter of a choice, its text, or its index from 0.",
+    "answers without a name": "Name every answer of the data, in a dict or a list by number: "
+    "labels={'0': 'negative', '1': 'positive'}, "
+    'on the command line --env-set \'labels=["negative", "positive"]\'.',
     "answers that do not score 1": "The scorer must accept the right answer: correct it, or choose another scorer.",
     "repeated ids": "Ids tell questions apart: correct them, or delete the column.",
     "contradictions": "The same question cannot have two answers: keep one, list all right ones in one line, or say in "

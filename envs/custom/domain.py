@@ -8,7 +8,7 @@ from lse_gym.envs.custom.make_scorer import Function, function_name
 from lse_gym.envs.custom.numbers import BadAnswer
 from lse_gym.envs.custom.scorers import Item, Scorer
 from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Question, Split
-from lse_gym.envs.prompt import OUTPUT_HEADER, system_message, user_message
+from lse_gym.envs.prompt import ANSWER, OUTPUT_HEADER, system_message, user_message
 from lse_gym.envs.report import Problem, Report
 from lse_gym.envs.text import one_line
 
@@ -40,7 +40,10 @@ class CustomDomain(Domain):
     ):
         self.name, self.items, self.splits, self.scorer = name, items, splits, scorer
         self.seed_context = scorer.seed_context
-        self._frozen = f"{description.strip() or OVERVIEW}\n\n{OUTPUT_HEADER}\n{scorer.output}\n\n"
+        if not scorer.tags:
+            several = any("\n" in gold for item in items.values() for gold in item.golds)
+            self.cue, self.stop = ANSWER, () if several else ("\n",)
+        self._frozen = f"{description.strip() or OVERVIEW}\n\n{OUTPUT_HEADER}\n{scorer.asks}\n\n"
 
     def system(self, context: str) -> str:
         """Description, output format and context."""
@@ -49,6 +52,14 @@ class CustomDomain(Domain):
     def user(self, question: Question) -> str:
         """Evidence and question, with its choices."""
         return user_message(question)
+
+    def example(self, question: Question) -> str:
+        """A worked example, as contexts hold them: the question as it is asked, and behind the cue the right answer."""
+        return f"{self.user(question)}\n{self.cue}{' ' if self.cue else ''}{self.gold_response(question)}"
+
+    def gold_response(self, question: Question) -> str:
+        """The first right answer, in the form the prompt asks for."""
+        return super().gold_response(question) if self.scorer.tags else question.gold
 
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
         """The scorer's verdict on each response; one that cannot be read scores 0 and is told why."""
@@ -65,6 +76,7 @@ class CustomDomain(Domain):
                 evidence=one_line(question.evidence, MAX_SHOWN_CHARS),
                 response=one_line(response, MAX_SHOWN_CHARS) if self._cut(response, outcome) else "",
                 error=one_line(outcome.error, MAX_ERROR_CHARS),
+                example=self.example(question),
             )
             for question, response, outcome, _ in attempts
         )

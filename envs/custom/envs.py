@@ -77,6 +77,7 @@ class CustomEnv(ContextEnv):
     | header | bool | True | | whether the first line of a .csv or .tsv file names the columns |
     | database | str or None | None | path | SQLite file, for the scorer "sql" |
     | description | str | "" | | the task in a few sentences, at the head of every prompt |
+    | labels | dict, list or None | None | | what answers are called, ``{"0": "World"}``, or a list by number |
     | limit | int or None | None | questions | use that many of each domain |
     | domain | str, sequence or None | None | | a domain, several, or None for all |
     | split_seed | int | 0 | | another seed splits the questions otherwise |
@@ -90,6 +91,7 @@ class CustomEnv(ContextEnv):
 
     ## Version History
     v0: first version.
+    v1: "exact", "numeric" and "multiple_choice" ask for the answer alone; ``tags=true`` brings back v0's prompts.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class CustomEnv(ContextEnv):
         header: bool = True,
         database: str | os.PathLike[str] | None = None,
         description: str = "",
+        labels: Mapping[str, str] | Sequence[str] | None = None,
         limit: int | None = None,
         domain: str | Sequence[str] | None = None,
         split_seed: int = 0,
@@ -107,11 +110,11 @@ class CustomEnv(ContextEnv):
         test_size: int | None = TEST_SIZE,
         **options: Unpack[CoreOptions],
     ):
-        own = "questions scorer columns header database description limit domain split_seed held_out_size test_size"
-        check_names(options, *own.split())
+        own = "questions scorer columns header database description labels limit domain split_seed held_out_size"
+        check_names(options, *own.split(), "test_size")
         if questions is None:
             raise MissingArgumentError(
-                'LSE/Custom-v0 needs questions="FILE", a .jsonl, .json, .csv, .tsv or .parquet file of yours, or '
+                'LSE/Custom-v1 needs questions="FILE", a .jsonl, .json, .csv, .tsv or .parquet file of yours, or '
                 '"hf:ID" for a dataset of the Hugging Face Hub. envs/README.md, "Your own questions".'
             )
         family = CustomFamily(
@@ -121,6 +124,7 @@ class CustomEnv(ContextEnv):
             header=header,
             database=database,
             description=description,
+            labels=labels,
             limit=limit,
             split_seed=split_seed,
             held_out_size=held_out_size,

@@ -44,6 +44,7 @@ class CustomFamily(Family):
         header: bool = True,
         database: str | os.PathLike[str] | None = None,
         description: str = "",
+        labels: Mapping[str, str] | Sequence[str] | None = None,
         limit: int | None = None,
         split_seed: int = 0,
         held_out_size: int = 50,
@@ -55,6 +56,7 @@ class CustomFamily(Family):
             raise ArgumentError(
                 f"test_size={test_size!r} is not an int >= 1. Pass e.g. test_size=300, or None for all."
             )
+        self.labels = _named(labels)
         named = [*columns] if isinstance(columns, Sequence) else None
         if isinstance(columns, str) or (named is not None and header):
             raise ArgumentError(f"columns={columns!r} is no dict of roles. A list of names goes with header=False.")
@@ -97,7 +99,7 @@ class CustomFamily(Family):
             faults.check()
         entries: list[Entry] = []
         if rows:
-            entries, notes = read_items(rows, found, self.scorer, faults)
+            entries, notes = read_items(rows, found, self.scorer, faults, self.labels)
             self.told += [describe_columns(rows, found, self.scorer), *notes]
         return entries
 
@@ -138,3 +140,16 @@ class CustomFamily(Family):
         check_sql(self._database, entries, self._faults)
         schema = schema_text(self._database)
         return SQLDomain(name, self._database, schema, splits or {}, scoring=self.scorer.scoring, limits=LIMITS)
+
+
+def _named(labels: Any) -> dict[str, str]:
+    """What each answer of the data is called, by the answer as text."""
+    if labels is None:
+        return {}
+    if isinstance(labels, str) or not isinstance(labels, (Mapping, Sequence)):
+        raise ArgumentError(f"labels={labels!r} is no dict and no list. Pass e.g. labels=['negative', 'positive'].")
+    pairs = labels.items() if isinstance(labels, Mapping) else enumerate(labels)
+    named = {str(answer): name for answer, name in pairs}
+    if not all(isinstance(name, str) and name.strip() for name in named.values()):
+        raise ArgumentError(f"labels={labels!r} has a name that is no text. Pass e.g. labels=['negative', 'positive'].")
+    return named

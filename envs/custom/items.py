@@ -51,13 +51,19 @@ class Items(NamedTuple):
     notes: list[str]
 
 
-def read_items(rows: Sequence[Row], columns: Mapping[str, str], scorer: Scorer | SQL, faults: Faults) -> Items:
-    """Every row that is a question; what is wrong with the others is recorded."""
+def read_items(
+    rows: Sequence[Row],
+    columns: Mapping[str, str],
+    scorer: Scorer | SQL,
+    faults: Faults,
+    labels: Mapping[str, str] | None = None,
+) -> Items:
+    """Every row that is a question; what is wrong with the others is recorded. ``labels``: what answers are called."""
     entries = []
     ids: dict[str, str] = {}
     note, final = final_part(rows, columns, scorer)
     all_choices, first = _all_choices(rows, columns, scorer, faults)
-    reader = _Golds(columns, scorer, final, first, faults)
+    reader = _Golds(columns, scorer, final, first, faults, labels or {})
     all_golds = [reader.read(row, choices) for row, choices in zip(rows, all_choices, strict=True)]
     place = at_one_place(all_golds) if isinstance(scorer, MultipleChoice) else ""
     for index, (row, choices, golds) in enumerate(zip(rows, all_choices, all_golds, strict=True)):
@@ -160,6 +166,7 @@ class _Golds(NamedTuple):
     final: Callable[[str], str]
     first: int
     faults: Faults
+    labels: Mapping[str, str]
 
     def read(self, row: Row, choices: Choices | None) -> tuple[str, ...]:
         """The right answers as texts; empty where there is none, with the fault recorded."""
@@ -184,6 +191,11 @@ class _Golds(NamedTuple):
             text = self.final(one).strip() if isinstance(one, str) else _dump(one)
             if not _sound(text, row.where, column, self.faults):
                 return ()
+            if self.labels and text not in self.labels:
+                known = ", ".join(map(shown, self.labels))
+                self.faults.add("answers without a name", row.where, f"{shown(text)} is none of {known}")
+                return ()
+            text = self.labels.get(text, text)
             if choices and choices.texts:
                 text = letter_of(text, isinstance(one, int), choices, self.first, row.where, self.faults)
             both = isinstance(one, bool) and isinstance(self.scorer, Exact)

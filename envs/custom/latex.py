@@ -1,7 +1,7 @@
 """Answers in LaTeX: whether two say the same, as far as that can be told from how they are written."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isclose
 
 from lse_gym.envs.custom.numbers import SIGNS, BadAnswer, read_number, unboxed
@@ -28,6 +28,8 @@ class Latex(Exact):
 
     It looks at how answers are written and never computes with symbols: ``x+1`` and ``1+x`` are two answers.
     """
+
+    tags: bool = field(default=True, kw_only=True, repr=False)  # such answers are worked out first
 
     def score(self, answer: str, item: Item) -> float:
         """1.0 or 0.0."""

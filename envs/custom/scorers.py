@@ -8,13 +8,14 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from lse_gym.envs.custom.numbers import SIGNS, BadAnswer, Quantity, read_quantity, unboxed
 from lse_gym.envs.domain import Question
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.extras import require
+from lse_gym.envs.prompt import ANSWER
 from lse_gym.envs.qa.answer import extract_choice
 from lse_gym.envs.sql.domain import Scoring
 from lse_gym.envs.text import spoken, tagged
@@ -46,10 +47,21 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class Scorer(ABC):
-    """Scores an answer, the text between ``<answer>`` and ``</answer>``, in [0, 1]."""
+    """Scores an answer in [0, 1]: the text between ``<answer>`` and ``</answer>``, or where these are not asked for all
+    that the model says, ``<answer>`` tags or not.
+    """
 
     output: ClassVar[str] = "Put the answer between <answer> and </answer>. Nothing else is scored."
+    bare: ClassVar[str] = "Give the answer alone."
     seed_context: ClassVar[str] = "Answer the question."
+
+    tags: bool = field(default=True, kw_only=True, repr=False)
+    """the answer is asked for between tags, with room to think before it; else for itself alone"""
+
+    @property
+    def asks(self) -> str:
+        """What the prompt says of the form of an answer."""
+        return self.output if self.tags else self.bare
 
     @abstractmethod
     def score(self, answer: str, item: Item) -> float:
@@ -64,7 +76,9 @@ class Scorer(ABC):
         del item
         response = spoken(response)
         answer = tagged(response, "answer")
-        return (response.strip() if answer is None else answer)[:MAX_ANSWER_CHARS]
+        if answer is None:  # asked for by the word that a question ends with, models often say it again
+            answer = response.strip() if self.tags else response.strip().removeprefix(ANSWER).strip()
+        return answer[:MAX_ANSWER_CHARS]
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,7 @@ class Exact(Scorer):
     """upper and lower case are the same"""
     ignore_punctuation: bool = False
     """ASCII punctuation does not count"""
+    tags: bool = field(default=False, kw_only=True, repr=False)
 
     def score(self, answer: str, item: Item) -> float:
         """1.0 or 0.0."""
@@ -107,6 +122,7 @@ class Numeric(Scorer):
     """largest difference as a share of the gold"""
     units: bool = False
     """the unit must be the gold's, too: "12 km" is not "12 m"; else only the number counts"""
+    tags: bool = field(default=False, kw_only=True, repr=False)
 
     seed_context: ClassVar[str] = "Answer the question with a number."
 
@@ -132,7 +148,10 @@ class MultipleChoice(Scorer):
     """The answer is the letter of the right choice; an answer that names several scores 0."""
 
     output: ClassVar[str] = "Put the letter of your choice between <answer> and </answer>. Nothing else is scored."
+    bare: ClassVar[str] = "Give the letter of your choice alone."
     seed_context: ClassVar[str] = "Answer the question with the letter of the right choice."
+
+    tags: bool = field(default=False, kw_only=True, repr=False)
 
     def extract(self, response: str, item: Item) -> str:
         """The letter chosen, else the answer as it is."""

@@ -13,7 +13,7 @@ STAND_INS = ("reader", "writer")
 REAL = "openai:MODEL (a server), hf:ID (Transformers) or vllm:ID"
 WORLDLY = (  # whose questions ask for more than the prompt holds
     "LSE/AWM-v0",
-    "LSE/Custom-v0",
+    "LSE/Custom-v1",
     "LSE/DARE-v0",
     "LSE/MMLURedux-v0",
     "LSE/Family-v0",

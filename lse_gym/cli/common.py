@@ -84,7 +84,7 @@ def writable(path: Path | None) -> Path | None:
     return path
 
 
-CUSTOM = "LSE/Custom-v0"
+CUSTOM = "LSE/Custom-v1"
 
 
 def check_pairs(option: str, pairs: Iterable[str] | None, example: str) -> None:
@@ -126,7 +126,7 @@ Domain = Annotated[
 Questions = Annotated[
     str | None,
     typer.Option(
-        help="Questions of your own, for LSE/Custom-v0: a .jsonl or .csv file, or hf:ID.", rich_help_panel="What"
+        help="Questions of your own, for LSE/Custom-v1: a .jsonl or .csv file, or hf:ID.", rich_help_panel="What"
     ),
 ]
 Scorer = Annotated[

@@ -127,6 +127,7 @@ def test_every_kind_of_fault_is_tried(tmp_path):
         if data is not None:
             path.write_bytes(data)
         told |= {kind for kind in KINDS if f"\n{kind} (" in refusal(str(path), scorer)}
+    told |= {kind for kind in KINDS if f"\n{kind} (" in refusal(FINE, labels=["no person"])}
     assert told == set(KINDS)
     assert len(KINDS) >= 12
 

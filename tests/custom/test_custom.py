@@ -20,7 +20,7 @@ from tests.custom.scoring import same_letters, weighted
 from tests.models.chat_server import serve
 from tests.sql.layouts import GEOQUERY, write_database
 
-ID = "LSE/Custom-v0"
+ID = "LSE/Custom-v1"
 ROOT = Path(__file__).parents[2]
 
 

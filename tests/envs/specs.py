@@ -61,7 +61,7 @@ def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
         return name, {"domain": ["bakery-0", "farm-1"], "num_samples": 2}
     if name == "LSE/Family-v0":
         return name, {"family": "tests.envs.several_turns:RingFamily", "feedback_size": 2}
-    if name == "LSE/Custom-v0":
+    if name == "LSE/Custom-v1":
         return name, {"questions": str(write_questions(folder / "sums.jsonl")), "scorer": "numeric", "feedback_size": 2}
     return name, {}
 

@@ -58,7 +58,7 @@ def questions(folder):
 
 def config(folder, model, **settings):
     env_args = {"questions": questions(folder), "scorer": "numeric"}
-    given = Settings(env="LSE/Custom-v0", domain="sums", env_args=env_args, task_model=model, editor=model, **settings)
+    given = Settings(env="LSE/Custom-v1", domain="sums", env_args=env_args, task_model=model, editor=model, **settings)
     return given.config()
 
 

@@ -47,7 +47,7 @@ class HintEnv(ContextEnv):
     | name | type | default | unit | effect |
     |---|---|---|---|---|
     | domain | str, sequence or None | None | | a name, several, a group, or None for the first group |
-    | questions | str, path, list or None | None | | questions of your own, as ``LSE/Custom-v0`` takes them |
+    | questions | str, path, list or None | None | | questions of your own, as ``LSE/Custom-v1`` takes them |
     | scorer | str or None | None | | of your questions; None is told from them |
     | difficulty | str or None | None | | of the embedded problems: "easy", "medium", "hard"; None for all |
     | split_seed | int | 0 | | another seed draws or splits the questions otherwise |

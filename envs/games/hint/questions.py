@@ -45,9 +45,9 @@ def make_exercises(
     """What the game draws from.
 
     Args:
-        questions: None for the embedded word problems; else whatever ``LSE/Custom-v0`` takes, such as a file of GSM8K
+        questions: None for the embedded word problems; else whatever ``LSE/Custom-v1`` takes, such as a file of GSM8K
             (``question``, and ``answer`` that ends in ``#### 18``) or of MATH (``problem``, ``solution``, ``answer``).
-        scorer: of ``LSE/Custom-v0``; None is "numeric" where every answer has ``####``, "latex" where every
+        scorer: of ``LSE/Custom-v1``; None is "numeric" where every answer has ``####``, "latex" where every
             solution has ``\\boxed{}``, else "exact".
         difficulty: of the embedded problems: "easy", "medium", "hard", or None for all.
         split_seed: another seed draws or splits the questions otherwise.
@@ -64,6 +64,8 @@ def make_exercises(
     rows = [row.record for row in read_rows(questions, Faults(f"questions={source_name(questions)[0]!r}"))]
     if scorer is None:
         scorer = _scorer(rows)
+    if ":" not in scorer and "tags=" not in scorer:  # whoever thinks step by step says where the answer is
+        scorer += ",tags=true"
     family = CustomFamily(questions, scorer, description=TASK, split_seed=split_seed)
     return Exercises(family, {_asked(row): text_of(row["solution"]) for row in rows if row.get("solution")})
 

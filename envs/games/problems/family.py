@@ -126,7 +126,7 @@ def _load(
         drawn["test"] = _draw(name, "sealed", count, levels, [*stream, len(SPLITS), secret])
     items = {item.question.id: item for split in SPLITS for item in drawn[split]}
     splits = {split: tuple(item.question for item in drawn[split]) for split in SPLITS}
-    domain = CustomDomain(name, items, splits, Numeric(), OVERVIEW)
+    domain = CustomDomain(name, items, splits, Numeric(tags=True), OVERVIEW)
     domain.oracle_context = "\n".join(["Do one step at a time.", *(f"{form.method}." for form in FORMS.values())])
     return domain
 
