@@ -21,6 +21,8 @@ AGENTS = {
     "map-elites": ("lse_gym.agents.map_elites", "MapElitesAgent"),
     "mcts": ("lse_gym.agents.mcts", "MCTSAgent"),
     "agent-optimizer": ("lse_gym.agents.agent_optimizer", "AgentOptimizer"),
+    "few-shot": ("lse_gym.agents.few_shot", "FewShotAgent"),
+    "instruct-and-shots": ("lse_gym.agents.instruct_and_shots", "InstructAndShotsAgent"),
     "moi": ("lse_gym.agents.moi", "MOIAgent"),
     "sb3": ("lse_gym.agents.sb3", "PolicyAgent"),
     "no-op": ("lse_gym.agents.noop", "NoOpAgent"),

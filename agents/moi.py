@@ -14,7 +14,7 @@ import numpy as np
 from lse_gym.agents.arguments import Range
 from lse_gym.agents.search import SearchAgent, SearchArgs
 from lse_gym.envs.core import Observation
-from lse_gym.envs.passages.bias import best_order, logit
+from lse_gym.envs.passages.bias import best_order, logit, place
 
 SWEEPS = 20  # of the alternating least squares; it converges in a few
 SHARPEST = 0.02  # scores are moved this far from 0 and 1 before they become log-odds
@@ -72,8 +72,28 @@ class MOIAgent(SearchAgent):
         """Utilities and position weights, both of shape (lines,), from every context scored so far."""
         number = {line: p for p, line in enumerate(lines)}
         orders = [[number[line] for line in node["context"].split("\n") if line in number] for node in self.tree.nodes]
-        scores = [logit(min(max(node["performance"], SHARPEST), 1 - SHARPEST)) for node in self.tree.nodes]
-        return decompose(orders, np.array(scores), len(lines), self.args.ridge, self.args.prior_weight)
+        scores = log_odds([node["performance"] for node in self.tree.nodes])
+        return decompose(orders, scores, len(lines), self.args.ridge, self.args.prior_weight)
+
+
+def log_odds(scores: Sequence[float]) -> np.ndarray:
+    """Scores in [0, 1] as log-odds, shape (scores,)."""
+    return np.array([logit(min(max(score, SHARPEST), 1 - SHARPEST)) for score in scores])
+
+
+def arranged(chosen: Sequence[int], tried: Sequence[Sequence[int]], scores: Sequence[float], count: int) -> list[int]:
+    """Some of ``count`` items in an order by what was tried: the worthiest, apart from its place, where most is seen.
+
+    Args:
+        chosen: numbers of the items to put in order.
+        tried: items by position, one list for each score; each may have other items.
+        scores: in [0, 1].
+        count: number of items.
+    """
+    values = log_odds(scores)
+    utilities, weights = decompose(tried, values - values.mean(), count, Args.ridge, Args.prior_weight)
+    strongest = sorted(chosen, key=lambda item: -utilities[item])
+    return place(strongest, _stretched(weights, len(chosen)).tolist())
 
 
 def _rotation(lines: Sequence[str], index: int, count: int, rng: np.random.Generator) -> list[str]:

@@ -66,13 +66,13 @@ def best_order(utilities: Sequence[float], weights: Weights = position_weights) 
     [2, 0, 3]
     """
     strongest = sorted(range(len(utilities)), key=lambda p: -utilities[p])
-    orders = [_place(strongest[:size], weights(size)) for size in range(len(utilities) + 1)]
+    orders = [place(strongest[:size], weights(size)) for size in range(len(utilities) + 1)]
     return max(orders, key=lambda order: evidence(order, utilities, weights))
 
 
-def _place(strongest: Sequence[int], weights: Sequence[float]) -> list[int]:
+def place(strongest: Sequence[int], weights: Sequence[float]) -> list[int]:
     """Put passages, the strongest first, at positions, the heaviest first."""
-    order = [0] * len(strongest)
+    order = [*strongest]
     for position, passage in zip(sorted(range(len(weights)), key=lambda j: -weights[j]), strongest, strict=True):
         order[position] = passage
     return order

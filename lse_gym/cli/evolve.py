@@ -16,6 +16,7 @@ from lse_gym.agents.bench.domains import evaluate_domains
 from lse_gym.agents.bench.statistics import over_domains
 from lse_gym.agents.console import counted
 from lse_gym.agents.editor_agent import EditorAgent, default_editor
+from lse_gym.agents.files import read_objects
 from lse_gym.agents.live import Live
 from lse_gym.agents.parallel import Engine, make_engine
 from lse_gym.agents.plan import plan_run
@@ -61,6 +62,9 @@ from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, unknown
 from lse_gym.envs.evaluation import Score, core_env, evaluate_context
 from lse_gym.envs.extras import available
 from lse_gym.envs.models.tally import tell
+from lse_gym.envs.text import one_line
+
+MAX_SAID_CHARS = 300  # of what an editor said
 
 
 @app.command("evolve")
@@ -184,7 +188,7 @@ def _run(config: Config, folder: Path, resume: bool) -> None:
             raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
     _print_summary(summary, folder)
     if config.rounds and summary["best_held_out_score"] <= summary["seed_score"]:
-        _tell_no_gain(config, summary)
+        _tell_no_gain(config, summary, folder)
 
 
 def _on_a_domain(settings: Settings, tell: bool = True) -> Settings:
@@ -214,11 +218,21 @@ def _new_folder(config: Config) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-def _tell_no_gain(config: Config, summary: dict[str, Any]) -> None:
+def _tell_no_gain(config: Config, summary: dict[str, Any], folder: Path) -> None:
     edits = counted(summary["rounds"], "edit")
-    told = f"Nothing was gained by {edits}: the start is still the best on the held-out questions."
-    for line in (told, *limits(config)):
+    told = [f"Nothing was gained by {edits}: the start is still the best on the held-out questions."]
+    if len({row["context"] for row in read_objects(folder / "trajectory.jsonl")}) == 1 and summary["rounds"]:
+        told.append("Every edit left the context as it was." + _last_word(folder / "edits.jsonl"))
+    for line in (*told, *limits(config)):
         say(line, err_console)
+
+
+def _last_word(edits: Path) -> str:
+    """What the editor said last, before the context that it gave; "" where there is no editor."""
+    lines = edits.read_bytes().splitlines() if edits.exists() else []
+    rows = [row for row in map(json.loads, lines) if isinstance(row, list)]
+    said = str(rows[-1][1]).partition("<prompt>")[0].strip() if rows else ""
+    return f" The editor's last word: {one_line(said, MAX_SAID_CHARS)}" if said else ""
 
 
 def _print_summary(summary: dict[str, Any], folder: Path) -> None:

@@ -18,6 +18,7 @@ from lse_gym.envs.models.base import TaskModel
 from lse_gym.envs.models.chat_api import check_url
 from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.submission import find_runs
+from tests.custom.questions import write_questions
 
 
 def run(*arguments, cwd, **env):
@@ -199,3 +200,22 @@ def test_what_was_paid_for_is_kept(tmp_path):
         evolve(Config.of(), tmp_path / "run", on_node=stop)
     assert has_run(tmp_path / "run")
     assert (tmp_path / "run" / "responses.jsonl").stat().st_size
+
+
+def test_edits_that_change_nothing_are_told_with_what_the_editor_said(tmp_path):
+    write_questions(tmp_path / "my.jsonl")
+    mine = ["--questions", "my.jsonl", "--feedback", "error", "--editor", "writer", "--rounds", 2, "--out", "run"]
+    done = run("evolve", *mine, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stderr.decode().split())
+    assert "Every edit left the context as it was." in told
+    assert "last word: The report shows no correct answer to learn from." in told
+    assert "worked examples are kept" in (kept := learnt(tmp_path)), kept
+
+
+def learnt(folder):
+    """What the writer says of the same questions where it is shown the answers."""
+    done = run("evolve", "--questions", "my.jsonl", "--editor", "writer", "--rounds", 1, "--out", "more", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Answer: " in (folder / "more" / "trajectory.jsonl").read_text().splitlines()[1]
+    return (folder / "more" / "edits.jsonl").read_text()

@@ -14,6 +14,7 @@ of what no rule explains. What it learns it learns from the report, as an LLM wo
 | ``hints`` | a sheet of hints | how steps are done, in the words of worked solutions |
 | ``choice`` | choices A) B) … | rules that lead to the gold letters, ``Q: … Answer: …`` until one rule is left |
 | ``tools`` | the tools of an office | the rules of the house, ``Seen: …`` for refunds until one rule is left |
+| ``examples`` | questions of one's own | worked examples in the form of the questions, where no other finds anything |
 """
 
 import re
@@ -21,7 +22,7 @@ from typing import Protocol
 
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.stand_in import StandIn
-from lse_gym.envs.offline.writer import choice, datascience, games, servicedesk, sql, tools
+from lse_gym.envs.offline.writer import choice, datascience, examples, games, servicedesk, sql, tools
 from lse_gym.envs.offline.writer.edit import Edit
 from lse_gym.envs.offline.writer.games import hints
 from lse_gym.envs.offline.writer.prompt import Task, read_task
@@ -51,7 +52,7 @@ class Writer(StandIn):
     """
 
     name = "writer"
-    revision = "1"
+    revision = "2"
 
     def answer(self, request: Request) -> str:
         """A line of reasoning, and the new context in tags."""
@@ -62,6 +63,8 @@ class Writer(StandIn):
             return _reply("The report shows no correct answer to learn from.", task.context)
         inducer = next((inducer for inducer in INDUCERS if inducer.recognises(task)), None)
         edit = inducer.edit(task, request.seed) if inducer else Edit(task.context)
+        if edit.context == task.context and examples.recognises(task):
+            edit = examples.edit(task, request.seed)
         wrong = sum(problem.score < 1 for problem in task.problems)
         return _reply(
             f"{wrong} of {len(task.problems)} problems were wrong. "
