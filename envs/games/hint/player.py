@@ -72,7 +72,7 @@ class HintPlayerEnv(gym.Env[Any, Any]):
     | opponent | str | "reader" | | the model of the other side, "random" or "no-op" |
     | actions | str | "text" | | of a hinter: "text" or "menu" |
     | menu | sequence or None | None | | hints to choose from; None has one for each step of the embedded problems |
-    | questions | str, path, list or None | None | | questions of your own, as ``LSE/Custom-v0`` takes them |
+    | questions | str, path, list or None | None | | questions of your own, as ``LSE/Custom-v1`` takes them |
     | scorer | str or None | None | | of your questions; None is told from them |
     | difficulty | str or None | None | | of the embedded problems: "easy", "medium", "hard", None for all |
     | domain | str, sequence or None | None | | a name, several, a group, or None for the first group |
