@@ -23,6 +23,8 @@ AGENTS = {
     "agent-optimizer": ("lse_gym.agents.agent_optimizer", "AgentOptimizer"),
     "few-shot": ("lse_gym.agents.few_shot", "FewShotAgent"),
     "instruct-and-shots": ("lse_gym.agents.instruct_and_shots", "InstructAndShotsAgent"),
+    "dspy-bootstrap": ("lse_gym.agents.dspy", "BootstrapAgent"),
+    "dspy-mipro": ("lse_gym.agents.dspy", "MIPROAgent"),
     "moi": ("lse_gym.agents.moi", "MOIAgent"),
     "sb3": ("lse_gym.agents.sb3", "PolicyAgent"),
     "no-op": ("lse_gym.agents.noop", "NoOpAgent"),

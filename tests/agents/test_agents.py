@@ -13,7 +13,13 @@ from lse_gym.agents.tree import Tree
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 
 ID = "LSE/TextToSQL-v1"
-APART = ("gepa", "textgrad-package", "sb3")  # they need a package, and have tests of their own
+APART = (
+    "gepa",
+    "textgrad-package",
+    "dspy-bootstrap",
+    "dspy-mipro",
+    "sb3",
+)  # they need a package, and have tests of their own
 OWN = [name for name in AGENTS if name not in APART]
 
 
