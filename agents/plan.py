@@ -109,13 +109,16 @@ def preview(config: Config) -> Preview:
     core, domain, _ = _parts(config)
     question = domain.splits["held_out"][0]
     prompt = domain.prompt(domain.seed_context, question)
-    broken, problems = domain.verify(), []
-    if broken:
-        shown = ", ".join(broken[:10]) + ", …" * (len(broken) > 10)
-        problems.append(f"the gold answer is unusable, or does not score 1.0, in {len(broken)}: {shown}")
     sizes = {split: len(domain.splits[split]) for split in SPLITS}
     batch = min(core.feedback_size, sizes["feedback"])
-    return Preview(domain.name, sizes, batch, prompt, question.gold, core.family.note(domain.name), problems)
+    return Preview(domain.name, sizes, batch, prompt, question.gold, core.family.note(domain.name), faults(domain))
+
+
+def faults(domain: Domain) -> list[str]:
+    """What is wrong with the golds of a domain, a sentence each; none of its questions is asked."""
+    broken = domain.verify()
+    shown = ", ".join(broken[:10]) + ", …" * (len(broken) > 10)
+    return [f"the gold answer is unusable, or does not score 1.0, in {len(broken)}: {shown}"] if broken else []
 
 
 def kept_answers(config: Config, folder: str | os.PathLike[str] | None = None) -> int:

@@ -5,9 +5,10 @@ that every run starts with, are searched in the letters of the new one: how that
 lines makes no difference. Whoever changes every line slips through: that costs what writing a context costs.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from lse_gym.leaderboard.statistics import mean
 from lse_gym.leaderboard.submission import best_context
@@ -21,14 +22,11 @@ ORACLE = "oracle"  # the agent that says what it is
 # Of what an oracle knows, as a mean over the runs. The scripted writer words its rules as the oracle does: of 43 honest
 # entries on three tracks the closest has 0.88, and 22 of 23 lines in a single run. If one has all, the owner admits it.
 MAX_OF_ORACLE = 0.96
+HEAD = 8  # letters that a piece is found by
 MAX_OF_OTHERS = 0.9  # of the letters of two contexts that are in lines of both, as a mean over the runs
 
 
-class Earlier(NamedTuple):
-    """On one domain: in which runs, each an entry and a number, a piece is, and how many letters a run has in all."""
-
-    places: dict[str, list[tuple[int, int]]]
-    letters: Counter[tuple[int, int]]
+Run = tuple[int, int]  # an entry, and the number of a run in it
 
 
 def copied(document: Mapping[str, Any], track: Track, db: "Database") -> str:
@@ -59,11 +57,11 @@ def _of_others(document: Mapping[str, Any], track: Track, db: "Database") -> str
     family = track.core("reader").family
     shares, sources = [], Counter()
     starts = {run["domain"]: pieces(family.load(run["domain"]).seed_context) for run in document["runs"]}
-    others = {name: _earlier(db, document["team"]["name"], name, start) for name, start in starts.items()}
     for run in document["runs"]:
-        own = _without(squeeze(best_context(run, document)), starts[run["domain"]])
+        domain, start = run["domain"], starts[run["domain"]]
+        own = _without(squeeze(best_context(run, document)), start)
         if own.strip("|"):  # who found nothing better than the start has copied nothing
-            share, entry = _closest(own, others[run["domain"]])
+            share, entry = _closest(own, domain, start, document["team"]["name"], db)
             shares.append(share)
             sources[entry] += 1
     if not shares or mean(shares) < MAX_OF_OTHERS:
@@ -71,35 +69,41 @@ def _of_others(document: Mapping[str, Any], track: Track, db: "Database") -> str
     return f"its contexts are those of entry {sources.most_common(1)[0][0]}, of another team"
 
 
-def _earlier(db: "Database", team: str, domain: str, start: set[str]) -> Earlier:
-    """What entries of other teams have on a domain besides what every run starts with."""
-    query = """SELECT p.entry, p.run, p.piece FROM pieces p JOIN entries e ON e.id = p.entry
-               WHERE p.domain = ? AND e.team <> ?"""
-    found = Earlier({}, Counter())
-    for entry, run, piece in db.execute(query, [domain, team]):
-        if piece not in start:
-            found.places.setdefault(piece, []).append((entry, run))
-            found.letters[entry, run] += len(piece)
-    return found
+def _closest(own: str, domain: str, start: set[str], team: str, db: "Database") -> tuple[float, int]:
+    """The largest share of letters that a squeezed text has in common with a run of another team, and the entry.
 
-
-def _closest(own: str, earlier: Earlier) -> tuple[float, int]:
-    """The largest share of letters that a squeezed text has in common with a run of another entry, and the entry.
-
-    A run of which less than half is there counts as nothing.
+    What every run starts with is left out. A run of which less than half is there counts as nothing.
     """
-    found: dict[tuple[int, int], list[str]] = {}
-    for piece, places in earlier.places.items():
-        if piece in own:
-            for place in places:
-                found.setdefault(place, []).append(piece)
+    found: dict[Run, list[str]] = {}
+    for entry, run, piece in _begun(own, domain, team, db):
+        if piece not in start and piece in own:
+            found.setdefault((entry, run), []).append(piece)
+    letters = _letters(found, domain, start, db)
     best = (0.0, 0)
     for place, there in found.items():
-        both, whole = sum(map(len, there)), earlier.letters[place]
+        both, whole = sum(map(len, there)), letters[place]
         if 2 * both > whole:
             rest = _without(own, there)  # what is there twice counts once
             best = max(best, (both / (whole + len(rest) - rest.count("|")), -place[0]))  # of equals the earliest
     return best[0], -best[1]
+
+
+def _begun(own: str, domain: str, team: str, db: "Database") -> Iterable[tuple[int, int, str]]:
+    """The pieces of other teams' runs that begin as something in a text does, found by an index."""
+    heads = {own[at : at + length] for length in range(1, HEAD + 1) for at in range(len(own) - length + 1)}
+    query = f"""SELECT p.entry, p.run, p.piece FROM pieces p JOIN entries e ON e.id = p.entry
+                WHERE p.domain = ? AND substr(p.piece, 1, {HEAD}) IN (SELECT value FROM json_each(?)) AND e.team <> ?"""
+    return db.execute(query, [domain, json.dumps([*heads]), team])
+
+
+def _letters(runs: Iterable[Run], domain: str, start: set[str], db: "Database") -> dict[Run, int]:
+    """How many letters runs have on a domain, but for what every run starts with."""
+    query = """SELECT p.entry, p.run, SUM(LENGTH(p.piece)) FROM json_each(?) wanted
+               CROSS JOIN pieces p ON p.domain = ? AND p.entry = json_extract(wanted.value, '$[0]')
+                 AND p.run = json_extract(wanted.value, '$[1]')
+               WHERE p.piece NOT IN (SELECT value FROM json_each(?)) GROUP BY p.entry, p.run"""
+    found = db.execute(query, [json.dumps([*runs]), domain, json.dumps([*start])])
+    return {(entry, run): letters for entry, run, letters in found}
 
 
 def _without(text: str, parts: Iterable[str]) -> str:

@@ -69,4 +69,10 @@ def text_of_pieces(db: Database) -> None:
         db.table("pieces").insert_all(index_rows(entry, json.loads(zlib.decompress(document))))
 
 
+@migrations()
+def heads_of_pieces(db: Database) -> None:
+    """Finds copies without reading every entry."""
+    db.conn.execute("CREATE INDEX pieces_head ON pieces (domain, substr(piece, 1, 8))")
+
+
 KNOWN = {migration.name for migration in migrations.pending(Database(memory=True))}

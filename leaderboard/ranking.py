@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from lse_gym.leaderboard.board import Board
-from lse_gym.leaderboard.statistics import Summary, groups, summarize
+from lse_gym.leaderboard.statistics import Summary, groups, mean, summarize
 
 ORDER = ("reproduced", "replayed", "self-reported", "flagged", "rejected")
 RANKED = ("reproduced", "replayed")
@@ -48,7 +48,7 @@ def rank(board: Board) -> dict[str, list[Row]]:
         BoardError: the store is damaged.
     """
     by_track: dict[str, list[Row]] = {track: [] for track in board.tracks}
-    for entry in board.store.entries("level <> 'withdrawn'"):
+    for entry in board.store.each_entry("level <> 'withdrawn'"):
         try:
             by_track.setdefault(entry["track"], []).append(_row(entry))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -60,6 +60,11 @@ def _row(entry: dict[str, Any]) -> Row:
     facts, details, ranks = entry["facts"], entry["details"], entry["level"] in RANKED
     taken = {name: facts[name] for name in Row._fields if name in facts}
     told = {name: entry[name] for name in Row._fields if name in entry}
+    scores = details.get("scores") if ranks else None
+    if scores:  # one for each run is enough beside the summary: a board of many entries has no room for each question
+        told["details"] = details | {
+            "scores": {domain: [[mean(run)] for run in runs] for domain, runs in scores.items()}
+        }
     return Row(
         **(taken | told),
         group=None,

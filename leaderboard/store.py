@@ -5,7 +5,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -139,11 +139,14 @@ class Store:
 
     def entries(self, where: str = "1", values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Entries with what their last verification found, by id; ``facts`` and ``details`` parsed."""
-        with self._told():
-            rows = [*self.db.query(f"{_LATEST} WHERE {where} ORDER BY e.id", [*values])]
-            for row in rows:
+        return [*self.each_entry(where, values)]
+
+    def each_entry(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[dict[str, Any]]:
+        """As :meth:`entries`, one after the other: what was found of many takes gigabytes."""
+        for number in self.ids(where, values):
+            with self._told():
+                (row,) = self.db.query(f"{_LATEST} WHERE e.id = ?", [number])
                 row["facts"], row["details"] = json.loads(str(row["facts"])), json.loads(str(row["details"] or "{}"))
-        for row in rows:
             odd = [name for name in TEXTS if not isinstance(row[name], str)]
             if odd or row["level"] not in LEVELS:
                 raise self.damaged(f"entry {row['id']} has no {', '.join(odd) or 'level'} as it should be")
@@ -151,7 +154,14 @@ class Store:
             wrong = [name for name, kind in FACTS.items() if not isinstance(facts.get(name), kind)]
             if wrong or not isinstance(row["details"], dict):
                 raise self.damaged(f"entry {row['id']} has no {', '.join(wrong) or 'details'} as they should be")
-        return rows
+            yield row
+
+    def ids(self, where: str = "1", values: Sequence[object] = ()) -> list[int]:
+        """The numbers of entries."""
+        with self._told():
+            return [
+                row[0] for row in self.db.execute(f"SELECT id FROM ({_LATEST}) e WHERE {where} ORDER BY id", [*values])
+            ]
 
     def document(self, entry: int) -> bytes:
         """The submission of an entry, as it was stored."""

@@ -1,5 +1,6 @@
 """Verification: the submitted contexts are run again, on public questions to test the claim, on sealed ones to rank."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -88,7 +89,7 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
 def pending(board: Board, again: bool = False) -> list[int]:
     """The entries that wait for verification; with ``again`` all but what cannot rank."""
     skipped = ("rejected", "flagged", "withdrawn", *(() if again else ("replayed", "reproduced")))
-    return [row["id"] for row in board.store.entries() if row["level"] not in skipped]
+    return board.store.ids("level NOT IN (SELECT value FROM json_each(?))", [json.dumps(skipped)])
 
 
 def _record(board: Board, entry: int, verdict: Verdict) -> Verdict:

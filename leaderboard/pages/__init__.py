@@ -118,8 +118,8 @@ def build(board: Board, out: Path) -> int:
     tracks = [(track, ranking.get(name, [])) for name, track in board.tracks.items()]
     tracks.sort(key=lambda pair: -len(pair[1]))
     write_text(out / "index.html", site.page("index.html", "", "", tracks=tracks))
-    for entry in board.store.entries("level = 'withdrawn'"):
-        for path in (out / "entry").glob(f"{entry['id']}[-.]*"):
+    for entry in board.store.ids("level = 'withdrawn'"):
+        for path in (out / "entry").glob(f"{entry}[-.]*"):
             path.unlink()
     if failures:
         raise PagesError(written + 1, failures)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Group
 from rich.live import Live
+from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -203,7 +204,10 @@ def report_command(
 def _write_report(results: list[Result], out: Path, reference: str | None) -> None:
     text = report(results, reference)
     write_text(out / "report.md", text)
-    out_console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if out_console.is_terminal:  # tables as wide as it is
+        out_console.print(Markdown(text), highlight=False)
+    else:
+        out_console.print(text, markup=False, highlight=False, soft_wrap=True)
     try:
         budget_figure(results, out / "budget.svg")
         length_figure(results, out / "length.svg")

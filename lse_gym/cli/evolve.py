@@ -22,7 +22,7 @@ from lse_gym.agents.parallel import Engine, make_engine
 from lse_gym.agents.plan import plan_run
 from lse_gym.agents.run import evolve, has_run, read_config
 from lse_gym.agents.settings import Config, Settings
-from lse_gym.cli.about import TRAINED_EDITOR, limits
+from lse_gym.cli.about import TRAINED_EDITOR
 from lse_gym.cli.common import (
     CUSTOM,
     DEFAULT,
@@ -56,7 +56,7 @@ from lse_gym.cli.common import (
     writable,
 )
 from lse_gym.cli.messages import command_line
-from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, priced, show_facts, show_plan
+from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, priced, show_facts, show_faults, show_plan
 from lse_gym.envs.domain import SPLITS, Split
 from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, unknown
 from lse_gym.envs.evaluation import Score, core_env, evaluate_context
@@ -174,6 +174,7 @@ def _options_given(ctx: typer.Context) -> set[str]:
 def _run(config: Config, folder: Path, resume: bool) -> None:
     def start() -> None:
         show_facts(config, folder)
+        show_faults(config)
 
     with Live(config.rounds, console=err_console) as live:
         try:
@@ -188,7 +189,7 @@ def _run(config: Config, folder: Path, resume: bool) -> None:
             raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
     _print_summary(summary, folder)
     if config.rounds and summary["best_held_out_score"] <= summary["seed_score"]:
-        _tell_no_gain(config, summary, folder)
+        _tell_no_gain(summary, folder)
 
 
 def _on_a_domain(settings: Settings, tell: bool = True) -> Settings:
@@ -218,12 +219,12 @@ def _new_folder(config: Config) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-def _tell_no_gain(config: Config, summary: dict[str, Any], folder: Path) -> None:
+def _tell_no_gain(summary: dict[str, Any], folder: Path) -> None:
     edits = counted(summary["rounds"], "edit")
     told = [f"Nothing was gained by {edits}: the start is still the best on the held-out questions."]
     if len({row["context"] for row in read_objects(folder / "trajectory.jsonl")}) == 1 and summary["rounds"]:
         told.append("Every edit left the context as it was." + _last_word(folder / "edits.jsonl"))
-    for line in (*told, *limits(config)):
+    for line in told:  # what stand-ins cannot do was said before the run
         say(line, err_console)
 
 

@@ -83,7 +83,7 @@ def submit_command(
                 out_console.print(str(path), markup=False, highlight=False, soft_wrap=True)
     elif documents:
         with Board(board, create=True) as there:
-            before = {row["id"] for row in there.store.entries("1")}
+            before = {*there.store.ids()}
             for name, data in documents:
                 with refusals.of(name):
                     number = there.submit(data)
@@ -237,7 +237,7 @@ def list_command(
     with Board(board) as there:
         if track:
             find_track(there.tracks, track)
-        ranking, withdrawn = rank(there), there.store.entries("level = 'withdrawn'")
+        ranking, withdrawn = rank(there), there.store.ids("level = 'withdrawn'")
     for one, rows in ranking.items():
         if not rows or (track and one != track):
             continue
@@ -267,7 +267,7 @@ def list_command(
         for row in (row for rows in ranking.values() for row in rows if row.level == "flagged"):
             out_console.print(f"entry {row.id}: {row.reason}", markup=False, highlight=False, soft_wrap=True)
     if withdrawn:
-        told = ", ".join(str(entry["id"]) for entry in withdrawn)
+        told = ", ".join(str(entry) for entry in withdrawn)
         out_console.print(f"Withdrawn: {told}.", highlight=False)
 
 

@@ -11,13 +11,15 @@ import typer
 from rich.table import Table
 
 from lse_gym.agents.console import counted
-from lse_gym.agents.plan import NO_PLAN, Plan, Preview, costs, estimates, kept_answers, plan_run, preview
+from lse_gym.agents.plan import NO_PLAN, Plan, Preview, costs, estimates, faults, kept_answers, plan_run, preview
 from lse_gym.agents.settings import Config
 from lse_gym.cli import about
 from lse_gym.cli.common import err_console, out_console, say
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.evaluation import core_env
 
+OWN = "LSE/Family-v0"
 CONFIRM_USD = 5.0
 MAX_SHOWN = 6000  # characters of a prompt
 
@@ -100,6 +102,14 @@ def show_facts(config: Config, folder: Path | None = None) -> None:
         say(f"{label:<11} {text}", err_console)
     for line in about.limits(config):
         say(line, err_console)
+
+
+def show_faults(config: Config) -> None:
+    """Tell what is wrong with the golds of a family of one's own; those of this package are right."""
+    if config.env == OWN:
+        core = core_env(config.make_env())
+        for problem in faults(core.family.load(core.domain_name)):
+            say(f"data: {problem}", err_console)
 
 
 def _show_questions(first: Preview) -> None:

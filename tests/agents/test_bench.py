@@ -2,8 +2,10 @@
 
 import json
 import math
+import re
 import sys
 from dataclasses import replace
+from io import StringIO
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,7 +19,9 @@ from lse_gym.agents.bench.grid import Grid, default_domains, run_grid
 from lse_gym.agents.bench.report import by_label, markdown, report, score_table
 from lse_gym.agents.bench.result import Result, overlaps, read_results, write_results
 from lse_gym.agents.bench.statistics import estimate, estimate_score, paired, student95
+from lse_gym.agents.console import Console
 from lse_gym.agents.settings import Settings
+from lse_gym.cli import bench as cli
 from lse_gym.envs.errors import ArgumentError, DataError, MissingExtraError, UnknownNameError
 
 ENV = "LSE/TextToSQL-v1"
@@ -249,3 +253,18 @@ def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=r"lse-gym\[report\]"):
         length_figure([result()], tmp_path / "x.svg")
+
+
+def test_a_report_is_as_wide_as_the_terminal_and_markdown_elsewhere(tmp_path, monkeypatch):
+    results = [result(label=name, domain=domain) for name in ("a-b_c", "other") for domain in ("x", "y")]
+    write_results(tmp_path / "results.jsonl", results)
+    for figure in ("budget_figure", "length_figure"):
+        monkeypatch.setattr(cli, figure, lambda *_: None)
+    for terminal in (True, False):
+        screen = StringIO()
+        monkeypatch.setattr(cli, "out_console", Console(file=screen, force_terminal=terminal, width=80, no_color=True))
+        cli.report_command([tmp_path / "results.jsonl"], out=tmp_path)
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()[:-1]
+        assert any("a-b_c" in line for line in lines)
+        assert (max(map(len, lines)) <= 80) == terminal
+    assert "\n".join(lines).startswith((tmp_path / "report.md").read_text().strip())

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from lse_gym.agents.plan import NO_PLAN, costs, kept_answers, plan_run, preview
-from lse_gym.agents.run import evolve
+from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config
+from lse_gym.cli.main import app
 from lse_gym.cli.plan import confirm, plan_all, priced, show_plan, unpriced
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.errors import ArgumentError
@@ -142,3 +144,12 @@ def test_a_plan_tells_once_what_became_of_a_file(tmp_path):
     done = run("evolve", "--questions", "sums.csv", "--plan", "--editor", "writer", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (done.stdout + done.stderr).count("question ← question") == 1
+
+
+def test_broken_golds_of_a_family_of_ones_own_are_told_without_a_plan_too(tmp_path):
+    own = ["--env", "LSE/Family-v0", "--env-set", "family=tests.envs.stub:StubFamily", "--domain", "a"]
+    words = ["evolve", *own, "--agent", "no-op", "--rounds", "0", "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(app, words, catch_exceptions=False)
+    told = " ".join(done.output.split())
+    assert "data: the gold answer is unusable, or does not score 1.0, in 14: feedback-0, feedback-1" in told
+    assert has_run(tmp_path / "run")
