@@ -1,22 +1,20 @@
-"""Train ``nano`` from scratch and write it in Hugging Face format.
+"""Train ``nano`` and those that come from it, and write them in Hugging Face format.
 
-    python -m lse_gym.envs.models.nano.train --steps 4000 --minutes 600 --out DIR --seed 0 --threads 2
-
-The same seed gives the same data in the same order. An interrupted run continues from ``DIR/checkpoint.pt``; time
-counts only where ``--minutes`` ends a run before ``--steps``, and then the learning rate falls to zero by that time.
+``rebuild`` beside this file has the stages. The same lessons give the same data in the same order, whatever the clock
+says; an interrupted training continues from ``checkpoint.pt`` to the same weights, on the same machine and threads.
 """
 
-import argparse
 import hashlib
 import json
 import math
+import os
 import re
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,13 +22,14 @@ from lse_gym.envs.extras import needs
 from lse_gym.envs.models.nano.data import Sample, draw_sample
 from lse_gym.envs.models.nano.demonstrations import draw_demonstration
 from lse_gym.envs.models.nano.evaluate import FAMILIES, accuracy
+from lse_gym.envs.models.nano.optimizer import Optimizer
 from lse_gym.envs.models.nano.packed import run
 from lse_gym.envs.models.nano.qa_data import draw_qa_sample
 from lse_gym.envs.models.nano.tokenizer import VOCABULARY, chat_parts, split_around, train_tokenizer
 
 with needs("hf", "Training nano"):
     import torch
-    from torch import Tensor, nn
+    from torch import Tensor
     from torch.nn.functional import cross_entropy
     from transformers import AutoTokenizer, GenerationConfig, Lfm2Config, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
@@ -39,7 +38,7 @@ DEV = {
     "qa": ("brewing-0", "masonry-1", "weaving-2", "orchard-3", "harbour-4"),
 }
 PROMPT_WEIGHT = 0.2  # of the loss on the prompt: names recur in it, so it teaches to copy them
-PEAK_ADAM, PEAK_MUON, WARM_UP, TURNS, WORLDS = 5e-3, 2e-2, 50, 10, 2
+WARM_UP, TURNS, WORLDS = 50, 10, 2
 RENAMED = 0.4  # share of the samples whose words are exchanged
 DRILLS = 0.45  # share of the multiple-choice samples on single steps
 FRAME = 0.15  # share of the samples that a word stands in if it is no name
@@ -156,47 +155,6 @@ def repeated(rng: np.random.Generator, rows: int = 32, length: int = 96) -> Tens
     return torch.from_numpy(letters[np.arange(rows)[:, None], np.arange(length) % rng.integers(6, 40, (rows, 1))])
 
 
-class Optimizer:
-    """Muon for the matrices and AdamW for the rest, on float32 copies of the weights."""
-
-    def __init__(self, model: nn.Module):
-        self.live = list(model.parameters())
-        self.master = [p.detach().float().clone().requires_grad_() for p in self.live]
-        hidden = [p.ndim == 2 and "embed" not in name for name, p in model.named_parameters()]
-        matrices = [p for p, h in zip(self.master, hidden, strict=True) if h]
-        others = [p for p, h in zip(self.master, hidden, strict=True) if not h]
-        self.parts = [
-            torch.optim.Muon(matrices, lr=PEAK_MUON, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, lr=PEAK_ADAM, betas=(0.9, 0.95), weight_decay=0.0),
-        ]
-
-    def step(self, scale: float) -> None:
-        """Apply the gradients at a share of the peak learning rates, and clear them."""
-        for copy, p in zip(self.master, self.live, strict=True):
-            copy.grad = p.grad.float() if p.grad is not None else None
-            p.grad = None
-        nn.utils.clip_grad_norm_(self.master, 1.0)
-        for part, peak in zip(self.parts, (PEAK_MUON, PEAK_ADAM), strict=True):
-            part.param_groups[0]["lr"] = peak * scale
-            part.step()
-        with torch.no_grad():
-            for copy, p in zip(self.master, self.live, strict=True):
-                p.copy_(copy)
-
-    def state(self) -> list:
-        """Everything needed to continue."""
-        return [[p.detach() for p in self.master], *(part.state_dict() for part in self.parts)]
-
-    def restore(self, state: list) -> None:
-        """Continue from :meth:`state`."""
-        with torch.no_grad():
-            for copy, p, kept in zip(self.master, self.live, state[0], strict=True):
-                copy.copy_(kept)
-                p.copy_(kept)
-        for part, kept in zip(self.parts, state[1:], strict=True):
-            part.load_state_dict(kept)
-
-
 def draw(stream: tuple[int, ...], step: int, edits: float, qa: float = 0.0) -> Sample:
     """A sample of either job; of the steps a share ``qa`` is on multiple choice, ``edits`` on the editor's."""
     if math.floor((step + 1) * qa) > math.floor(step * qa):
@@ -220,80 +178,105 @@ def save(model: Lfm2ForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) 
     tokenizer.save_pretrained(out)
 
 
+class Size(NamedTuple):
+    """How much of a training is done: all of it, or next to nothing to see that it runs."""
+
+    texts: int = 3000
+    """samples that the tokenizer is learnt from"""
+    measured: int = 16
+    """questions of each dev domain that a measurement asks; 0 makes none"""
+    width: int | None = None
+    """of the hidden states of a model from scratch, instead of the one asked for"""
+    layers: int | None = None
+    """of a model from scratch, instead of those asked for"""
+
+
+class Lessons(NamedTuple):
+    """What a training teaches: its result is a function of this, of the model that it starts from, and of the scripts.
+
+    ``edits`` and ``qa`` are the shares of the steps on the editor's job and on multiple choice, ``peak`` scales the
+    learning rates, which fall to zero in ``steps`` updates; ``stop`` ends before. ``width`` (a multiple of 32) and
+    ``layers`` (even, half of them with attention) are of a model from scratch; ``respelled`` gives another model a
+    tokenizer of its new job.
+    """
+
+    seed: int
+    steps: int
+    edits: float = 0.25
+    qa: float = 0.0
+    peak: float = 1.0
+    stop: int | None = None
+    width: int = 128
+    layers: int = 6
+    respelled: bool = False
+
+
 def train(
     out: Path,
-    seed: int,
-    steps: int,
-    minutes: float,
-    evaluate_every: int = 1000,
-    *,
-    width: int = 128,
-    layers: int = 6,
-    edits: float = 0.25,
-    qa: float = 0.0,
+    lessons: Lessons,
     start: Path | None = None,
-    respelled: bool = False,
-    peak: float = 1.0,
+    *,
+    size: Size = Size(),  # noqa: B008 - a constant
+    evaluate_every: int = 1000,
+    on_note: Callable[[str], None] | None = None,
 ) -> None:
-    """Train, keeping in ``out`` the latest weights and a log.
+    """Train, keeping in ``out`` the latest weights, a log, and what it takes to go on from there after a kill.
 
     Args:
         out: the directory to write, and to continue in.
-        seed: of weights and data.
-        steps: updates to make.
-        minutes: training time after which it ends before that.
-        evaluate_every: steps between two measurements on the dev domains of the jobs that are trained.
-        width: of the hidden states, a multiple of 32.
-        layers: an even number, half of them with attention.
-        edits: share of the steps that are on the editor's job.
-        qa: share of the steps that are on multiple-choice questions.
+        lessons: what to teach.
         start: folder of a model to go on from, which can copy already; its shape is kept.
-        respelled: give the model at ``start`` a tokenizer of its new job.
-        peak: scales the learning rates.
+        size: how much of it.
+        evaluate_every: steps between two measurements on the dev domains of the jobs that are trained.
+        on_note: called with each line of the log.
     """
     out.mkdir(parents=True, exist_ok=True)
+    seed, edits, qa = lessons.seed, lessons.edits, lessons.qa
     torch.manual_seed(seed)
-    first_samples = [draw((seed, 0, index), index, edits, qa) for index in range(100)]
+    first_samples = [draw((seed, 0, index), index, edits, qa) for index in range(min(100, size.texts))]
     if start:
         tokenizer, model = AutoTokenizer.from_pretrained(start), Lfm2ForCausalLM.from_pretrained(start)
-        if respelled:
+        if lessons.respelled:
             merged = [word for word in shared_words(first_samples) if word not in DECIDED]
-            old, tokenizer = tokenizer, train_tokenizer(texts(seed, edits, qa), split_around(merged))
+            old, tokenizer = tokenizer, train_tokenizer(texts(seed, edits, qa, size.texts), split_around(merged))
             respell(model, old, tokenizer)
     else:
-        tokenizer = train_tokenizer(texts(seed, edits, qa))
-        model = make_model(tokenizer, width, layers)
+        tokenizer = train_tokenizer(texts(seed, edits, qa, size.texts))
+        model = make_model(tokenizer, size.width or lessons.width, size.layers or lessons.layers)
     kept = frame(tokenizer, first_samples) if qa else frozenset()
     model.to(torch.bfloat16)
     optimizer, checkpoint = Optimizer(model), out / "checkpoint.pt"
-    first, tokens, before = 0, 0, 0.0
+    first, tokens, before, running = 0, 0, 0.0, 0.0
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         optimizer.restore(saved["optimizer"])
-        first, tokens, before = (saved[name] for name in ("step", "tokens", "seconds"))
-    began, log, running = time.monotonic(), out / "training_log.jsonl", 0.0
+        first, tokens, before, running = (saved[name] for name in ("step", "tokens", "seconds", "running"))
+    began, log = time.monotonic(), out / "training_log.jsonl"
+    _cut(log, first)
 
     def note(**values: object) -> None:
         line = json.dumps(values)
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
         with log.open("a") as file:
             file.write(line + "\n")
+        if on_note:
+            on_note(line)
 
-    for step in range(first, steps + 1):
+    for step in range(first, lessons.steps + 1):
         seconds = before + time.monotonic() - began
-        progress = max(step / steps, seconds / (60 * minutes))
-        last = progress >= 1
+        progress = step / lessons.steps
+        last = step in (lessons.steps, lessons.stop)
         if step > first and (last or step % evaluate_every == 0):
             values = {}
             for name, share in {"sql": 1 - edits - qa, "qa": qa}.items():
-                for kind in ("seed", "oracle") if share else ():
-                    right, n = accuracy(model, tokenizer, DEV[name], "held_out", kind, 16, FAMILIES[name]())
+                for kind in ("seed", "oracle") if share > 0 and size.measured else ():
+                    asked = (DEV[name], "held_out", kind, size.measured, FAMILIES[name]())
+                    right, n = accuracy(model, tokenizer, *asked)
                     values[f"dev_{name}_{kind}"] = round(right / n, 3)
             note(step=step, tokens=tokens, loss=round(running, 4), seconds=round(seconds), **values)
             save(model, tokenizer, out)
-            state = {"optimizer": optimizer.state(), "step": step, "tokens": tokens, "seconds": seconds}
-            torch.save(state, checkpoint)
+            state = {"optimizer": optimizer.state(), "step": step, "tokens": tokens, "running": running}
+            torch.save(state | {"seconds": seconds}, out / ".checkpoint.tmp")
+            os.replace(out / ".checkpoint.tmp", checkpoint)
         if last:
             break
         total = 0.0
@@ -313,41 +296,29 @@ def train(
                 tokens += parts[0].numel() + int((parts[1] != tokenizer.pad_token_id).sum())
                 total += float(answer.detach()) / WORLDS
             running = total if not running else 0.9 * running + 0.1 * total
-        optimizer.step(peak * min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * progress)))
+        optimizer.step(lessons.peak * min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * progress)))
         if step % 50 == 0:
-            note(
-                step=step,
-                tokens=tokens,
-                loss=round(running, 4),
-                seconds=int(seconds),
-            )
+            note(step=step, tokens=tokens, loss=round(running, 4), seconds=int(seconds))
     hours = round((before + time.monotonic() - began) / 3600, 3)
-    samples = repr([draw((seed, 1, step), step, edits, qa) for step in range(100)])
-    data = hashlib.sha256(samples.encode()).hexdigest()[:16]
-    note(seed=seed, data_of_100_samples=data, hours=hours, tokens=tokens)
+    note(seed=seed, data_of_100_samples=data_digest(lessons), hours=hours, tokens=tokens)
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--minutes", type=float, default=600.0)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--edits", type=float, default=0.25, help="share of the steps on the editor's job")
-    parser.add_argument("--qa", type=float, default=0.0, help="share of the steps on multiple-choice questions")
-    parser.add_argument("--from", dest="start", type=Path, help="folder of a model to go on from")
-    parser.add_argument("--respelled", action="store_true", help="with --from: a tokenizer of the new job")
-    parser.add_argument("--peak", type=float, default=1.0, help="scales the learning rates")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    names = ("width", "layers", "edits", "qa", "start", "respelled", "peak")
-    options = {name: getattr(arguments, name) for name in names}
-    train(arguments.out, arguments.seed, arguments.steps, arguments.minutes, **options)
+def data_digest(lessons: Lessons) -> str:
+    """What the first lessons are: another digest means that the scripts draw other ones."""
+    samples = repr([draw((lessons.seed, 1, step), step, lessons.edits, lessons.qa) for step in range(100)])
+    return hashlib.sha256(samples.encode()).hexdigest()[:16]
 
 
-if __name__ == "__main__":
-    main()
+def _cut(log: Path, first: int) -> None:
+    """Drop what was logged after the checkpoint at step ``first``: it comes again."""
+    if not log.exists():
+        return
+    kept: list[str] = []
+    for line in log.read_text().splitlines(keepends=True):
+        if not first or json.loads(line)["step"] > first:
+            break
+        kept.append(line)
+        if json.loads(line)["step"] == first:  # the measurement; what follows it is of the step to come
+            break
+    (log.parent / ".log.tmp").write_text("".join(kept))
+    os.replace(log.parent / ".log.tmp", log)
