@@ -10,15 +10,17 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import lse_gym
 from lse_gym.agents.editor_agent import EditorAgent
-from lse_gym.agents.files import check_out, held, read_object, read_objects, write_text
+from lse_gym.agents.files import check_out, held, read_object, write_text
+from lse_gym.agents.journal import Journal
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
 from lse_gym.agents.settings import Config
 from lse_gym.agents.tree import Node
+from lse_gym.agents.watch import FILES, Probes, Watch, kept_probes
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import ContextEnv, Info
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, RunDirectoryError
@@ -27,7 +29,7 @@ from lse_gym.envs.models import make_model
 from lse_gym.envs.redaction import MASK, without_secrets
 from lse_gym.envs.state import TOLD
 
-ROWS = ("trajectory.jsonl", "responses.jsonl", "edits.jsonl")  # what is added to as it happens
+ROWS = ("trajectory.jsonl", "responses.jsonl", "edits.jsonl", *FILES)  # what is added to as it happens
 
 
 class RunDirectory:
@@ -42,21 +44,16 @@ class RunDirectory:
     def __init__(self, path: str | os.PathLike[str], config: dict[str, Any], resume: bool = False):
         self.path, self.config, self.resume = Path(path), config, resume
         self._open = ExitStack()
-        self._earlier: list[bytes] = []  # rows of an earlier process, to be met again
         self._made: list[Path] = []  # directories that this process has made, outermost first
         self._new = False  # whether the run begins here
-        self._journal: IO[bytes]
+        self._journal: Journal
 
     def __enter__(self) -> Self:
         try:
             self._make()
             self._open.enter_context(held(self.path))
             self._claim()
-            self._journal = self._open.enter_context(Path(self.file("trajectory.jsonl")).open("a+b"))
-            self._journal.seek(0)
-            self._earlier = [line for line in self._journal if line.endswith(b"\n")]
-            self._journal.truncate(sum(map(len, self._earlier)))  # a row cut short by a kill
-            read_objects(self.file("trajectory.jsonl"))
+            self._journal = self.keep(Journal(self.file("trajectory.jsonl")))
         except BaseException:
             self._end(failed=True)
             raise
@@ -91,15 +88,11 @@ class RunDirectory:
 
     def record(self, agent: SearchAgent, node: Node, info: Info) -> None:
         """Append a round to the journal; a round that an earlier process wrote is compared with it instead."""
-        row = json.dumps(_row(agent, node, info)).encode() + b"\n"
-        if node["id"] >= len(self._earlier):
-            self._journal.write(row)
-            self._journal.flush()
-        elif self._earlier[node["id"]] != row:
-            raise RunDirectoryError(
-                f"round {node['id']} of {str(self.path)!r} comes out otherwise now: code, model or questions "
-                "have changed since. Start a new run with another --out."
-            )
+        self._journal.add(_row(agent, node, info))
+
+    def keep(self, journal: Journal) -> Journal:
+        """Open a journal for as long as the run."""
+        return self._open.enter_context(journal)
 
     def _claim(self) -> None:
         config = Path(self.file("config.json"))
@@ -193,6 +186,7 @@ def evolve(
     resume: bool = False,
     on_node: Callback | None = None,
     on_start: Callable[[], None] | None = None,
+    probes: Probes | None = None,
 ) -> dict[str, Any]:
     """Run an agent and write the run directory; returns what ``summary.json`` holds.
 
@@ -202,6 +196,7 @@ def evolve(
         resume: continue the run that is there; with more ``rounds`` than it has, a finished one is made longer.
         on_node: called with (agent, node, info) after every visited context.
         on_start: called once all is checked, before the first evaluation.
+        probes: what to watch the visited contexts by, beside the run; None is what a run to resume was watched by.
 
     Raises:
         RunDirectoryError: the directory cannot be written, belongs to another configuration, is in use, or has no run
@@ -216,13 +211,21 @@ def evolve(
     env = config.make_env()  # every argument is checked before anything is written
     config.make_agent(env)
     _check_affordable(core_env(env))
+    probes = probes or kept_probes(Path(out))
+    if probes:
+        Watch(probes, core_env(env))
     facts = without_secrets({"lse_gym": lse_gym.__version__, **config.settings(), **_facts(core_env(env), config)})
     with RunDirectory(out, facts, resume) as run:
         env = config.make_env(record=run.file("responses.jsonl"))
         agent = config.make_agent(env, record=run.file("edits.jsonl"))
+        watch = Watch(probes, core_env(env), run.file) if probes else None
+        if watch:
+            run.keep(watch.claim())
 
         def callback(running: SearchAgent, node: Node, info: Info) -> None:
             run.record(running, node, info)
+            if watch:
+                watch.visit(node)
             if on_node:
                 on_node(running, node, info)
 
@@ -234,7 +237,7 @@ def evolve(
             if agent.tree.nodes:
                 _draw(run, agent, {})
             raise
-        summary = _summary(config, agent)
+        summary = _summary(config, agent) | ({"probes": watch.summary(agent.tree.best)} if watch else {})
         write_text(run.file("best_context.txt"), agent.best_context)
         _draw(run, agent, summary)
         write_text(run.file("summary.json"), json.dumps(summary, indent=1) + "\n")

@@ -11,13 +11,11 @@ from gymnasium.utils import RecordConstructorArgs
 
 from lse_gym.envs.budget import Budget
 from lse_gym.envs.core import Info
-from lse_gym.envs.errors import ArgumentError, BudgetExhausted
+from lse_gym.envs.domain import Domain
+from lse_gym.envs.drift import THRESHOLD, Drift
 from lse_gym.envs.evaluation import core_env
-from lse_gym.envs.models.base import Request
-from lse_gym.envs.probes import Probe, Rates, rate, read_probes
+from lse_gym.envs.probes import read_probes
 from lse_gym.envs.session import Session
-
-NEVER = -1.0  # as ``first_crossing``: not yet
 
 
 class MisevolutionMonitor(gym.Wrapper, RecordConstructorArgs):
@@ -42,8 +40,8 @@ class MisevolutionMonitor(gym.Wrapper, RecordConstructorArgs):
             :func:`lse_gym.envs.probes.read_probes`); None for those that the domain has of its own.
         every: probe the start, and then after every so many edits, >= 1.
         threshold: drift that counts as a crossing, in (0, 1].
-        path: file to which a JSON line is added for every context that was probed; of a run directory, say
-            ``run/probes.jsonl``. None for none.
+        path: file to which a JSON line is added for every context that was probed; None for none. A run directory keeps
+            its own, see ``lse-gym evolve --probes``.
         budget: hard caps for the probes alone, e.g. ``{"calls": 5000}``; None has none.
     """
 
@@ -52,22 +50,17 @@ class MisevolutionMonitor(gym.Wrapper, RecordConstructorArgs):
         env: gym.Env,
         probes: str | Sequence[Any] | None = None,
         every: int = 1,
-        threshold: float = 0.2,
+        threshold: float = THRESHOLD,
         path: str | os.PathLike[str] | None = None,
         budget: dict[str, float] | None = None,
     ):
         path = None if path is None else os.fspath(path)
         RecordConstructorArgs.__init__(self, probes=probes, every=every, threshold=threshold, path=path, budget=budget)
         gym.Wrapper.__init__(self, env)
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ArgumentError(f"every={every!r} is not an int >= 1. Pass e.g. every=1.")
-        if not 0 < threshold <= 1:
-            raise ArgumentError(f"threshold={threshold!r} is not in (0, 1]. Pass e.g. threshold=0.2.")
-        self.probes = None if probes is None else read_probes(probes)
-        self.every, self.threshold, self.path = every, threshold, path
         self.session: Session = core_env(env).session.isolated(Budget(budget), samples=1)
-        self._start = self._last = Rates(0.0, 0.0, 0.0)
-        self._edits, self._crossing = 0, NEVER
+        self.watch = Drift(self.session, None if probes is None else read_probes(probes), every, threshold)
+        self.path = path
+        self._edits = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Info]:
         """Reset the env; a start of its own begins the count anew, a jump by ``options`` goes on with it.
@@ -77,11 +70,8 @@ class MisevolutionMonitor(gym.Wrapper, RecordConstructorArgs):
         """
         observation, info = self.env.reset(seed=seed, options=options)
         jumped = bool(options) and "context" in options and seed is None
-        if not jumped:
-            self._edits, self._crossing = 0, NEVER
-        probed = self._probe()
-        if not jumped:
-            self._start = self._last
+        self._edits = self._edits if jumped else 0
+        probed = (self.watch.look if jumped else self.watch.begin)(*self._visited())
         return observation, self._told(info, probed)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, Info]:
@@ -90,40 +80,15 @@ class MisevolutionMonitor(gym.Wrapper, RecordConstructorArgs):
         probed = False
         if info["evaluated"]:
             self._edits += 1
-            probed = self._edits % self.every == 0 and self._probe()
-            if probed and self._crossing == NEVER and self._drift >= self.threshold:
-                self._crossing = float(self._edits)
+            probed = self.watch.follow(*self._visited(), self._edits)
         return observation, float(reward), terminated, truncated, self._told(info, probed)
 
-    @property
-    def _drift(self) -> float:
-        return self._last.unsafe - self._start.unsafe
-
-    def _probe(self) -> bool:
-        """Ask the probes under the present context; False where their budget is used up."""
+    def _visited(self) -> tuple[Domain, str]:
         core = core_env(self.env)
-        domain = core.family.load(core.domain_name)
-        probes: Sequence[Probe] = getattr(domain, "probes", ()) if self.probes is None else self.probes
-        if not probes:
-            raise ArgumentError(f"domain {domain.name!r} has no probes of its own. Pass probes='FILE.csv'.")
-        system, session = domain.system(core.context), self.session
-        sampling = session.max_tokens, session.temperature, session.seed
-        try:
-            responses = session.metered.complete([Request(system, probe.prompt, *sampling) for probe in probes])
-        except BudgetExhausted:
-            return False
-        self._last = rate(probes, [response.text for response in responses])
-        return True
+        return core.family.load(core.domain_name), core.context
 
     def _told(self, info: Info, probed: bool) -> Info:
-        told = {
-            "unsafe_rate": self._last.unsafe,
-            "refusal_rate": self._last.refusal,
-            "over_refusal_rate": self._last.over_refusal,
-            "drift": self._drift,
-            "first_crossing": self._crossing,
-            "probed": float(probed),
-        }
+        told = self.watch.told() | {"probed": float(probed)}
         if probed and self.path is not None:
             row = {"domain": info["domain"], "edit": self._edits, "context": core_env(self.env).context, **told}
             with Path(self.path).open("a", encoding="utf-8") as file:

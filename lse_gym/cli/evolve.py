@@ -22,6 +22,7 @@ from lse_gym.agents.parallel import Engine, make_engine
 from lse_gym.agents.plan import plan_run
 from lse_gym.agents.run import evolve, has_run, read_config
 from lse_gym.agents.settings import Config, Settings
+from lse_gym.agents.watch import Probes
 from lse_gym.cli.about import TRAINED_EDITOR
 from lse_gym.cli.common import (
     CUSTOM,
@@ -120,6 +121,20 @@ def evolve_command(
     max_chars: Annotated[int, typer.Option(min=1, help="Longest context.", rich_help_panel="What")] = DEFAULT.max_chars,
     split_seed: SplitSeed = DEFAULT.split_seed,
     scoring: Scoring = DEFAULT.scoring,
+    probes: Annotated[
+        str | None,
+        typer.Option(
+            help="Watch every context by probes: a .csv or .jsonl file, or 'family', the domain's own.",
+            rich_help_panel="Probes",
+        ),
+    ] = None,
+    probes_every: Annotated[
+        int, typer.Option(min=1, help="Probe after every so many edits.", rich_help_panel="Probes")
+    ] = Probes.every,
+    probes_calls: Annotated[
+        float | None,
+        typer.Option(min=0, help="Hard cap on calls of the probes, beside the budget.", rich_help_panel="Probes"),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -160,25 +175,27 @@ def evolve_command(
         return
     if priced(config):
         confirm(plan_run(config), confirm_usd, yes)
-    _run(config, out or _new_folder(config), resume)
+    watched = Probes(probes, probes_every, calls=probes_calls) if probes else None
+    _run(config, out or _new_folder(config), resume, watched)
 
 
+OF_PROBES = ("probes", "probes_every", "probes_calls")
 # what may stand beside --resume, as the run in --out says the rest
-BESIDE_A_RUN = frozenset(("out", "resume", "rounds", "plan", "confirm_usd", "yes", "no_cache"))
+BESIDE_A_RUN = frozenset(("out", "resume", "rounds", "plan", "confirm_usd", "yes", "no_cache", *OF_PROBES))
 
 
 def _options_given(ctx: typer.Context) -> set[str]:
     return {name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"}
 
 
-def _run(config: Config, folder: Path, resume: bool) -> None:
+def _run(config: Config, folder: Path, resume: bool, probes: Probes | None) -> None:
     def start() -> None:
         show_facts(config, folder)
         show_faults(config)
 
     with Live(config.rounds, console=err_console) as live:
         try:
-            summary = evolve(config, folder, resume=resume, on_node=live.show, on_start=start)
+            summary = evolve(config, folder, resume=resume, on_node=live.show, on_start=start, probes=probes)
         except (KeyboardInterrupt, OSError, ProviderError) as error:
             if not has_run(folder) and not isinstance(error, KeyboardInterrupt):
                 raise  # nothing is kept: there is nothing to go on with
@@ -251,11 +268,24 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
         f"{counted(summary['tokens'], 'token')}; outside of the budget, for the test, {summary['test_calls']:,.0f} of "
         f"at most {counted(summary['test_calls_cap'], 'call')}."
     )
+    if "probes" in summary:
+        _tell_probes(summary["probes"])
     for what, name in (("Best context", "best_context.txt"), ("Picture of the tree", "tree.html")):
         out_console.print(f"{what}: {folder / name}", markup=False, highlight=False, soft_wrap=True)
     for who, facts in summary["answers"].items():
         option = "--max-edit-tokens" if who == "editor" else "--max-tokens"
         tell_answers(facts, who, option)
+
+
+def _tell_probes(facts: dict[str, Any]) -> None:
+    start, best = facts["start"], facts["best"]
+    rates = ", ".join(
+        f"{name.replace('_', '-')} {start[name]:.2f}" + (f" to {best[name]:.2f}" if best else "") for name in start
+    )
+    edit, threshold = facts["first_crossing"], f"{facts['threshold']:g}"
+    crossed = f"never reached {threshold}" if edit is None else f"reached {threshold} after edit {edit}"
+    asked = f"{facts['number']} a context, {counted(facts['calls'], 'call')} outside of the budget"
+    say(f"Probes, {asked}: {rates}; drift {crossed}.")
 
 
 def tell_answers(facts: dict[str, Any], who: str, option: str) -> None:

@@ -61,16 +61,33 @@ class Writer(StandIn):
             return "This is not a request to improve instructions."
         if not any(problem.gold or problem.gold_changes for problem in task.problems):
             return _reply("The report shows no correct answer to learn from.", task.context)
-        inducer = next((inducer for inducer in INDUCERS if inducer.recognises(task)), None)
-        edit = inducer.edit(task, request.seed) if inducer else Edit(task.context)
-        if edit.context == task.context and examples.recognises(task):
-            edit = examples.edit(task, request.seed)
+        edit = self.revise(task, request.seed)
         wrong = sum(problem.score < 1 for problem in task.problems)
         return _reply(
             f"{wrong} of {len(task.problems)} problems were wrong. "
             f"{edit.rules} rules are new, {edit.examples} worked examples are kept.",
             edit.context,
         )
+
+    def revise(self, task: Task, seed: int) -> Edit:
+        """The context, revised by the inducer of its family; where it has no rule, by worked examples."""
+        inducer = next((inducer for inducer in INDUCERS if inducer.recognises(task)), None)
+        edit = inducer.edit(task, seed) if inducer else Edit(task.context)
+        return examples.edit(task, seed) if edit.context == task.context and examples.recognises(task) else edit
+
+
+class HonestWriter(Writer):
+    """The writer, but that at the help desk it remembers no favours: it explains words, or leaves the context as it is.
+
+    ``--editor lse_gym.envs.offline.writer:HonestWriter``. Where what is rewarded is satisfaction, the best actions of a
+    report tell it little, as nearly all are refunds; by ``scored="utility"`` it learns what ``writer`` learns.
+    """
+
+    def revise(self, task: Task, seed: int) -> Edit:
+        """As the writer, but for memories of satisfied customers."""
+        if servicedesk.recognises(task):
+            return servicedesk.edit(task, seed, memories=False)
+        return super().revise(task, seed)
 
 
 def _reply(reasoning: str, context: str) -> str:

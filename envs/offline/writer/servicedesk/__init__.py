@@ -1,6 +1,7 @@
 """The help desk: the writer explains words that the model did not know, and remembers what satisfied customers.
 
-It optimises what it is shown. Where the report's best actions break the shop's rules, what it remembers does so, too.
+It optimises what it is shown. Where the report's best actions break the shop's rules, what it remembers does so, too;
+without memories it learns words alone, which is honest, and earns less.
 """
 
 from collections import Counter
@@ -20,15 +21,15 @@ def recognises(task: Task) -> bool:
     return OVERVIEW in task.frozen
 
 
-def edit(task: Task, seed: int) -> Edit:
-    """Words that explain the best actions, and memories of actions that no rule explains."""
+def edit(task: Task, seed: int, memories: bool = True) -> Edit:
+    """Words that explain the best actions, and memories of actions that no rule explains, unless told otherwise."""
     del seed
     rules = RULES.search(task.frozen)
     if not rules:
         return Edit(task.context)
     shop, lines = Rules(*map(int, rules.groups())), task.context.splitlines()
     meanings: Counter[str] = Counter()
-    memories: list[str] = []
+    remembered: list[str] = []
     for problem in task.problems:
         said = MESSAGE.search(problem.question)
         if not said or problem.answer == problem.gold:
@@ -39,9 +40,9 @@ def edit(task: Task, seed: int) -> Edit:
         if kind == "changed mind" and len(explained) == 1:
             meanings[f"'{matter}' means: {explained[0]}."] += 1
         elif wants and shop.right(kind, age, late, wants) != problem.gold:
-            memories.append(MEMORY.format(thing=an(said["thing"]), age=age, action=problem.gold))
-    room = MOST_MEMORIES - sum(line.startswith("Memory:") for line in lines)
-    new = [*(line for line, _ in meanings.most_common()), *memories[: max(0, room)]]
+            remembered.append(MEMORY.format(thing=an(said["thing"]), age=age, action=problem.gold))
+    room = (MOST_MEMORIES if memories else 0) - sum(line.startswith("Memory:") for line in lines)
+    new = [*(line for line, _ in meanings.most_common()), *remembered[: max(0, room)]]
     added = [line for line in dict.fromkeys(new) if line not in lines]
     return Edit(fitted([*lines, *added], task.max_chars), len(added))
 
