@@ -69,6 +69,12 @@ ENVS = {
         "ServiceDeskVectorEnv",
         "embedded: kitchen, bicycle, music (train); garden, office (test); any seed, e.g. office-0",
     ),
+    "LSE/Feedback-v0": (
+        "lse_gym.envs.repair.envs",
+        "FeedbackEnv",
+        "FeedbackVectorEnv",
+        "embedded: parking, library, farm (train); hotel, museum (test); any seed, e.g. hotel-0",
+    ),
     "LSE/Hint-v0": (
         "lse_gym.envs.games.hint.envs",
         "HintEnv",

@@ -55,6 +55,8 @@ def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
         return name, {"data_dir": str(folder), "feedback_size": 1}
     if name == "LSE/ToolUse-v0":  # an attempt takes several turns: few domains, small batches
         return name, {"domain": ["bikes-0", "marina-1"], "feedback_size": 1}
+    if name == "LSE/Feedback-v0":  # a box a function
+        return name, {"domain": ["parking-0", "hotel-0"], "feedback_size": 1}
     if name == "LSE/DataScience-v0":
         return name, {"domain": ["bakery-0", "vet-0"], "held_out_size": 2, "feedback_size": 1}
     if name == "LSE/Hint-v0":  # several answers a question

@@ -12,6 +12,7 @@ silent. None has seen a database, a gold answer or the generator of a family.
 | ``games/problems`` | word problems | the steps, each the likelier wrong the harder its kind, and a number |
 | ``games/hints`` | the hinter's role | a hint: how the first step is done that an attempt has wrong |
 | ``servicedesk`` | a help desk | an action by the rules, or by memories of satisfied customers |
+| ``repair`` | functions with bugs | the function, by rules, and into usual forms |
 | ``games/injection`` | a text to grade or to sort | a mark, a desk, the word for an injection, or what the text wants |
 | ``sql`` | a schema | a statement, by rules and by analogy with worked examples |
 | ``choice`` | choices A) B) … | a letter, by rules and by what everyone knows |
@@ -23,7 +24,7 @@ from operator import mul
 from typing import Protocol
 
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.offline.reader import choice, datascience, passages, servicedesk, sql, tools
+from lse_gym.envs.offline.reader import choice, datascience, passages, repair, servicedesk, sql, tools
 from lse_gym.envs.offline.reader.games import hints, injection, problems
 from lse_gym.envs.offline.reader.prompt import Prompt, read_prompt, slip_rate
 from lse_gym.envs.offline.stand_in import StandIn
@@ -39,7 +40,10 @@ class Solver(Protocol):
         """The response: an answer in tags, empty where it can make nothing of the question; or a call. Never raises."""
 
 
-SOLVERS: tuple[Solver, ...] = (datascience, passages, problems, hints, injection, servicedesk, sql, choice, tools)
+SOLVERS: tuple[Solver, ...] = (
+    *(datascience, passages, problems, hints, injection, servicedesk, repair),
+    *(sql, choice, tools),
+)
 
 
 class Reader(StandIn):

@@ -10,6 +10,7 @@ of what no rule explains. What it learns it learns from the report, as an LLM wo
 | ``datascience`` | a Python executor | rules that lead to the gold scripts |
 | ``sql`` | a schema | rules that lead to the gold statements, ``Q: … SQL: …`` for the rest |
 | ``servicedesk`` | a help desk | words that explain the best actions, and memories of satisfied customers |
+| ``repair`` | functions with bugs | what holds in which module, by repaired functions |
 | ``games`` | attacks and defences | another way to press, or what gives an injection away |
 | ``hints`` | a sheet of hints | how steps are done, in the words of worked solutions |
 | ``choice`` | choices A) B) … | rules that lead to the gold letters, ``Q: … Answer: …`` until one rule is left |
@@ -22,7 +23,7 @@ from typing import Protocol
 
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.stand_in import StandIn
-from lse_gym.envs.offline.writer import choice, datascience, examples, games, servicedesk, sql, tools
+from lse_gym.envs.offline.writer import choice, datascience, examples, games, repair, servicedesk, sql, tools
 from lse_gym.envs.offline.writer.edit import Edit
 from lse_gym.envs.offline.writer.games import hints
 from lse_gym.envs.offline.writer.prompt import Task, read_task
@@ -40,7 +41,7 @@ class Inducer(Protocol):
         """The revised context; it never raises. ``seed`` decides near ties, so that siblings in a search differ."""
 
 
-INDUCERS: tuple[Inducer, ...] = (datascience, sql, hints, games, servicedesk, choice, tools)
+INDUCERS: tuple[Inducer, ...] = (datascience, sql, hints, games, servicedesk, repair, choice, tools)
 
 
 class Writer(StandIn):

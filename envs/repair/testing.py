@@ -1,0 +1,103 @@
+"""Unit tests of a function that a model wrote: called in the sandbox, compared here."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from lse_gym.envs.repair.functions import Arguments
+from lse_gym.envs.sandbox import Limits, Result, Sandbox
+
+RUN = "lse_gym.envs.repair.inside"
+LIMITS = Limits(cpu_s=2.0, wall_s=10.0, memory_bytes=256 << 20, scratch_bytes=1 << 20, threads=4)
+AT_ONCE = 8  # boxes
+MAX_CODE_CHARS = 20_000
+MOST_REMEMBERED = 20_000  # runs; the same function is never run twice, so that it always has the same score
+
+
+class UnitTests(NamedTuple):
+    """Calls of a function and what each has to return; ``base`` is how many of them it passes unrepaired."""
+
+    name: str
+    calls: Sequence[Arguments]
+    wanted: Sequence[Any]
+    base: int = 0
+
+    def score(self, passed: int) -> float:
+        """UnitTests passed beyond those that pass anyway, as a share of those that fail, in [0, 1]."""
+        return max(0.0, (passed - self.base) / (len(self.calls) - self.base))
+
+
+class Ran(NamedTuple):
+    """How many tests passed, and the first thing that went wrong, or ""."""
+
+    passed: int
+    error: str = ""
+
+
+_remembered: dict[bytes, Ran] = {}
+
+
+def run(codes: Sequence[str], tests: Sequence[UnitTests]) -> list[Ran]:
+    """Run the tests of several functions, each in a box of its own.
+
+    Raises:
+        SandboxError: nothing can confine foreign code here.
+    """
+    cases = {_key(code, one): (code, one) for code, one in zip(codes, tests, strict=True)}
+    todo = [key for key in cases if key not in _remembered]
+    for some in (todo[i : i + AT_ONCE] for i in range(0, len(todo), AT_ONCE)):
+        boxes = [_sandbox(os.getpid()).open() for _ in some]
+        calls = [box.call(f"{RUN}:results", _given(*cases[key])) for key, box in zip(some, boxes, strict=True)]
+        for key, box, result in zip(some, boxes, calls, strict=True):
+            _remembered[key] = _ran(result.result(), cases[key][1])
+            box.close()
+    found = [_remembered[_key(code, one)] for code, one in zip(codes, tests, strict=True)]
+    while len(_remembered) > MOST_REMEMBERED:
+        del _remembered[next(iter(_remembered))]
+    return found
+
+
+def _key(code: str, tests: UnitTests) -> bytes:
+    return blake2b(repr((code, tests.name, tests.calls, tests.wanted)).encode(errors="surrogatepass")).digest()
+
+
+def _given(code: str, tests: UnitTests) -> dict[str, Any]:
+    """What a box is told: no more than it has to call."""
+    calls = [[*call.values()] for call in tests.calls]
+    return {"code": code[:MAX_CODE_CHARS], "name": tests.name, "calls": calls}
+
+
+def _ran(result: Result, tests: UnitTests) -> Ran:
+    values = result.value
+    if result.failure:
+        return Ran(0, (result.message or result.failure).strip().rpartition("\n")[2][:300])
+    if not isinstance(values, list) or len(values) != len(tests.calls):
+        return Ran(0, "The function ended the interpreter.")
+    passed, error = 0, ""
+    for call, wanted, value in zip(tests.calls, tests.wanted, values, strict=True):
+        right = isinstance(value, list) and _same(value[0], wanted)
+        passed += right
+        if not right and not error:
+            got = f"returns {value[0]!r}" if isinstance(value, list) else f"raises {value}"
+            error = f"{tests.name}({_told(call)}) {got[:200]}, not {wanted!r}."
+    return Ran(passed, error and f"{len(tests.calls) - passed} of {len(tests.calls)} tests fail: {error}")
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    """Equal, but True is not 1, and numbers may differ by what arithmetic does."""
+    if isinstance(value, int | float) and isinstance(wanted, int | float) and bool not in (type(value), type(wanted)):
+        return abs(value - wanted) < 1e-9
+    return json.dumps(value) == json.dumps(wanted)
+
+
+def _told(call: Mapping[str, Any]) -> str:
+    return ", ".join(f"{value!r}" for value in call.values())
+
+
+@cache
+def _sandbox(process: int) -> Sandbox:
+    del process  # a fork cannot use its parent's
+    return Sandbox([RUN], limits=LIMITS)
