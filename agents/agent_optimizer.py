@@ -12,8 +12,9 @@ import gymnasium as gym
 
 from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
+from lse_gym.agents.search import Callback
 from lse_gym.agents.tree import Node
-from lse_gym.envs.core import Info, Observation
+from lse_gym.envs.core import Observation
 
 SHOWN = 5  # failures that the editor is told of, the best ones
 
@@ -66,11 +67,11 @@ class AgentOptimizer(EditorAgent):
         parent = self.tree.nodes[node["parent_id"] or 0]
         return parent["context"] == context != node["context"] and node["improvement"] < 0
 
-    def _grow(self, env: gym.Env) -> tuple[Node, Observation, Info] | None:
+    def _grow(self, env: gym.Env, callback: Callback | None) -> bool:
         recent = self.tree.nodes[1:][-self.args.patience :] if self.args.patience else []
         if len(recent) == self.args.patience > 0 and all(node["improvement"] <= 0 for node in recent):
-            return None
-        return super()._grow(env)
+            return False
+        return super()._grow(env, callback)
 
 
 Operation = tuple[int, int, list[str]]  # lines of the old context, from and to, and what stands there instead

@@ -42,7 +42,7 @@ class EvoPromptAgent(EditorAgent):
 
     def select(self) -> Node:
         """The first parent."""
-        return self.tree.visit(self._draw(self._population(), len(self.tree.nodes), 0))
+        return self.tree.visit(self._draw(self._population(), self.edits + 1, 0))
 
     def _population(self) -> list[Node]:
         ranked = sorted(self.tree.nodes, key=lambda node: (-node["performance"], -node["id"]))

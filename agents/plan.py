@@ -76,9 +76,10 @@ def plan_run(config: Config) -> Plan:
     editor = make_model(config.editor) if config.editor else None
     held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
     batch = min(core.feedback_size, len(pool))
+    looked_at = batch + len(pool) if core.gate else batch  # the gate's, and the batches that are passed over
     asked = _requests(core, domain, [*held_out, *pool])
     longest = max(asked, key=lambda request: core.model.count_tokens(request.user))
-    answers = agent.most_answers(config.rounds, len(held_out), batch)
+    answers = agent.most_answers(config.rounds, len(held_out), looked_at)
     task_model = _times(_bound(core, domain, [longest]), answers)
     edits = NOTHING
     if editor is not None and agent.most_editor_calls():

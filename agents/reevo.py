@@ -49,11 +49,10 @@ class ReEvoAgent(EditorAgent):
 
     def select(self) -> Node:
         """The seed context at first; then the better parent, or the best context of all."""
-        step = len(self.tree.nodes) - 1
-        match self._place(step):
+        match self._place(self.edits):
             case ("initial", _):
                 return self.tree.visit(self.tree.nodes[0])
-            case ("crossover", _) if pair := self._pair(step):
+            case ("crossover", _) if pair := self._pair(self.edits):
                 return self.tree.visit(pair[0])
         return self.tree.visit(self.tree.best)
 

@@ -15,6 +15,7 @@ from lse_gym.agents.live import Live
 from lse_gym.agents.tree import Node, Selection, Tree
 from lse_gym.envs.core import Info, Observation
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
+from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require_installed
 
 Order = Literal["paper", "code"]
@@ -60,6 +61,8 @@ class SearchAgent(ABC):
         self.env = env
         self.tree = self._new_tree()
         self.memory: dict[str, Any] = {}  # what an agent knows beyond its tree, fit for JSON; saved with it
+        self.edits = 0  # made so far, those that a gate did not keep included
+        self._at: tuple[Node, Observation] | None = None  # where the env stands, if not at the last node
 
     def _new_tree(self) -> Tree:
         return Tree(self.selection)
@@ -133,29 +136,48 @@ class SearchAgent(ABC):
                 return self
         for _ in range(total_timesteps):
             try:
-                child = self._grow(env)
+                if not self._grow(env, callback):
+                    break
             except BudgetExhausted:
-                break
-            if child is None or not self._keep(*child, callback):
                 break
         return self
 
     def select(self) -> Node:
         """The context to edit next, its visit counted."""
-        return self.tree.select()
+        return self.tree.select(self.args.seed)
 
-    def _grow(self, env: gym.Env) -> tuple[Node, Observation, Info] | None:
-        """Select, edit and evaluate; None when the budget could not pay."""
-        parent = self.select()
-        options: dict[str, Any] = {"context": parent["context"]}
-        if self.order != "paper" or parent["visits"] == 1:  # else its batch has been edited from: take a new one
-            options["batch"] = parent["batch"]  # in memory: free
+    def _grow(self, env: gym.Env, callback: Callback | None) -> bool:
+        """Select, edit and evaluate; False when the budget could not pay, or the callback ends the search."""
+        at = self._stand(env)
+        if at is None:
+            return False
+        parent, observation = at
+        context = self.edit(observation, self.edits)
+        self.edits += 1
+        observation, _, _, truncated, info = env.step(context)
+        if truncated:
+            return False
+        if info["evaluated"]:
+            self._at = None
+            return self._keep(parent, observation, info, callback)
+        self._at = parent, observation
+        return True
+
+    def _stand(self, env: gym.Env) -> tuple[Node, Observation] | None:
+        """The context to edit and what the env shows of it; None when the budget could not pay.
+
+        Edits that a gate kept and that are not measured yet are built on before another context is selected.
+        """
+        if self._at and self._at[0]["context"] != self._at[1]["context"]:
+            return self._at
+        node = self.select()
+        if self._at and self._at[0] is node:
+            return self._at
+        options: dict[str, Any] = {"context": node["context"]}
+        if self.order != "paper" or node["visits"] == 1:  # else its batch has been edited from: take a new one
+            options["batch"] = node["batch"]  # in memory: free
         observation, info = env.reset(options=options)
-        if not info["evaluated"]:
-            return None
-        context = self.edit(observation, len(self.tree.nodes) - 1)
-        observation, _, _, _, info = env.step(context)
-        return (parent, observation, info) if info["evaluated"] else None
+        return (node, observation) if info["evaluated"] else None
 
     def _keep(self, parent: Node | None, observation: Observation, info: Info, callback: Callback | None) -> bool:
         if not info["evaluated"]:
@@ -164,10 +186,11 @@ class SearchAgent(ABC):
             parent,
             observation["context"],
             info["held_out_score"],
-            round_idx=len(self.tree.nodes),
+            round_idx=self.edits,
             feedback=observation["feedback"],
             feedback_score=float(observation["feedback_score"]),
             batch=int(info["batch"]),
+            scores=core_env(self.require_env()).held_out_scores,
         )
         return callback is None or callback(self, node, info) is not False
 
@@ -185,7 +208,7 @@ class SearchAgent(ABC):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write arguments, tree and memory as JSON, atomically."""
         state = {"agent": self.name, "args": asdict(self.args), "tree": self.tree.to_json(), "memory": self.memory}
-        write_text(path, json.dumps(state, ensure_ascii=False))
+        write_text(path, json.dumps(state | {"edits": self.edits}, ensure_ascii=False))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], env: gym.Env | None = None) -> Self:
@@ -196,6 +219,7 @@ class SearchAgent(ABC):
             raise ArgumentError(f"{os.fspath(path)!r} holds agent {state.get('agent')!r}, not {cls.name!r}.")
         agent = cls(env, **state["args"])
         agent.tree, agent.memory = Tree.from_json(state["tree"]), state["memory"]
+        agent.edits = state.get("edits", len(agent.tree.nodes) - 1)
         return agent
 
     def _max_chars(self) -> int:

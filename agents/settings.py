@@ -99,7 +99,8 @@ class Config:
                 raise
             except gym.error.Error:
                 raise unknown("environment", self.env, ENVS) from None
-        options: dict[str, Any] = {"record": record, "budget": dict(self.budget), **self.env_args}
+        one_episode = {"max_edits": max(1, self.rounds)}
+        options: dict[str, Any] = {"record": record, "budget": dict(self.budget), **one_episode, **self.env_args}
         return gym.make(self.env, **options)
 
     def make_agent(self, env: gym.Env, record: str | None = None) -> SearchAgent:
@@ -138,6 +139,7 @@ class Settings:
     order: Order = "paper"
     feedback: FeedbackMode = "gold"
     feedback_size: Annotated[int, Range(1, 1_000)] = 10
+    gate: Annotated[int, Range(0, 1_000_000)] = 0
     scoring: str = "set"
     max_chars: Annotated[int, Range(1, 1_000_000)] = 8000
     max_tokens: Annotated[int, Range(1, 1_000_000)] = 512
@@ -193,7 +195,7 @@ class Settings:
 
 
 OF_ENV = (
-    *("task_model", "start", "data_dir", "exclude", "split_seed", "feedback", "feedback_size", "scoring"),
+    *("task_model", "start", "data_dir", "exclude", "split_seed", "feedback", "feedback_size", "gate", "scoring"),
     *("max_chars", "max_tokens"),
 )
 OF_AGENT = ("editor", "selection", "ucb_c", "order", "max_edit_tokens")

@@ -110,7 +110,8 @@ class ShinkaAgent(EditorAgent):
     def _choose(self, chosen: list[str]) -> str:
         """UCB1 over the editors, on normalised improvements."""
         gains: dict[str, list[float]] = {name: [] for name in self.editors}
-        for name, node in zip(chosen, self.tree.nodes[1:], strict=False):
+        for node in (node for node in self.tree.nodes[1:] if node["round_idx"] <= len(chosen)):
+            name = chosen[node["round_idx"] - 1]
             before = max(self.tree.nodes[node["parent_id"] or 0]["performance"], self.tree.nodes[0]["performance"])
             gains[name].append(expm1(max(0.0, node["performance"] - before)))
         top = max((gain for each in gains.values() for gain in each), default=0.0) or 1.0

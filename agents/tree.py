@@ -3,18 +3,25 @@
 Source: LSE, arXiv 2603.18620, and its released code, whose JSON format version 1 this is.
 """
 
+from collections.abc import Sequence
 from math import log, sqrt
 from typing import Any, Literal, TypedDict
 
+import numpy as np
+
+from lse_gym.agents.pareto import wins
 from lse_gym.envs.errors import unknown
 
-Selection = Literal["ucb", "deepest", "best"]
-SELECTIONS: tuple[Selection, ...] = ("ucb", "deepest", "best")
+Selection = Literal["ucb", "deepest", "best", "pareto"]
+SELECTIONS: tuple[Selection, ...] = ("ucb", "deepest", "best", "pareto")
 UCB_C = 2.0  # exploration weight of the paper's released code (base.yaml: ucb_c)
 
 
 class Node(TypedDict):
-    """One visited context; ``performance`` is its held-out score in [0, 1]."""
+    """One visited context; ``performance`` is its held-out score in [0, 1].
+
+    ``scores`` are those of each held-out question where the selection looks at them, else [].
+    """
 
     id: int
     parent_id: int | None
@@ -27,13 +34,15 @@ class Node(TypedDict):
     feedback_score: float
     improvement: float
     batch: int
+    scores: list[float]
 
 
 class Tree:
     """Contexts and where they came from.
 
     Args:
-        selection: "ucb" (performance plus exploration bonus), "deepest" (a chain) or "best" (greedy).
+        selection: "ucb" (performance plus exploration bonus), "deepest" (a chain), "best" (greedy) or "pareto" (drawn
+            from those that are best on some held-out question, by :func:`lse_gym.agents.pareto.wins`).
         ucb_c: weight of the exploration bonus.
     """
 
@@ -54,6 +63,7 @@ class Tree:
         feedback: str = "",
         feedback_score: float = 0.0,
         batch: int = 0,
+        scores: Sequence[float] = (),
     ) -> Node:
         """Add a visited context under ``parent`` (None for the root)."""
         node = Node(
@@ -68,16 +78,24 @@ class Tree:
             feedback_score=feedback_score,
             improvement=performance - parent["performance"] if parent else 0.0,
             batch=batch,
+            scores=[*scores] if self.selection == "pareto" else [],
         )
         self.nodes.append(node)
         return node
 
-    def select(self) -> Node:
-        """Pick the node to edit next, from all nodes, and count the visit. Of equals, ucb takes the earliest."""
+    def select(self, seed: int = 0) -> Node:
+        """Pick the node to edit next, from all nodes, and count the visit. Of equals, ucb takes the earliest.
+
+        Only "pareto" draws; ``seed`` and the selections so far say what.
+        """
         if self.selection == "deepest":
             node = max(self.nodes, key=lambda n: (n["depth"], n["id"]))
         elif self.selection == "best":
             node = self.best
+        elif self.selection == "pareto":
+            chances = wins(np.array([n["scores"] for n in self.nodes]))
+            rng = np.random.default_rng(np.random.SeedSequence([seed, self.total_selections]))
+            node = self.nodes[int(rng.choice(len(self.nodes), p=chances / chances.sum()))]
         else:
             node = max(self.nodes, key=self.ucb_score)
         return self.visit(node)

@@ -13,6 +13,7 @@ from lse_gym.envs.archive import Start, read_archive
 from lse_gym.envs.budget import Budget, Usage
 from lse_gym.envs.domain import Domain, Family
 from lse_gym.envs.errors import unknown
+from lse_gym.envs.gate import look, try_edit
 from lse_gym.envs.metered import Task
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import TaskModel
@@ -76,6 +77,7 @@ class ContextEnv(gym.Env[Observation, str]):
     | max_tokens | int | 512 | tokens | longest response of the task model |
     | budget | dict or None | None | see ``Budget`` | hard caps for the life of the env, e.g. ``{"calls": 5000}`` |
     | feedback_size | int | 10 | questions | size of a feedback batch (paper: 10) |
+    | gate | int | 0 | kept edits | with 1 or more, edits pass a gate, and held-out questions follow after so many |
     | max_chars | int | 8000 | characters | longest context |
     | record | str or None | None | path | file that keeps every response; a later env with it repeats none |
     | render_mode | str or None | None | | "ansi": ``render`` returns the last step as text |
@@ -83,11 +85,18 @@ class ContextEnv(gym.Env[Observation, str]):
     ``reset(options=...)`` takes ``context`` (start there), ``domain`` (a name) and ``batch`` (show that feedback batch
     again, without taking the next): with them a tree search revisits any context, free of charge.
 
+    With ``gate=n`` an edit is kept where it does better on the batch that the last observation reported on; else the
+    context stays and ``info["kept"]`` is 0. Batches without a mistake are passed over. Held-out questions are asked
+    after every ``n``-th edit that is kept, at the end of an episode, and before the budget gets too small: the reward
+    comes then, for all edits since, and is 0 otherwise.
+
     ## Cost
-    Calls per reset and per step: ``(feedback_size + held-out questions) * samples``, less those already paid for.
+    Calls per reset and per step: ``(feedback_size + held-out questions) * samples``, less those already paid for. With
+    a gate a step without a measurement costs two feedback batches and those that are passed over.
 
     ``info`` tells ``domain``, ``batch``, ``edits``, ``held_out_score``, ``improvement``, ``context_chars``,
-    ``evaluated`` (1.0 or 0.0) and ``problem`` (what was wrong with the action, or ""); what the task model used in this
+    ``evaluated`` (1.0 where the held-out score was measured, or 0.0), ``kept`` (1.0 where the context is now that of
+    the action, or 0.0) and ``problem`` (what was wrong with the action, or ""); what the task model used in this
     step as ``calls``, ``prompt_tokens``, ``completion_tokens``, their sum ``tokens``, ``cached_tokens`` (of the prompt)
     and ``usd``; and the same with ``editor_`` before, for what an agent has paid from the env's budget since the last
     step or reset with a seed.
@@ -117,12 +126,13 @@ class ContextEnv(gym.Env[Observation, str]):
         max_tokens: int = 512,
         budget: dict[str, float] | None = None,
         feedback_size: int = 10,
+        gate: int = 0,
         max_chars: int = 8000,
         record: str | None = None,
         render_mode: str | None = None,
     ):
         counts = {"max_edits": max_edits, "samples": samples, "max_tokens": max_tokens}
-        check_ranges(feedback, temperature, **counts, feedback_size=feedback_size, max_chars=max_chars)
+        check_ranges(feedback, temperature, gate, **counts, feedback_size=feedback_size, max_chars=max_chars)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise unknown("render mode", render_mode, self.metadata["render_modes"], "None renders nothing.")
         self.family = family
@@ -130,7 +140,7 @@ class ContextEnv(gym.Env[Observation, str]):
         archive = None if start == "seed" else read_archive(Path(start), self.domains, max_chars)
         self.starts: Sequence[Start] | None = archive
         self.max_edits, self.feedback_mode, self.feedback_size = int(max_edits), feedback, int(feedback_size)
-        self.max_chars, self.render_mode = max_chars, render_mode
+        self.gate, self.max_chars, self.render_mode = int(gate), max_chars, render_mode
         model, sampling = (
             make_model(task_model, record=record),
             {"samples": int(samples), "max_tokens": int(max_tokens)},
@@ -176,15 +186,17 @@ class ContextEnv(gym.Env[Observation, str]):
             self._by_agent = self._spent_by_agent()
             self._next_batch = int(self.np_random.integers(-(-len(domain.splits["feedback"]) // self.feedback_size)))
         batch = options.get("batch", self._next_batch)
-        self._state, usage, lacking = yield from self._visit(State(domain, context, batch))
-        self._next_batch += usage is not None and "batch" not in options
-        return self._observation(), self._tell(0.0, join(problem, lacking), usage)
+        found = yield from self._look(State(domain, context, batch), 1)
+        self._state = found.state
+        if not (found.lacking or "batch" in options):
+            self._next_batch = found.state.batch + 1
+        return self._observation(), self._tell(0.0, problem, found)
 
     def step_task(self, action: Any) -> Task[tuple[Observation, float, bool, bool, Info]]:
         """``step`` as a task for :func:`run`."""
         if self._state is None:
             raise gym.error.ResetNeeded("step() before reset(). Call env.reset() first.")
-        before, usage = self._state, None
+        before = self._state
         if isinstance(action, str):
             context, problem = clean(action, self.max_chars)
         else:
@@ -192,18 +204,16 @@ class ContextEnv(gym.Env[Observation, str]):
                 before.context,
                 f"a {type(action).__name__} is not a str: the context was kept",
             )
-        lacking = "" if self.budget.affords(EDIT) else "the budget of edits is used up"
-        if not lacking and not isnan(before.held_out_score):
-            after = before._replace(context=context, batch=self._next_batch, edits=before.edits + 1)
-            found, usage, lacking = yield from self._visit(after)
-            self._state = before if usage is None else found
-        if usage is None:
-            return self._observation(), 0.0, False, True, self._tell(0.0, join(problem, lacking), None)
+        after = before._replace(context=context, batch=self._next_batch, edits=before.edits + 1)
+        found = yield from self._move(before, after)
+        if found.lacking:
+            return self._observation(), 0.0, False, True, self._tell(0.0, problem, found._replace(state=before))
+        self._state = found.state
         self.budget.charge(EDIT)
         self._edits_paid += 1
-        self._next_batch += 1
-        reward = self._state.held_out_score - before.held_out_score
-        info = self._tell(reward, problem, usage)
+        self._next_batch = found.state.batch + 1
+        reward = found.state.held_out_score - before.held_out_score
+        info = self._tell(reward, problem, found)
         self._by_agent = self._spent_by_agent()
         return self._observation(), reward, self._state.edits >= self.max_edits, False, info
 
@@ -232,6 +242,11 @@ class ContextEnv(gym.Env[Observation, str]):
         """The context of the running episode; "" before any."""
         return self._state.context if self._state else ""
 
+    @property
+    def held_out_scores(self) -> tuple[float, ...]:
+        """The last measured score of each held-out question; () before any."""
+        return self._state.held_out_scores if self._state else ()
+
     def render(self) -> str | None:
         """The last step in a few lines of text (``render_mode="ansi"``)."""
         if self.render_mode is None or self._state is None:
@@ -249,8 +264,24 @@ class ContextEnv(gym.Env[Observation, str]):
         domain = self.family.load(name)
         return domain, *clean(domain.seed_context if context is None else context, self.max_chars)
 
-    def _visit(self, state: State) -> Task[Visit]:
-        return visit(self.session, state, self.feedback_size, self.feedback_mode)
+    def _move(self, before: State, after: State) -> Task[Visit]:
+        """Task: what comes of an edit, with its price; or what is lacking."""
+        if not self.budget.affords(EDIT):
+            return Visit(before, lacking="the budget of edits is used up")
+        if isnan(before.held_out_score):
+            return Visit(before, lacking="the start of the episode was not paid for")
+        if not self.gate:
+            return (yield from self._look(after, 1))
+        tried = yield from try_edit(self.session, before, after, self.feedback_size)
+        if tried.lacking:
+            return tried
+        every = 1 if after.edits >= self.max_edits else self.gate
+        return (yield from self._look(tried.state, every)).after(tried)
+
+    def _look(self, state: State, every: int) -> Task[Visit]:
+        if not self.gate:
+            return visit(self.session, state, self.feedback_size, self.feedback_mode)
+        return look(self.session, state, self.feedback_size, self.feedback_mode, every)
 
     def _observation(self) -> Observation:
         assert self._state is not None
@@ -264,13 +295,6 @@ class ContextEnv(gym.Env[Observation, str]):
     def _spent_by_agent(self) -> Usage:
         return self.budget.spent.minus(self.budget.by_task_model)
 
-    def _tell(self, improvement: float, problem: str, usage: Usage | None) -> Info:
-        assert self._state is not None
-        by_agent = self._spent_by_agent().minus(self._by_agent)
-        self._last = tell(self._state, improvement, problem, usage, by_agent)
+    def _tell(self, improvement: float, problem: str, found: Visit) -> Info:
+        self._last = tell(found, improvement, problem, self._spent_by_agent().minus(self._by_agent))
         return dict(self._last)
-
-
-def join(*problems: str) -> str:
-    """What was wrong, as one text."""
-    return "; ".join(filter(None, problems))

@@ -23,6 +23,7 @@ class CoreOptions(TypedDict, total=False):
     max_tokens: int
     budget: dict[str, float] | None
     feedback_size: int
+    gate: int
     max_chars: int
     record: str | None
     render_mode: str | None
@@ -54,11 +55,13 @@ def check_names(options: Mapping[str, object], *own: str) -> None:
             raise unknown("argument", name, [*CoreOptions.__annotations__, *own])
 
 
-def check_ranges(feedback: str, temperature: float, **counts: int) -> None:
-    """Raise for a feedback mode that does not exist, a negative temperature, or a count below 1."""
+def check_ranges(feedback: str, temperature: float, gate: int, **counts: int) -> None:
+    """Raise for a feedback mode that does not exist, a negative temperature or gate, or a count below 1."""
     if feedback not in FEEDBACK_MODES:
         raise unknown("feedback mode", feedback, FEEDBACK_MODES)
     check_counts(**counts)
+    if gate != 0 or isinstance(gate, bool):
+        check_counts(gate=gate)
     if not isinstance(temperature, (int, float, np.number)) or not 0 <= temperature < np.inf:
         raise ArgumentError(f"temperature={temperature!r} is not a number >= 0. Pass e.g. temperature=0.7.")
 

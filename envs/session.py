@@ -131,6 +131,16 @@ class Session:
             texts, outcomes, transcripts = texts[first], outcomes[first], transcripts[first]
         return Evaluation(scores, questions, texts, outcomes, transcripts, usage)
 
+    def upper_bound(self, domain: Domain, context: str, questions: Sequence[Question]) -> Usage:
+        """What :meth:`evaluate` costs at most."""
+        tail = self.max_tokens, self.temperature, self.seed
+        prompts = [domain.prompt(context, question) for question in questions] * self.samples
+        requests = [Request(one.system, one.user, *tail) for one in prompts]
+        usage = self.metered.upper_bound(requests)
+        if domain.max_turns > 1:
+            usage = usage.plus(self.metered.upper_bound(requests, domain.max_turns - 1, domain.max_reply_bytes))
+        return usage
+
     def report(self, domain: Domain, attempts: Sequence[Attempt], mode: FeedbackMode) -> Report:
         """What an editor is told of attempts."""
         return domain.report(attempts).in_mode(mode)

@@ -113,7 +113,7 @@ class EditOperations(gym.Wrapper, RecordConstructorArgs):
             action = {**dict(zip(("operation", "item", "to"), numbers, strict=True)), "text": self.texts[chosen]}
         operation, item, to = (int(action[name]) for name in ("operation", "item", "to"))
         if operation == STOP:
-            info = {**self._info, **dict.fromkeys(("evaluated", "improvement", *USED), 0.0), "problem": ""}
+            info = {**self._info, **dict.fromkeys(("evaluated", "kept", "improvement", *USED), 0.0), "problem": ""}
             observation = {key: np.copy(v) if isinstance(v, np.ndarray) else v for key, v in self._last.items()}
             return observation, 0.0, True, False, {**info, "action_mask": self.mask()}
         context, problem = apply_operation(self._last["context"], operation, item, to, str(action["text"]))

@@ -118,10 +118,12 @@ class RollbackToBest(gym.Wrapper, RecordConstructorArgs):
         """Step the env, and go back if the score fell below the best."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         info["rolled_back"] = 0.0
-        if not info["evaluated"]:
+        if truncated:
             return observation, float(reward), terminated, truncated, info
         self._edits += 1  # the env counts anew after every way back
         info["edits"], terminated = float(self._edits), self._edits >= core_env(self).max_edits
+        if not info["evaluated"]:
+            return observation, float(reward), terminated, truncated, info
         score = info["held_out_score"]
         if score >= self._best[0]:
             self._best = (score, observation["context"], int(info["batch"]))

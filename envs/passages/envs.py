@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Unpack, cast
 
 from gymnasium.spaces import Dict
 
-from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import ContextEnv, Info, Observation
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.metered import Task
@@ -13,6 +12,7 @@ from lse_gym.envs.options import CoreOptions, check_names
 from lse_gym.envs.passages.actions import ACTIONS, Actions, action_space, apply_action, features, observation_space
 from lse_gym.envs.passages.domain import PassageDomain, PassageFamily
 from lse_gym.envs.passages.prompt import render_order
+from lse_gym.envs.state import Visit
 from lse_gym.envs.vector import ContextVectorEnv, Step
 
 
@@ -117,8 +117,8 @@ class PassageOrderEnv(ContextEnv):
         seen = features(domain.order(self._state.context), scores, self._state.feedback_score, left)
         return cast(Observation, seen)
 
-    def _tell(self, improvement: float, problem: str, usage: Usage | None) -> Info:
-        info = super()._tell(improvement, problem, usage)
+    def _tell(self, improvement: float, problem: str, found: Visit) -> Info:
+        info = super()._tell(improvement, problem, found)
         if self._weights is None:
             return info
         assert self._state is not None

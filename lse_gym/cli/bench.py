@@ -33,6 +33,7 @@ from lse_gym.cli.common import (
     EnvSet,
     Exclude,
     FeedbackSize,
+    Gate,
     GpusPerWorker,
     MaxEditTokens,
     MaxTokens,
@@ -85,6 +86,7 @@ def bench_command(
     data_dir: DataDir = None,
     exclude: Exclude = None,
     feedback_size: FeedbackSize = DEFAULT.feedback_size,
+    gate: Gate = DEFAULT.gate,
     task_model: TaskModel = DEFAULT.task_model,
     editor: Editor = None,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
@@ -140,6 +142,7 @@ def bench_command(
         task_model=task_model,
         editor=editor,
         feedback_size=feedback_size,
+        gate=gate,
         max_tokens=max_tokens,
         max_edit_tokens=max_edit_tokens,
         rounds=rounds,
@@ -166,8 +169,10 @@ def bench_command(
     with Live(board.render(), console=err_console, refresh_per_second=4, transient=True) as live:
 
         def tell(job: Job, result: Result | None, error: Exception | None) -> None:
-            board.add(job, result, error)
+            line = board.add(job, result, error)
             live.update(board.render())
+            if not err_console.is_terminal:  # where nothing is redrawn, every run is a line
+                err_console.print(line, markup=False, highlight=False, soft_wrap=True)
 
         try:
             results = run_grid(grid, out, workers=workers_of_engine, on_result=tell, source=this_source())
@@ -240,14 +245,18 @@ class _Board:
         self.progress = Progress(*columns, console=err_console)
         self.bar = self.progress.add_task("", total=self.each * len(self.labels))
 
-    def add(self, job: Job, result: Result | None, error: Exception | None) -> None:
-        """Take in the end of a run."""
+    def add(self, job: Job, result: Result | None, error: Exception | None) -> str:
+        """Take in the end of a run; returns a line that tells it."""
         self.progress.advance(self.bar)
+        where = f"{job.contestant.label}, {job.settings.domain}, seed {job.settings.seed}"
         if result is not None:
             self.found[job.contestant.label].append(result)
+            told = f"{where}: test {result.start:.3f} to {result.best:.3f}"
         else:
-            where = f"{job.contestant.label}, {job.settings.domain}, seed {job.settings.seed}"
-            self.failures.append(f"failed: {where}: {type(error).__name__}: {error}")
+            told = f"failed: {where}: {type(error).__name__}: {error}"
+            self.failures.append(told)
+        task = self.progress.tasks[self.bar]
+        return f"{task.completed:.0f}/{task.total:.0f} {told}"
 
     def render(self) -> Group:
         """The table as it stands."""

@@ -151,6 +151,14 @@ Exclude = Annotated[
 FeedbackSize = Annotated[
     int, typer.Option(min=1, help="Questions of a feedback batch, that is of a report.", rich_help_panel="What")
 ]
+Gate = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="With 1 or more an edit must do better on the batch it was made from; measure after so many kept.",
+        rich_help_panel="Search",
+    ),
+]
 MaxTokens = Annotated[
     int, typer.Option(min=1, help="Longest answer of the task model, in tokens.", rich_help_panel="Models")
 ]

@@ -37,6 +37,7 @@ from lse_gym.cli.common import (
     EnvSet,
     Exclude,
     FeedbackSize,
+    Gate,
     GpusPerWorker,
     MaxEditTokens,
     MaxTokens,
@@ -94,7 +95,7 @@ def evolve_command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search.", rich_help_panel="Search")] = DEFAULT.seed,
     selection: Annotated[
         str | None,
-        typer.Option(help="Context edited next: ucb, deepest, best; by default the agent's.", rich_help_panel="Search"),
+        typer.Option(help="Context edited next: ucb, deepest, best, pareto; or the agent's.", rich_help_panel="Search"),
     ] = DEFAULT.selection,
     order: Annotated[
         str,
@@ -115,6 +116,7 @@ def evolve_command(
         str, typer.Option(help="What the editor is shown: gold, error, score.", rich_help_panel="What")
     ] = DEFAULT.feedback,
     feedback_size: FeedbackSize = DEFAULT.feedback_size,
+    gate: Gate = DEFAULT.gate,
     max_tokens: MaxTokens = DEFAULT.max_tokens,
     max_edit_tokens: MaxEditTokens = DEFAULT.max_edit_tokens,
     no_cache: NoCache = False,

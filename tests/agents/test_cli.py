@@ -199,6 +199,8 @@ def test_a_comparison_and_its_report(tmp_path):
     done = run("bench", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"\| no-op \| 3 \| .* \| 0\.000 \(0\.000 to 0\.000\) ≈ \| -0\.\d+", done.stdout)
+    assert "1/6 no-op, clinic-0, seed 0: test 0." in done.stderr, "a pipe is told of every run"
+    assert re.search(r"^6/6 best, \S+, seed 0: test 0\.\d+ to [01]\.\d+$", done.stderr, re.MULTILINE)
     again = run("bench", *options, cwd=tmp_path)
     assert again.stdout == done.stdout
     source = read_source(tmp_path / "bench" / "results.jsonl")

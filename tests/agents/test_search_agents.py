@@ -43,6 +43,7 @@ def scored(agent, *nodes):
     for number, (parent, score) in enumerate(nodes):
         above = None if parent is None else agent.tree.nodes[parent]
         agent.tree.add(above, f"Context {number}: {'x ' * number}", score, round_idx=number)
+    agent.edits = len(nodes) - 1
     return agent.tree.nodes
 
 
