@@ -14,10 +14,10 @@ def system_message(frozen: str, context: str) -> str:
     return f"{frozen}{CONTEXT_HEADER}\n{context}"
 
 
-def user_message(question: Question) -> str:
-    """The question, with its evidence before it."""
+def user_message(question: Question, name: str = "Question:") -> str:
+    """The question behind its name, with its evidence before it."""
     evidence = f"Evidence: {question.evidence}\n" if question.evidence else ""
-    return f"{evidence}Question: {question.text}"
+    return f"{evidence}{name} {question.text}"
 
 
 def count_right(attempts: Sequence[Attempt]) -> str:

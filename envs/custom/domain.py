@@ -13,6 +13,7 @@ from lse_gym.envs.report import Problem, Report
 from lse_gym.envs.text import one_line
 
 OVERVIEW = "You answer questions."
+TEXT, LABEL = "Text:", "Label:"  # what a text that is classified comes after, and its label
 MAX_SHOWN_CHARS = 1000  # of a question, an answer or a gold in a report
 MAX_ERROR_CHARS = 500
 
@@ -26,6 +27,7 @@ class CustomDomain(Domain):
         splits: the ids of the three splits.
         scorer: what scores an answer.
         description: the task in a few sentences, at the head of every prompt.
+        classifies: whether the questions are texts, and the answers their labels.
     """
 
     oracle_context = None
@@ -37,13 +39,16 @@ class CustomDomain(Domain):
         splits: Mapping[Split, Sequence[Question]],
         scorer: Scorer,
         description: str = "",
+        classifies: bool = False,
     ):
         self.name, self.items, self.splits, self.scorer = name, items, splits, scorer
-        self.seed_context = scorer.seed_context
+        self.classifies = classifies
+        self.seed_context = "Classify the text." if classifies else scorer.seed_context
         if not scorer.tags:
             several = any("\n" in gold for item in items.values() for gold in item.golds)
-            self.cue, self.stop = ANSWER, () if several else ("\n",)
-        self._frozen = f"{description.strip() or OVERVIEW}\n\n{OUTPUT_HEADER}\n{scorer.asks}\n\n"
+            self.cue, self.stop = LABEL if classifies else ANSWER, () if several else ("\n",)
+        overview = "You classify texts." if classifies else OVERVIEW
+        self._frozen = f"{description.strip() or overview}\n\n{OUTPUT_HEADER}\n{scorer.asks}\n\n"
 
     def system(self, context: str) -> str:
         """Description, output format and context."""
@@ -51,7 +56,7 @@ class CustomDomain(Domain):
 
     def user(self, question: Question) -> str:
         """Evidence and question, with its choices."""
-        return user_message(question)
+        return user_message(question, TEXT) if self.classifies else user_message(question)
 
     def example(self, question: Question) -> str:
         """A worked example, as contexts hold them: the question as it is asked, and behind the cue the right answer."""

@@ -50,7 +50,7 @@ class CustomEnv(ContextEnv):
     | exact (or exact_match) | it is an answer of yours, whitespace aside | ignore_case, ignore_punctuation |
     | numeric | its one number is yours | tolerance (absolute), relative (a share) |
     | latex | it says in LaTeX what an answer of yours says: ``\\dfrac12`` is 1/2; symbols are not computed with | |
-    | multiple_choice | it is the letter of your choice, which is given as letter, text or index from 0 | |
+    | multiple_choice | it is the letter of your choice, given as letter, text or index from 0 | by, normalize |
     | regex | all of it matches the column pattern, or else the answer | ignore_case |
     | f1 | F1 of its words and yours, in [0, 1], as in SQuAD | |
     | json | it is JSON of an equal value | |
@@ -77,7 +77,7 @@ class CustomEnv(ContextEnv):
     | header | bool | True | | whether the first line of a .csv or .tsv file names the columns |
     | database | str or None | None | path | SQLite file, for the scorer "sql" |
     | description | str | "" | | the task in a few sentences, at the head of every prompt |
-    | labels | dict, list or None | None | | what answers are called, ``{"0": "World"}``, or a list by number |
+    | labels | dict, list or None | None | | of texts to classify, ``{"0": "World"}``, or a list by number |
     | limit | int or None | None | questions | use that many of each domain |
     | domain | str, sequence or None | None | | a domain, several, or None for all |
     | split_seed | int | 0 | | another seed splits the questions otherwise |

@@ -12,7 +12,8 @@ from lse_gym.envs.custom.domain import CustomDomain
 from lse_gym.envs.custom.files import Reading, read_rows, source_name
 from lse_gym.envs.custom.items import Entry, read_items
 from lse_gym.envs.custom.make_scorer import make_scorer
-from lse_gym.envs.custom.scorers import SQL
+from lse_gym.envs.custom.scorers import SQL, MultipleChoice
+from lse_gym.envs.custom.weighed import WeighedDomain
 from lse_gym.envs.domain import Domain, Family
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.faults import Faults
@@ -131,7 +132,9 @@ class CustomFamily(Family):
         splits, notes = make_splits(name, entries, self.split_seed, self.held_out_size, self.test_size, self._faults)
         self.told += notes
         if not isinstance(self.scorer, SQL):
-            domain = CustomDomain(name, items, splits or {}, self.scorer, self.description)
+            weighed = isinstance(self.scorer, MultipleChoice) and self.scorer.by == "logprob"
+            kind = WeighedDomain if weighed else CustomDomain
+            domain = kind(name, items, splits or {}, self.scorer, self.description, bool(self.labels))
             check_golds(domain, entries, self._faults)
             check_contradictions(domain, entries, self._faults)
             return domain

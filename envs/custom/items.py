@@ -191,7 +191,7 @@ class _Golds(NamedTuple):
             text = self.final(one).strip() if isinstance(one, str) else _dump(one)
             if not _sound(text, row.where, column, self.faults):
                 return ()
-            if self.labels and text not in self.labels:
+            if self.labels and text not in self.labels and text not in self.labels.values():
                 known = ", ".join(map(shown, self.labels))
                 self.faults.add("answers without a name", row.where, f"{shown(text)} is none of {known}")
                 return ()

@@ -9,11 +9,11 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from lse_gym.envs.custom.numbers import SIGNS, BadAnswer, Quantity, read_quantity, unboxed
 from lse_gym.envs.domain import Question
-from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.extras import require
 from lse_gym.envs.prompt import ANSWER
 from lse_gym.envs.qa.answer import extract_choice
@@ -151,7 +151,22 @@ class MultipleChoice(Scorer):
     bare: ClassVar[str] = "Give the letter of your choice alone."
     seed_context: ClassVar[str] = "Answer the question with the letter of the right choice."
 
+    by: Literal["answer", "logprob"] = "answer"
+    """"answer": the model writes a letter; "logprob": the choice that it finds likeliest, see ``weighed.py``"""
+    normalize: bool = False
+    """of "logprob": by the byte of a choice, so that long ones are not at a disadvantage"""
     tags: bool = field(default=False, kw_only=True, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.by not in ("answer", "logprob"):
+            raise unknown("by", self.by, ("answer", "logprob"), "Write 'multiple_choice,by=logprob'.")
+        if self.by == "logprob":  # nothing is written, so nothing is said of letters
+            object.__setattr__(self, "seed_context", Scorer.seed_context)
+
+    @property
+    def asks(self) -> str:
+        """What the prompt says of the form of an answer."""
+        return Scorer.bare if self.by == "logprob" else super().asks
 
     def extract(self, response: str, item: Item) -> str:
         """The letter chosen, else the answer as it is."""

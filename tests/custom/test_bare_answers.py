@@ -72,6 +72,12 @@ def test_labels_are_called_by_their_names():
     assert {q.gold for split in by_number.splits.values() for q in split} == {*NAMES}
     by_name = domain(TEXTS, labels={str(n): name for n, name in enumerate(NAMES)})
     assert by_name.fingerprint() == by_number.fingerprint() != domain(TEXTS).fingerprint()
+    named = [{**row, "answer": NAMES[row["answer"]]} for row in TEXTS]
+    assert {q.gold for split in domain(named, labels=NAMES).splits.values() for q in split} == {*NAMES}
+    question = by_number.splits["test"][0]
+    assert by_number.example(question) == f"Text: {question.text}\nLabel: {question.gold}"
+    assert by_number.user(question) == f"Text: {question.text}", "the same form by construction"
+    assert (by_number.cue, by_number.seed_context) == ("Label:", "Classify the text.")
     assert "item 2: '2' is none of '0', '1'" in refusal(TEXTS, labels=NAMES[:2])
     for wrong in ("World", 3, ["a", 1], [""]):
         with pytest.raises(ArgumentError, match="labels="):
