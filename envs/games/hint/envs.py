@@ -34,8 +34,8 @@ class HintEnv(ContextEnv):
     ``r = S(c_after) - S(c_before)`` on the held-out questions; in [-1, 1]. ``S`` is the mean of
     ``(1 - p^n - (1-p)^n) exp(min(D, 0) / 0.3)``, divided by the largest value of its first factor, with ``p`` the share
     of right answers among ``n`` with the sheet and ``D`` their reliance on it: the mean log-probability of their tokens
-    without the sheet less that with it, in nats. It is 0 where the sheet tells the answer, and 1, whatever the sheet,
-    where no hint was needed.
+    without the sheet less that with it, in nats. (Its last digits depend on the batch where transformers answer.) It is
+    0 where the sheet tells the answer, and 1, whatever the sheet, where no hint was needed.
 
     ## Starting State
     A domain of the first group unless told otherwise, drawn by ``seed``; one sentence as context.
