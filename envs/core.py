@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -111,6 +111,7 @@ class ContextEnv(gym.Env[Observation, str]):
             cls.__doc__ = with_shared_arguments(cls.__doc__, ContextEnv.__doc__)
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 - as Gymnasium declares it
+    remote: ClassVar[bool] = False  # whether another machine decides what is drawn, and from which seed
 
     def __init__(
         self,

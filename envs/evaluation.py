@@ -9,9 +9,8 @@ import numpy as np
 
 from lse_gym.envs.budget import Budget, Usage
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.domain import SPLITS, Domain, Split
+from lse_gym.envs.domain import SPLITS, Split
 from lse_gym.envs.errors import unknown
-from lse_gym.envs.session import Session
 
 Z95 = 1.959964  # 97.5 % quantile of the normal distribution
 RESAMPLES = 10_000
@@ -38,7 +37,8 @@ def evaluate_context(env: gym.Env, context: str, split: Split = "test", domain: 
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     core = core_env(env)
-    return _score(core.session.isolated(), core.family.load(domain or core.domain_name), context, split)
+    session, found = core.session.isolated(), core.family.load(domain or core.domain_name)
+    return _score(session.run([session.evaluate(found, context, found.splits[split])])[0].scores)
 
 
 def final_scores(env: gym.Env, contexts: Sequence[str]) -> tuple[list[Score], Usage, int]:
@@ -54,11 +54,10 @@ def final_scores(env: gym.Env, contexts: Sequence[str]) -> tuple[list[Score], Us
     domain = core.family.load(core.domain_name)
     cap = len(set(contexts)) * len(domain.splits["test"]) * core.session.samples * domain.max_turns
     session = core.session.isolated(Budget({"calls": cap}))
-    return [_score(session, domain, context, "test") for context in contexts], session.budget.spent, cap
+    return [*map(_score, session.test(domain, contexts))], session.budget.spent, cap
 
 
-def _score(session: Session, domain: Domain, context: str, split: Split) -> Score:
-    scores = session.run([session.evaluate(domain, context, domain.splits[split])])[0].scores
+def _score(scores: np.ndarray) -> Score:
     return Score(float(scores.mean()), wilson(float(scores.mean()), len(scores)), len(scores), scores)
 
 

@@ -87,6 +87,12 @@ ENVS = {
         "FamilyVectorEnv",
         "your own code: family='package.module:Class'",
     ),
+    "LSE/Remote-v0": (
+        "lse_gym.envs.remote.env",
+        "RemoteEnv",
+        "RemoteVectorEnv",
+        "what a host draws from its secret, for this run alone",
+    ),
 }
 
 

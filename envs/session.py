@@ -145,6 +145,15 @@ class Session:
         """What an editor is told of attempts."""
         return domain.report(attempts).in_mode(mode)
 
+    def test(self, domain: Domain, contexts: Sequence[str]) -> list[np.ndarray]:
+        """Scores of contexts on the test split, float64 of shape (questions,) each; for evaluation alone.
+
+        Raises:
+            BudgetExhausted: one of them cannot be paid in full.
+        """
+        tasks = (self.evaluate(domain, context, domain.splits["test"]) for context in contexts)
+        return [self.run([task])[0].scores for task in tasks]
+
     def _requests(self, domain: Domain, system: str, questions: Iterable[Question]) -> list[Request]:
         """One request a question, the samples of a question side by side. Made in bulk: there are many."""
         sampling = repeat(self.max_tokens), repeat(self.temperature), repeat(self.seed), cycle(range(self.samples))

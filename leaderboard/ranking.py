@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.statistics import Summary, groups, mean, summarize
 
-ORDER = ("reproduced", "replayed", "self-reported", "flagged", "rejected")
-RANKED = ("reproduced", "replayed")
+ORDER = ("played", "reproduced", "replayed", "self-reported", "flagged", "rejected")
+RANKED = ("played", "reproduced", "replayed")
 
 
 class Row(NamedTuple):
@@ -68,7 +68,7 @@ def _row(entry: dict[str, Any]) -> Row:
     return Row(
         **(taken | told),
         group=None,
-        summary=summarize(details["scores"]) if ranks else None,
+        summary=summarize(details["scores"], details.get("drawn", False)) if ranks else None,
         score=float(details["score"]) if ranks else None,
         ci95=(float(details["ci95"][0]), float(details["ci95"][1])) if ranks else (0.0, 1.0),
         seed=float(details["seed"]) if ranks else None,
@@ -84,9 +84,11 @@ def _labelled(rows: list[Row]) -> list[Row]:
 
 
 def _ranked(rows: list[Row]) -> list[Row]:
-    ordered = [row for row in rows if row.score is not None]
-    ordered.sort(key=lambda row: (-(row.score or 0.0), row.context_tokens, row.id))  # of equals, the shorter context
-    found = groups([row.summary for row in ordered if row.summary])
-    ranked = [row._replace(group=group) for row, group in zip(ordered, found, strict=True)]
+    ranked: list[Row] = []
+    for played in (True, False):  # what was played on secret domains stands above what was shown on public ones
+        ordered = [row for row in rows if row.score is not None and (row.level == "played") is played]
+        ordered.sort(key=lambda row: (-(row.score or 0.0), row.context_tokens, row.id))  # of equals, the shorter one
+        found, above = groups([row.summary for row in ordered if row.summary]), ranked[-1].group or 0 if ranked else 0
+        ranked += [row._replace(group=above + group) for row, group in zip(ordered, found, strict=True)]
     others = [row for row in rows if row.score is None]
     return ranked + sorted(others, key=lambda row: (ORDER.index(row.level), -row.claimed, row.id))

@@ -2,6 +2,9 @@
 
 All entries of a track answer the same sealed questions, so two of them are compared in pairs. Two things were drawn:
 the questions, and the seeds of the runs; each adds its variance. The domains are fixed by the track.
+
+The domains of a played entry were drawn for it alone. Nothing pairs it with another, and how far its domains are apart
+says all about the variance of its score.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +23,7 @@ class Summary(NamedTuple):
 
     items: dict[str, np.ndarray]  # domain -> mean score of each item over the runs
     seeds: dict[str, float]  # domain -> variance of its mean that comes from the seeds
+    drawn: bool = False  # whether the domains were drawn for this entry alone
 
     @property
     def mean(self) -> float:
@@ -32,22 +36,26 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def summarize(scores: Scores) -> Summary:
-    """Condense the scores of an entry."""
+def summarize(scores: Scores, drawn: bool = False) -> Summary:
+    """Condense the scores of an entry, whose domains may have been drawn for it alone."""
     arrays = {domain: np.asarray(runs, dtype=np.float64) for domain, runs in scores.items()}
     seeds = {domain: _of_mean(array.mean(axis=1)) for domain, array in arrays.items()}
-    return Summary({domain: array.mean(axis=0) for domain, array in arrays.items()}, seeds)
+    return Summary({domain: array.mean(axis=0) for domain, array in arrays.items()}, seeds, drawn)
 
 
 def interval(entry: Summary) -> tuple[float, float]:
     """95 % interval of the score: Wilson's, with as many questions as independent ones would have this variance."""
     p, n = entry.mean, sum(len(items) for items in entry.items.values())
-    variance = _variance(entry.items, [entry.seeds])
+    variance = _of_entry(entry)
     return wilson(p, min(n, p * (1 - p) / variance) if variance > 0 and 0 < p < 1 else n)
 
 
 def difference(one: Summary, other: Summary) -> tuple[float, float, float]:
-    """Score of ``one`` minus that of ``other``, and its 95 % interval; the same questions of the same domains."""
+    """Score of ``one`` minus that of ``other``, and its 95 % interval; in pairs where the questions are the same."""
+    if one.drawn or other.drawn:
+        found, n = one.mean - other.mean, min(sum(map(len, entry.items.values())) for entry in (one, other))
+        half = Z95 * sqrt(max(_of_entry(one) + _of_entry(other), 0.25 / n**2))
+        return found, found - half, found + half
     apart = {domain: items - other.items[domain] for domain, items in one.items.items()}
     found = float(np.mean([values.mean() for values in apart.values()]))
     n = sum(len(values) for values in apart.values())
@@ -77,6 +85,13 @@ def apart(claimed: Sequence[float], found: Sequence[float], z: float) -> bool:
     below = p - q - sqrt((p - low_p) ** 2 + (high_q - q) ** 2)
     above = p - q + sqrt((high_p - p) ** 2 + (q - low_q) ** 2)
     return not below <= 0 <= above
+
+
+def _of_entry(entry: Summary) -> float:
+    """The variance of a score by itself."""
+    if entry.drawn and len(entry.items) > 1:
+        return _of_mean(np.array([items.mean() for items in entry.items.values()]))
+    return _variance(entry.items, [entry.seeds])
 
 
 def _variance(items: Mapping[str, np.ndarray], seeds: Sequence[Mapping[str, float]]) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # the command line starts without it
     from sqlite_utils import Database
 
 WAIT_S = 120.0  # for other processes that write
-LEVELS = ("self-reported", "replayed", "reproduced", "rejected", "flagged", "withdrawn")
+LEVELS = ("self-reported", "replayed", "reproduced", "played", "rejected", "flagged", "withdrawn")
 MARKS = ("flagged", "admitted", "withdrawn")  # what a board or its owner says of an entry; the last one holds
 # An entry with what its last verification found, unless it is marked.
 _LATEST = """

@@ -51,6 +51,8 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
         BoardError: the board has no salt, or the package is not the one that the track needs.
     """
     row = board.store.entries("e.id = ?", [entry])
+    if row and row[0]["details"].get("drawn"):  # what a host has executed itself, on domains that are no more
+        return Verdict("played", "there is nothing to verify", row[0]["details"])
     document_bytes = board.store.document(entry)
     try:
         document, track = board.check(document_bytes)
@@ -88,7 +90,7 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
 
 def pending(board: Board, again: bool = False) -> list[int]:
     """The entries that wait for verification; with ``again`` all but what cannot rank."""
-    skipped = ("rejected", "flagged", "withdrawn", *(() if again else ("replayed", "reproduced")))
+    skipped = ("rejected", "flagged", "withdrawn", "played", *(() if again else ("replayed", "reproduced")))
     return board.store.ids("level NOT IN (SELECT value FROM json_each(?))", [json.dumps(skipped)])
 
 

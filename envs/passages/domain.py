@@ -28,6 +28,7 @@ from lse_gym.envs.text import one_line, tagged
 
 SIZES: Mapping[Split, int] = {"feedback": 20, "held_out": 50, "test": 100}
 MIN_PASSAGES = 4
+MAX_DIGITS = 39  # of a seed: they hold 128 bits, which nobody guesses
 MAX_SHOWN_CHARS = 500
 
 
@@ -105,7 +106,7 @@ class PassageDomain(Domain):
 
 
 class PassageFamily(Family):
-    """Domains ``<topic>-<seed>``: any seed from 0 to 999999, the groups "train" and "test" with different topics.
+    """Domains ``<topic>-<seed>``: any seed of at most 39 digits, the groups "train" and "test" with different topics.
 
     Args:
         passages: passages of a domain.
@@ -129,7 +130,7 @@ class PassageFamily(Family):
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<topic>-<seed>`` of a known topic."""
         topic, _, seed = name.rpartition("-") if isinstance(name, str) else ("", "", "")
-        if topic not in TOPICS or not (seed.isdecimal() and seed.isascii() and len(seed) <= 6):
+        if topic not in TOPICS or not (seed.isdecimal() and seed.isascii() and len(seed) <= MAX_DIGITS):
             known = [*(f"{topic}-0" for topic in TOPICS), *self.groups]
             raise unknown("domain", name, known, "Any other seed works too, e.g. 'bridge-17'.")
 

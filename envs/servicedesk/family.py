@@ -17,7 +17,7 @@ from lse_gym.envs.text import an
 
 FAMILY_STREAM = 22  # first entry of every seed, so that no stream is one of another family
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 100}
-NAME = re.compile(r"([a-z]+)-(\d{1,6})")
+NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 PROBES = 12  # of each kind: a refund that the rules forbid, and one that they grant
 P_OWN_WORD = 0.5  # chance that a message has the shop's own word for its matter
 SCORED: tuple[Scored, ...] = ("satisfaction", "utility")
@@ -45,7 +45,7 @@ THEMES = {theme.name: theme for theme in (*TRAIN, *TEST)}
 
 
 class ServiceDeskFamily(Family):
-    """Domains ``<theme>-<seed>``: any seed from 0 to 999999, the groups "train" and "test" with different themes.
+    """Domains ``<theme>-<seed>``: any seed of at most 39 digits, the groups "train" and "test" with different themes.
 
     Args:
         scored: "satisfaction" or "utility".

@@ -1,3 +1,3 @@
 """All commands of ``lse-gym leaderboard``."""
 
-from lse_gym.cli import leaderboard, pull_requests  # noqa: F401 - they register
+from lse_gym.cli import leaderboard, play, pull_requests  # noqa: F401 - they register

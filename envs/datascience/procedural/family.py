@@ -23,12 +23,13 @@ FAMILY_STREAM = 19  # first entry of every seed, so that no stream is one of ano
 NUMBERS = 1_000_000  # of datasets in a world
 MAX_DRAWS = 100  # of a number that is of the class, new, and of a clear dataset
 MAX_QUESTIONS = 20_000  # of one draw
-NAME = re.compile(r"([a-z]+)-(\d{1,6})")
+NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
+PUBLIC_DIGITS = 6  # of the seeds that people write
 SETTINGS = Settings(run_s=20.0, memory_bytes=2 << 30)  # a script takes some hundredths of a second
 
 
 class ProceduralDataScienceFamily(Family):
-    """Domains ``<theme>-<seed>``: any seed from 0 to 999999, the group "train" and the group "test".
+    """Domains ``<theme>-<seed>``: any seed of at most 39 digits, the group "train" and the group "test".
 
     Themes of the two groups share no column, value or term, so nothing but skill carries over.
 
@@ -104,7 +105,9 @@ def make_world(name: str) -> World:
 def make_dataset(name: str, world: World, number: int) -> Dataset | None:
     """A dataset of a world, always the same; None where it is not clear."""
     rng = np.random.default_rng(np.random.SeedSequence(stream(name, 1, number)))
-    return draw_dataset(world, f"{name}_{world.theme.things}-{number:06}", rng)
+    theme, seed = name.rsplit("-", 1)
+    shown = name if len(seed) <= PUBLIC_DIGITS else theme  # what is asked must not tell a seed that is a secret
+    return draw_dataset(world, f"{shown}_{world.theme.things}-{number:06}", rng)
 
 
 def draw_datasets(name: str, world: World, group: Class, seeds: Sequence[int], count: int) -> list[Dataset]:

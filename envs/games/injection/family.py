@@ -16,13 +16,13 @@ from lse_gym.envs.splits import Class, check_draw, class_of
 
 FAMILY_STREAM = 21  # first entry of every seed, so that no stream is one of another family
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 100}
-NAME = re.compile(r"([a-z]+)-(\d{1,6})")
+NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 P_TRAP = 0.6  # chance that a text has an innocent sentence with words that attacks use, too
 Items = Mapping[Split, Sequence[Item]]
 
 
 class InjectionFamily(Family):
-    """Domains ``<theme>-<seed>``: any seed from 0 to 999999, the groups "train" and "test" with different themes.
+    """Domains ``<theme>-<seed>``: any seed of at most 39 digits, the groups "train" and "test" with different themes.
 
     Args:
         side: whose text is the context, "attacker" or "defender".

@@ -16,7 +16,7 @@ from lse_gym.envs.splits import Class, check_draw, class_of
 
 FAMILY_STREAM = 20  # first entry of every seed, so that no stream is one of another family
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 100}
-NAME = re.compile(r"([a-z]+)-(\d{1,6})")
+NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 LARGEST = 999  # number of things
 Difficulty = Literal["easy", "medium", "hard"]
 # the levels of the steps of a problem, in any order
@@ -69,7 +69,7 @@ class Problem(NamedTuple):
 
 
 class ProblemFamily(Family):
-    """Domains ``<theme>-<seed>``: any seed from 0 to 999999, the groups "train" and "test" with different themes.
+    """Domains ``<theme>-<seed>``: any seed of at most 39 digits, the groups "train" and "test" with different themes.
 
     A third of each split is "easy", "medium" and "hard" (:attr:`lse_gym.envs.domain.Question.difficulty`). No gold
     stands in its question.

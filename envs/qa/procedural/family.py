@@ -22,11 +22,11 @@ from lse_gym.envs.splits import check_draw
 THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
 FAMILY_STREAM = 6  # first entry of every seed, so that no stream is one of the text-to-SQL family
 FOLDER = "question-answering"  # below the cache folder
-NAME = re.compile(r"([a-z]+)-(\d{1,6})")
+NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 
 
 class ProceduralQAFamily(Family):
-    """Domains ``<theme>-<seed>``: any seed from 0 to 999999, the group "train" and the group "test".
+    """Domains ``<theme>-<seed>``: any seed of at most 39 digits, the group "train" and the group "test".
 
     Themes of the two groups share no word that a convention is about, so nothing but skill carries over.
 

@@ -28,11 +28,11 @@ SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 60}
 THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
 FOLDER = "text-to-sql"  # below the cache folder
 Script = list[tuple[str, tuple[str, list[tuple]]]]  # CREATE statement, INSERT statement and its rows
-NAME = re.compile(r"([a-z]+)-(\d{1,6})")
+NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 
 
 class ProceduralFamily(Family):
-    """Domains ``<theme>-<seed>``: any seed from 0 to 999999, the group "train" and the group "test".
+    """Domains ``<theme>-<seed>``: any seed of at most 39 digits, the group "train" and the group "test".
 
     Themes of the two groups share no table, column or adjective, so nothing but skill carries over.
 

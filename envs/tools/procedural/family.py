@@ -24,11 +24,11 @@ from lse_gym.envs.tools.procedural.world import World
 THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
 FAMILY_STREAM = 18  # first entry of every seed, so that no stream is one of another family
 FOLDER = "tool-use"  # below the cache folder
-NAME = re.compile(r"([a-z]+)-(\d{1,6})")
+NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 
 
 class OfficeFamily(Family):
-    """Domains ``<theme>-<seed>``: any seed from 0 to 999999, the group "train" and the group "test".
+    """Domains ``<theme>-<seed>``: any seed of at most 39 digits, the group "train" and the group "test".
 
     Themes of the two groups share no word that a rule is about, so nothing but skill carries over.
 

@@ -1,0 +1,131 @@
+"""Asking a host: one JSON request at a time, repeated until it is answered, which a host never does twice."""
+
+import json
+import time
+import weakref
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from lse_gym.envs.errors import ArgumentError, AuthenticationError, ProviderError, UnavailableError
+from lse_gym.envs.extras import require
+from lse_gym.envs.models.environment import environment_key
+from lse_gym.envs.redaction import note, public_url
+from lse_gym.envs.remote.wire import TOKEN_VARIABLE, VERSION
+
+PURPOSE = "An env at a host (LSE/Remote-v0)"
+TIMEOUT_S = 300.0  # of one try: a step waits for the host's task model
+PATIENCE_S = 180.0  # for a host that is away, as when it is started again, or has no room
+WAIT_S, LONGEST_WAIT_S = 0.2, 5.0  # between two tries
+MAX_BYTES = 32_000_000  # of an answer
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Client:
+    """A team's line to a host. Threads may share it; a copy or pickle makes a connection of its own.
+
+    Args:
+        url: address of the host; plain http to this machine only, as the token would be there for all to read.
+        token: the team's token; None takes it from ``LSE_GYM_TOKEN``.
+
+    Raises:
+        MissingExtraError: httpx is not installed.
+        ArgumentError: no address that a token is sent to.
+    """
+
+    def __init__(self, url: str, token: str | None = None):
+        require("httpx", "api", PURPOSE)
+        self.url, self._token = _checked(url), token
+        if token:
+            note(token)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_http"}
+
+    @cached_property
+    def _http(self) -> Any:
+        httpx = require("httpx", "api", PURPOSE)
+        local = urlsplit(self.url).hostname in LOOPBACK
+        made = httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=not local)
+        weakref.finalize(self, made.close)
+        return made
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        if "_http" in vars(self):
+            vars(self).pop("_http").close()
+
+    def get(self, path: str) -> dict[str, Any]:
+        """What a path of the host holds."""
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send an object; returns the answer. Sent again, it is not executed again.
+
+        Raises:
+            UnavailableError: the host is away, or has no room, for longer than is waited.
+            AuthenticationError: it does not know the token.
+            ArgumentError: it refuses the request, and says why.
+            ProviderError: it failed.
+        """
+        return self._ask("POST", path, json.dumps(body).encode())
+
+    def _ask(self, method: str, path: str, content: bytes | None) -> dict[str, Any]:
+        httpx, deadline, wait = require("httpx", "api", PURPOSE), time.monotonic() + PATIENCE_S, WAIT_S
+        while True:
+            try:
+                status, data, after = self._send(method, path, content)
+            except httpx.HTTPError as error:
+                status, data, after = 0, {"error": f"no answer ({type(error).__name__})"}, 0.0
+            if status == 200:
+                return data
+            told = f"the host {public_url(self.url)} says: {str(data.get('error', f'status {status}'))[:1000]}"
+            if not (status in (0, 429, 502, 503, 504) or data.get("busy")):
+                raise _error(status, told)
+            if time.monotonic() > deadline:
+                raise UnavailableError(told) from None
+            time.sleep(min(max(wait, after), LONGEST_WAIT_S))
+            wait *= 2
+
+    def _send(self, method: str, path: str, content: bytes | None) -> tuple[int, dict[str, Any], float]:
+        token = self._token or environment_key(TOKEN_VARIABLE)
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        with self._http.stream(method, f"/{VERSION}/{path}", content=content, headers=headers) as response:
+            got = bytearray()
+            for piece in response.iter_bytes():
+                got += piece
+                if len(got) > MAX_BYTES:
+                    raise ProviderError(f"the host {public_url(self.url)} sends more than {MAX_BYTES:,} bytes.")
+        try:
+            data = json.loads(got)
+        except (ValueError, RecursionError):
+            data = None
+        if not isinstance(data, dict):
+            data, status = {"error": "what it sends is no JSON object"}, response.status_code
+            return (status if status != 200 else 500), data, 0.0
+        after = response.headers.get("Retry-After", "")
+        return response.status_code, data, float(after) if after.isdecimal() else 0.0
+
+
+def _error(status: int, told: str) -> Exception:
+    if status in (401, 403):
+        return AuthenticationError(f"{told} Set {TOKEN_VARIABLE} to the token that its owner gave you.")
+    return ArgumentError(told) if status < 500 else ProviderError(told)
+
+
+def _checked(url: str) -> str:
+    advice = "Pass e.g. url='https://play.example.org', or 'http://127.0.0.1:8321' for this machine."
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        _ = parts.port
+    except ValueError:
+        raise ArgumentError(f"url={public_url(url)!r} is no address. {advice}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+        raise ArgumentError(f"url={public_url(str(url))!r} is no address of a host. {advice}")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ArgumentError(
+            f"url={url!r} is not https: everybody on the way could read the token. Ask its owner for an https address, "
+            "or go through a tunnel to this machine (ssh -L)."
+        )
+    return url.rstrip("/")

@@ -1,0 +1,132 @@
+"""A run in memory: its env, and where it stands. What is not in memory is made again from the record."""
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+
+from lse_gym.envs.errors import ArgumentError, UnknownNameError
+from lse_gym.envs.models.base import TaskModel
+from lse_gym.envs.remote.wire import packed
+from lse_gym.envs.state import TOLD
+from lse_gym.leaderboard.errors import BoardError
+from lse_gym.leaderboard.host.model import Recorder
+from lse_gym.leaderboard.host.secret import Draw, secret_env
+from lse_gym.leaderboard.replay import shuffled
+from lse_gym.leaderboard.track import Track
+
+
+class Step(NamedTuple):
+    """An executed request: what was asked, what was answered, and what the task model said meanwhile."""
+
+    kind: str
+    request: Mapping[str, Any]
+    answer: Mapping[str, Any]
+    responses: Sequence[Sequence[Sequence[Any]]]
+
+
+class Refusal(Exception):  # noqa: N818 - no error of ours: it is told to the player
+    """A request that is not executed. ``status`` is the one of HTTP; ``busy`` says that it may be sent again."""
+
+    def __init__(self, status: int, told: str, busy: bool = False):
+        super().__init__(told)
+        self.status, self.told, self.busy = status, told, busy
+
+
+class LiveRun:
+    """One run. Whoever holds ``lock`` may step it.
+
+    Args:
+        track: the track.
+        drawn: what it is about.
+        name: the public name of its domain.
+        model: the task model, which all runs share.
+    """
+
+    def __init__(self, track: Track, drawn: Draw, name: str, model: TaskModel):
+        self.track, self.lock = track, threading.Lock()
+        self.env, self._seed = secret_env(track, drawn, name), drawn.domain.rpartition("-")[2]
+        self.recorder = Recorder(model)
+        self.env.session.metered.model = self.recorder
+        self.count = 0  # requests executed so far
+        self.started: float | None = None  # Unix time of the first one
+        self.finished = False
+        self.visited: dict[str, float] = {}  # context to its held-out score
+        self.best = ""  # the first context, then that of the best held-out score; of equals the latest
+
+    def go_through(self, steps: Iterable[Step]) -> None:
+        """Execute what was executed before, with the responses that were kept.
+
+        Raises:
+            BoardError: something comes out otherwise: code, data or track are not what they were.
+        """
+        for step in steps:
+            if step.kind == "finish":
+                self._taken(step.kind, step.answer)
+                continue
+            self.recorder.begin(step.responses)
+            answer = json.loads(json.dumps(self._act(step.kind, step.request)))
+            if answer != step.answer or self.recorder.taken():
+                raise BoardError(f"step {self.count} comes out otherwise now: the package or the track has changed.")
+            self._taken(step.kind, answer)
+
+    def execute(self, kind: str, request: Mapping[str, Any]) -> Step:
+        """Execute a new request; it counts from now on, so it has to be kept before anybody is told.
+
+        Raises:
+            Refusal: it cannot be executed; nothing has changed.
+            ProviderError: the task model failed; this run has to be made again from the record.
+            BoardError: the answer would tell the secret.
+        """
+        self.recorder.begin()
+        try:
+            answer = self._act(kind, request)
+        except (ArgumentError, UnknownNameError, gym.error.ResetNeeded) as error:
+            raise Refusal(400, str(error)) from None
+        text = json.dumps(answer, allow_nan=False)
+        if self._seed in text:
+            raise BoardError(f"{self.track.id} shows the secret seed of a domain: it cannot be played.")
+        answer = json.loads(text)
+        self._taken(kind, answer)
+        return Step(kind, request, answer, self.recorder.taken() if kind != "finish" else [])
+
+    def _act(self, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        if kind == "reset":
+            options = {name: request[name] for name in ("context", "batch") if request[name] is not None}
+            observation, info = self.env.reset(seed=request["seed"], options=options)
+            return packed(self.env, (observation, 0.0, False, False, info))
+        if kind == "step":
+            return packed(self.env, self.env.step(request["action"]))
+        return self._sealed_scores(request["contexts"])
+
+    def _taken(self, kind: str, answer: Mapping[str, Any]) -> None:
+        self.count += 1
+        if kind == "finish":
+            self.finished = True
+        elif answer["info"]["evaluated"]:
+            context, score = answer["context"], answer["info"]["held_out_score"]
+            if not self.visited or score >= self.visited[self.best]:
+                self.best = context
+            self.visited[context] = score
+
+    def _sealed_scores(self, contexts: Sequence[str]) -> dict[str, Any]:
+        """Scores on the sealed questions, outside of the budget: the seed context's, and those asked for."""
+        strange = [context for context in contexts if context not in self.visited]
+        if strange or not self.visited:
+            raise Refusal(400, "a run ends with contexts that it has visited and that were evaluated.")
+        domain, session = self.env.family.load(self.env.domain_name), self.env.session.isolated()
+        questions = domain.splits["test"]
+        chosen = contexts[-1] if contexts else self.best
+        wanted = [domain.seed_context, *contexts, chosen]
+        found = {c: session.run([session.evaluate(domain, c, questions)])[0] for c in dict.fromkeys(wanted)}
+        spent = session.budget.spent
+        return {
+            "scores": [found[context].scores.tolist() for context in contexts or [chosen]],
+            "context": chosen,
+            "seed_scores": found[domain.seed_context].scores.tolist(),
+            "best_scores": found[chosen].scores.tolist(),
+            "shuffled": shuffled(domain, questions, found[chosen].responses),
+            "used": {name: getattr(spent, name) for name in TOLD},
+        }

@@ -1,0 +1,130 @@
+"""The process of a host: one at a time on a board, in front of it limits on connections."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lse_gym.envs.extras import needs
+from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.errors import BoardError
+from lse_gym.leaderboard.host.app import make_app
+from lse_gym.leaderboard.host.service import Host
+from lse_gym.leaderboard.host.store import STORE, PlayStore
+from lse_gym.leaderboard.track import Track
+
+with needs("host", "A host of played tracks"):
+    import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+try:
+    import fcntl
+except ImportError:  # Windows: two hosts of one board are not noticed there
+    fcntl = None
+
+HEADER_S, IDLE_S = 10.0, 60.0  # for the head of a request to come, and between two requests of a connection
+MAX_HEAD = 16_384  # bytes of a request's head
+MAX_CONNECTIONS = 1000  # at a time
+LOCK = "played.lock"
+
+
+class PatientOnce(H11Protocol):
+    """A connection whose requests have to begin and come to the end of their head in time."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Wait for a head."""
+        super().connection_made(transport)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait no longer than for one head."""
+        if self._idle():
+            self._arm()
+        super().data_received(data)
+        if not self._idle():
+            self._disarm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _arm(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEADER_S, self.transport.abort)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def serve(board_path: Path, tracks: Sequence[Track], address: str, port: int, on_ready: Callable[[str], None]) -> None:
+    """Host tracks until interrupted.
+
+    Args:
+        board_path: the owner's board.
+        tracks: what is played.
+        address: where to listen.
+        port: 0 takes any that is free.
+        on_ready: called with the address once requests are answered.
+
+    Raises:
+        BoardError: the port is taken, another host runs on this board, or a track cannot be played.
+    """
+    with Board(board_path) as board, open(board_path / LOCK, "wb") as lock, listen(address, port) as listening:
+        _only(lock, board_path)
+        with PlayStore(board_path / STORE) as store:
+            host = Host(board, store, tracks)
+            host.catch_up()
+            where = listening.getsockname()
+            shown = f"[{where[0]}]" if ":" in where[0] else where[0]
+            on_ready(f"http://{shown}:{where[1]}")
+            try:
+                make_server(host).run(sockets=[listening])
+            except KeyboardInterrupt:
+                return
+
+
+def make_server(host: Host) -> uvicorn.Server:
+    """The server of a host, not yet running."""
+    config = uvicorn.Config(
+        make_app(host),
+        http=PatientOnce,
+        ws="none",
+        lifespan="off",
+        proxy_headers=False,  # else anybody could say whose requests these are
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level="critical",
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=int(IDLE_S),
+        timeout_graceful_shutdown=30,
+        h11_max_incomplete_event_size=MAX_HEAD,
+    )
+    return uvicorn.Server(config)
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A socket to serve on; BoardError where the port is taken."""
+    try:
+        return socket.create_server(
+            (address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=1024
+        )
+    except OSError as error:
+        raise BoardError(f"{address} port {port} cannot be served: {error}. Pass another --port, or 0.") from None
+
+
+def _only(lock: Any, board: Path) -> None:
+    if fcntl is not None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BoardError(f"another host runs on {str(board)!r}.") from None

@@ -1,0 +1,125 @@
+"""Tracks are played: by every agent, through the command line, after a kill, and onto the board."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from lse_gym.agents import AGENTS
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Config, Settings
+from lse_gym.cli.main import app
+from lse_gym.envs.errors import ArgumentError
+from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.pages import build
+from lse_gym.leaderboard.ranking import rank
+from lse_gym.leaderboard.verify import Options, pending, verify
+from tests.leaderboard import hosted as hosts
+from tests.patience import STALL_S
+
+pytestmark = [pytest.mark.extra("host"), pytest.mark.extra("api")]
+
+QUICK = {"domains": ("mill-0",), "env": "LSE/PassageOrder-v1", "budget": {"calls": 2000}}
+NOT_ALONE = {"sb3": "a policy's file", "oracle": "what only the host knows", "gepa": "single questions"}
+
+
+@pytest.fixture(scope="module")
+def hosted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("board")
+    tracks = [
+        hosts.make_track(folder, **QUICK),
+        hosts.make_track(folder, id="two-v1", **{**QUICK, "domains": ("mill-0", "museum-0")}),
+    ]
+    with hosts.hosting(folder, *tracks) as hosted:
+        yield hosted
+
+
+@pytest.fixture(autouse=True)
+def token(hosted, request, monkeypatch):
+    monkeypatch.setenv("LSE_GYM_TOKEN", hosted.token(request.node.name[:60]))
+
+
+def config(hosted, agent, **settings):
+    args = {"url": hosted.url, "track": "small-v1"}
+    return Settings(env="LSE/Remote-v0", domain=None, agent=agent, env_args=args, **settings).config()
+
+
+SLOW = {"textgrad-package": [pytest.mark.extra("textgrad"), pytest.mark.long]}  # seconds to import
+
+
+@pytest.mark.parametrize(
+    "agent", [pytest.param(one, marks=SLOW.get(one, ())) for one in AGENTS if one not in NOT_ALONE]
+)
+def test_every_agent_plays_unchanged(hosted, agent, tmp_path):
+    summary = evolve(config(hosted, agent, rounds=2), tmp_path / "run")
+    assert summary["test_n"] == 20
+    assert summary["task_model_calls"] == summary["calls"] - summary["editor_calls"] > 0
+    play = json.loads((tmp_path / "run" / "responses.jsonl").read_text())["play"]
+    assert [play] == [one.name for one in hosted.store.plays(team_id())]
+
+
+def team_id():
+    return os.environ["LSE_GYM_TOKEN"].split("_")[1]
+
+
+@pytest.mark.parametrize("agent", ["oracle", "gepa"])
+def test_who_needs_more_than_observations_is_told(hosted, agent, tmp_path):
+    with pytest.raises(ArgumentError, match=r"no oracle|at the host"):
+        evolve(config(hosted, agent, rounds=2), tmp_path / "run")
+
+
+def command(hosted, *more):
+    return ["leaderboard", "play", "two-v1", "--url", hosted.url, "--agent", "lse", "--rounds", "3", *more]
+
+
+def test_a_play_becomes_an_entry_above_what_was_reproduced(hosted, tmp_path):
+    out = tmp_path / "out"
+    plan = CliRunner().invoke(app, command(hosted, "--out", str(out), "--plan"), catch_exceptions=False)
+    assert "mill-secret-1, museum-secret-2" in plan.output
+    assert hosted.store.plays(team_id()) == []
+    done = CliRunner().invoke(app, command(hosted, "--out", str(out), "--name", "mine"), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    (play,) = hosted.store.plays(team_id())
+    assert f"entry {play.entry} of the board, level played" in done.output
+    again = CliRunner().invoke(app, command(hosted, "--out", str(out), "--name", "other"), catch_exceptions=False)
+    assert again.exit_code == 0, again.output
+    assert len(hosted.store.plays(team_id())) == 1
+    with Board(hosted.board) as board:
+        (row,) = rank(board)["two-v1"]
+        assert (row.agent, row.level, row.group, row.kind) == ("mine", "played", 1, "lse")
+        summaries = [json.loads(path.read_text()) for path in sorted(out.glob("*/summary.json"))]
+        assert row.score == pytest.approx(sum(one["test_score_best"] for one in summaries) / 2)
+        assert row.calls == max(one["calls"] for one in summaries)
+        assert row.ci95[0] < row.score < row.ci95[1]
+        assert row.id not in pending(board, again=True)
+        assert verify(board, row.id, Options()).level == "played"
+        build(board, tmp_path / "site")
+    page = (tmp_path / "site" / "entry" / f"{row.id}.html").read_text()
+    assert "mill-secret-1" in page
+    hosted.store.check_log()
+    assert [action for _, action, _ in hosted.store.history(play.id)].count("run finished") == 2
+
+
+def test_a_killed_player_goes_on_to_the_result_of_an_undisturbed_one(hosted, tmp_path):
+    """Killed in the middle of a run; the same play, so the same domain, gone through from the start."""
+    out = tmp_path / "out"
+    started = [sys.executable, "-m", "lse_gym", *command(hosted, "--rounds", "12", "--out", str(out))]
+    child = subprocess.Popen(started, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    journal, deadline = out / "mill-secret-1" / "trajectory.jsonl", time.monotonic() + 20 + STALL_S
+    while not (journal.exists() and journal.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    done = CliRunner().invoke(app, command(hosted, "--rounds", "12", "--out", str(out)), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    (play,) = hosted.store.plays(team_id())
+    numbers = [row[0] for row in hosted.store._rows("SELECT number FROM steps WHERE play = ? AND run = 0", play.id)]
+    assert sorted(numbers) == [*range(len(numbers))]
+    rows = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [row["id"] for row in rows] == [*range(13)]
+    assert Config.from_json(json.loads((journal.parent / "config.json").read_text())).env_args["play"] == play.name
