@@ -48,7 +48,7 @@ class About(_Body):
     kind: str = Field(default="unknown", pattern=r"^[A-Za-z0-9_.:-]{1,200}$")
     editor: Line = ""
     version: Line = ""
-    url: str = Field(default="", pattern=r"""^(https://[^\s"'<>\\]{1,300})?$""")
+    url: str = Field(default="", pattern=r"^(https://[!#-&(-;=?-\[\]-~]{1,300})?$")
     commit: str = Field(default="", pattern=r"^([0-9a-f]{7,40})?$")
     description: Prose = ""
     training_data: Prose = "not told"
@@ -101,7 +101,7 @@ class Error(BaseModel):
 PlayId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 Run = Annotated[int, Path(ge=0, le=10_000)]
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Error} for status in (400, 401, 403, 404, 405, 408, 409, 410, 413, 414, 422, 429, 500, 503)
+    status: {"model": Error} for status in (400, 401, 403, 404, 405, 408, 409, 410, 413, 414, 422, 429, 431, 500, 503)
 }
 
 

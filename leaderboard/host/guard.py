@@ -10,6 +10,7 @@ from typing import Any
 
 BODY_S, SEND_S = 10.0, 30.0  # for a body to come, and for an answer to be taken
 MAX_TARGET = 300  # characters of a path; the API has no queries
+MAX_HEAD = 16_384  # bytes of a request's head
 MAX_CLIENTS = 10_000  # whose requests are counted: the ones heard of last
 
 Message = MutableMapping[str, Any]
@@ -44,8 +45,9 @@ class Guard:
                 message["headers"] = [*message["headers"], *HEADERS, (b"server-timing", told)]
             await asyncio.wait_for(send(message), SEND_S)
 
-        if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET:
-            return await refuse(answer, 414, "the path is too long.")
+        problem = _head_problem(scope)
+        if problem:
+            return await refuse(answer, *problem)
         status, body = await self._body(scope, receive)
         if status:
             return await refuse(answer, status, "the body is too large." if status == 413 else "the body is too slow.")
@@ -75,10 +77,25 @@ class Guard:
             return 408, b""
 
 
+def _head_problem(scope: MutableMapping[str, Any]) -> tuple[int, str] | None:
+    """Why a request is refused by its head alone."""
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET:
+        return 414, "the path is too long."
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD:
+        return 431, "the head is too large."
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+        return 400, "its length is told twice, which a proxy may read otherwise."
+    return None
+
+
 async def refuse(send: Send, status: int, told: str) -> None:
     """A refusal that also ends the connection: what else comes on it is not read."""
     body = json.dumps({"error": told}).encode()
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

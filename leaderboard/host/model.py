@@ -6,7 +6,7 @@ from typing import Any
 
 from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.models.base import Request, Response, TaskModel
-from lse_gym.envs.models.stored import checked
+from lse_gym.envs.models.stored import checked, request_key
 
 
 class _Job:
@@ -73,6 +73,8 @@ class SharedModel(TaskModel):
 class Recorder(TaskModel):
     """Keeps what a run is answered in one step, or answers what was kept of it.
 
+    Kept by request, not by turn: what a domain remembers for all of a process may be asked in one and not in another.
+
     Args:
         model: who answers what was not kept.
     """
@@ -80,26 +82,23 @@ class Recorder(TaskModel):
     def __init__(self, model: TaskModel):
         self.model = model
         self.name, self.revision, self.position_weights = model.name, model.revision, model.position_weights
-        self._kept: list[list[Response]] | None = None
-        self._new: list[list[Response]] = []
+        self._known: dict[str, Response] = {}
 
-    def begin(self, kept: Sequence[Sequence[Sequence[Any]]] | None = None) -> None:
-        """Begin a step: one that is new, or one whose batches of responses were kept."""
-        self._new = []
-        self._kept = None if kept is None else [[checked(*fields) for fields in batch] for batch in kept]
+    def begin(self, kept: Sequence[Sequence[Any]] = ()) -> None:
+        """Begin a step: a new one, or one of which answers were kept as rows of :meth:`taken`."""
+        self._known = {key: checked(*fields) for key, *fields in kept}
 
-    def taken(self) -> list[list[Response]]:
-        """The batches of this step, in order; of a kept one what is left of them."""
-        return self._new if self._kept is None else self._kept
+    def taken(self) -> list[list[Any]]:
+        """A row for each answer of this step: the key of its request and its fields."""
+        return [[key, *response] for key, response in self._known.items()]
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
-        """Answer and keep it, or answer from what was kept."""
-        if self._kept is None:
-            self._new.append(self.model.complete(requests))
-            return self._new[-1]
-        if not self._kept or len(self._kept[0]) != len(requests):
-            raise ProviderError("the record of this run does not fit what it asks now.")
-        return self._kept.pop(0)
+        """Answer from what was kept, else ask and keep it."""
+        keys = [request_key(self.name, self.revision, request) for request in requests]
+        fresh = {key: request for key, request in zip(keys, requests, strict=True) if key not in self._known}
+        if fresh:
+            self._known |= zip(fresh, self.model.complete([*fresh.values()]), strict=True)
+        return [self._known[key] for key in keys]
 
     def count_tokens(self, text: str) -> int:
         """As the model counts."""

@@ -10,6 +10,7 @@ from lse_gym.envs.extras import needs
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.host.app import make_app
+from lse_gym.leaderboard.host.guard import MAX_HEAD
 from lse_gym.leaderboard.host.service import Host
 from lse_gym.leaderboard.host.store import STORE, PlayStore
 from lse_gym.leaderboard.track import Track
@@ -24,7 +25,6 @@ except ImportError:  # Windows: two hosts of one board are not noticed there
     fcntl = None
 
 HEADER_S, IDLE_S = 10.0, 60.0  # for the head of a request to come, and between two requests of a connection
-MAX_HEAD = 16_384  # bytes of a request's head
 MAX_CONNECTIONS = 1000  # at a time
 LOCK = "played.lock"
 

@@ -34,7 +34,7 @@ def test_who_walks_the_registry_skips_what_needs_data():
 
 @pytest.mark.parametrize("spec", [spec.id for spec in SPECS if spec.id not in NEED_NOTHING])
 def test_an_id_that_needs_data_says_which_argument(spec):
-    with pytest.raises(MissingArgument, match=r"(questions|data_dir|family)="):
+    with pytest.raises(MissingArgument, match=r"(questions|data_dir|family|url)="):
         gym.make(spec)
     with pytest.raises(MissingArgument):
         gym.make_vec(spec, num_envs=2)
