@@ -30,6 +30,10 @@ class SharedModel(TaskModel):
         self._guard, self._turn = threading.Lock(), threading.Lock()
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """As :meth:`respond`."""
+        return self.respond(requests)
+
+    def respond(self, requests: Sequence[Request]) -> list[Response]:
         """Answer, in one batch with whatever else waits by then."""
         job = _Job(requests)
         with self._guard:
@@ -47,7 +51,7 @@ class SharedModel(TaskModel):
     def _answer(self, jobs: Sequence[_Job]) -> None:
         batch = list(dict.fromkeys(request for job in jobs for request in job.requests))
         try:
-            found = dict(zip(batch, self.model.complete(batch), strict=True))
+            found = dict(zip(batch, self.model.respond(batch), strict=True))
         except ProviderError as error:
             found, failure = dict(error.answered), error
         except Exception as error:  # a bug of the model's; it must not be left to one of those who wait
@@ -93,11 +97,15 @@ class Recorder(TaskModel):
         return [[key, *response] for key, response in self._known.items()]
 
     def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """As :meth:`respond`."""
+        return self.respond(requests)
+
+    def respond(self, requests: Sequence[Request]) -> list[Response]:
         """Answer from what was kept, else ask and keep it."""
         keys = [request_key(self.name, self.revision, request) for request in requests]
         fresh = {key: request for key, request in zip(keys, requests, strict=True) if key not in self._known}
         if fresh:
-            self._known |= zip(fresh, self.model.complete([*fresh.values()]), strict=True)
+            self._known |= zip(fresh, self.model.respond([*fresh.values()]), strict=True)
         return [self._known[key] for key in keys]
 
     def count_tokens(self, text: str) -> int:

@@ -25,7 +25,7 @@ from tests.patience import STALL_S
 pytestmark = [pytest.mark.extra("host"), pytest.mark.extra("api")]
 
 QUICK = {"domains": ("mill-0",), "env": "LSE/PassageOrder-v1", "budget": {"calls": 2000}}
-NOT_ALONE = {"sb3": "a policy's file", "oracle": "what only the host knows", "gepa": "single questions"}
+NEED_MORE = ["oracle", "gepa", "instruct-and-shots", "dspy-bootstrap", "dspy-mipro"]  # single questions, or the rules
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +49,16 @@ def config(hosted, agent, **settings):
     return Settings(env="LSE/Remote-v0", domain=None, agent=agent, env_args=args, **settings).config()
 
 
-SLOW = {"textgrad-package": [pytest.mark.extra("textgrad"), pytest.mark.long]}  # seconds to import
+SLOW = {  # seconds to import
+    "textgrad-package": [pytest.mark.extra("textgrad"), pytest.mark.long],
+    "dspy-bootstrap": [pytest.mark.extra("dspy"), pytest.mark.long],
+    "dspy-mipro": [pytest.mark.extra("dspy"), pytest.mark.long],
+    "gepa": pytest.mark.extra("gepa"),
+}
 
 
 @pytest.mark.parametrize(
-    "agent", [pytest.param(one, marks=SLOW.get(one, ())) for one in AGENTS if one not in NOT_ALONE]
+    "agent", [pytest.param(one, marks=SLOW.get(one, ())) for one in AGENTS if one not in (*NEED_MORE, "sb3")]
 )
 def test_every_agent_plays_unchanged(hosted, agent, tmp_path):
     summary = evolve(config(hosted, agent, rounds=2), tmp_path / "run")
@@ -67,7 +72,7 @@ def team_id():
     return os.environ["LSE_GYM_TOKEN"].split("_")[1]
 
 
-@pytest.mark.parametrize("agent", ["oracle", "gepa"])
+@pytest.mark.parametrize("agent", [pytest.param(one, marks=SLOW.get(one, ())) for one in NEED_MORE])
 def test_who_needs_more_than_observations_is_told(hosted, agent, tmp_path):
     with pytest.raises(ArgumentError, match=r"no oracle|at the host"):
         evolve(config(hosted, agent, rounds=2), tmp_path / "run")
