@@ -10,10 +10,10 @@ import numpy as np
 from gymnasium.spaces import Box, Dict
 
 from lse_gym.envs.budget import NOTHING, Budget, Usage
-from lse_gym.envs.core import ContextEnv, join
+from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.errors import ArgumentError, MissingArgumentError, ProviderError, unknown
 from lse_gym.envs.metered import Task
-from lse_gym.envs.options import CoreOptions, check_names, check_reset
+from lse_gym.envs.options import CoreOptions, check_counts, check_names, check_reset
 from lse_gym.envs.remote.client import Client
 from lse_gym.envs.remote.notes import read_play, write_play
 from lse_gym.envs.remote.session import RemoteFamily, RemoteModel, RemoteSession
@@ -24,7 +24,7 @@ from lse_gym.envs.state import MAX_FEEDBACK_CHARS, NO_REPORT, TOLD, TOLD_BY_AGEN
 from lse_gym.envs.text import clean
 from lse_gym.envs.vector import ContextVectorEnv
 
-FREE = ("record", "render_mode", "budget")  # of the shared arguments; the track decides all others
+FREE = ("record", "render_mode", "budget", "max_edits")  # of the shared arguments; the track decides all others
 NAME = "abcdefghijkmnpqrstuvwxyz23456789"  # letters of a play that is given no name
 
 
@@ -66,8 +66,8 @@ class RemoteEnv(ContextEnv):
     | play | str or None | None | | name of the play, the team's own; None is a new one |
 
     Of the shared arguments ``record`` keeps the name of the play, so that a later env with it goes through the same
-    one; ``budget`` caps nothing at the host and has to be empty; all others are the track's, and may be given only as
-    they are there. ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
+    one; ``max_edits`` ends episodes, which are the player's; ``budget`` caps nothing at the host and has to be empty; all
+    others are the track's, and may be given only as they are there. ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
     ## Cost
     As in the env of the track, paid by the host.
@@ -102,7 +102,8 @@ class RemoteEnv(ContextEnv):
             raise unknown("render mode", self.render_mode, self.metadata["render_modes"], "None renders nothing.")
         self.domains = self.family.select(domain)[:1]
         self.feedback_mode, self.feedback_size = facts["feedback"], facts["feedback_size"]
-        self.max_edits, self.max_chars = facts["max_edits"], facts["max_chars"]
+        self.max_edits, self.max_chars, self.gate = options.get("max_edits", 10), facts["max_chars"], facts["gate"]
+        check_counts(max_edits=self.max_edits)
         sampling = {name: facts[name] for name in ("samples", "temperature", "max_tokens")}
         model = RemoteModel(facts["task_model"], facts["revision"])
         self.session = RemoteSession(self, model, Budget(), **sampling)
@@ -157,10 +158,11 @@ class RemoteEnv(ContextEnv):
             context, problem = self.context, f"a {type(action).__name__} is not a str: the context was kept"
         outcome = self._ask("step", {"action": context})
         told = self._told(outcome, problem)
-        if outcome.info["evaluated"]:
+        if not outcome.truncated:
             self._edits_paid += 1
             self._by_agent = self._spent_by_agent()
-        return outcome.observation, outcome.reward, outcome.terminated, outcome.truncated, told
+        terminated = not outcome.truncated and told["edits"] >= self.max_edits
+        return outcome.observation, outcome.reward, terminated, outcome.truncated, told
         yield
 
     @property
@@ -177,6 +179,11 @@ class RemoteEnv(ContextEnv):
     def context(self) -> str:
         """The context of the running episode; "" before any."""
         return self._now.observation["context"] if self._now else ""
+
+    @property
+    def held_out_scores(self) -> tuple[float, ...]:
+        """The last measured score of each held-out question, by its place alone; () before any."""
+        return self._now.held_out_scores if self._now else ()
 
     def render(self) -> str | None:
         """The last step in a few lines of text (``render_mode="ansi"``)."""
@@ -232,7 +239,7 @@ class RemoteEnv(ContextEnv):
     def _told(self, outcome: Outcome, problem: str) -> Info:
         by_agent = self._spent_by_agent().minus(self._by_agent)
         own = dict(zip(TOLD_BY_AGENT, map(float, by_agent[1:]), strict=True))
-        told = {"problem": join(problem, outcome.info["problem"]), **own}
+        told = {"problem": "; ".join(filter(None, (problem, outcome.info["problem"]))), **own}
         self._last = {name: told.get(name, value) for name, value in outcome.info.items()}
         return dict(self._last)
 

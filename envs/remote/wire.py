@@ -26,6 +26,7 @@ class Outcome(NamedTuple):
     truncated: bool
     info: Info
     spent: Usage
+    held_out_scores: tuple[float, ...]
 
 
 def packed(env: ContextEnv, outcome: tuple[Observation, float, bool, bool, Info]) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def packed(env: ContextEnv, outcome: tuple[Observation, float, bool, bool, Info]
         "terminated": terminated,
         "truncated": truncated,
         "info": info,
+        "held_out_scores": env.held_out_scores,
         "spent": env.budget.spent,
     }
 
@@ -58,4 +60,5 @@ def unpacked(data: Mapping[str, Any]) -> Outcome:
         "remaining_budget": np.array(data["remaining_budget"], dtype=np.float64).reshape(4),
     }
     ends = bool(data["terminated"]), bool(data["truncated"])
-    return Outcome(observation, float(data["reward"]), *ends, dict(data["info"]), Usage(*map(float, data["spent"])))
+    spent, scores = Usage(*map(float, data["spent"])), tuple(map(float, data["held_out_scores"]))
+    return Outcome(observation, float(data["reward"]), *ends, dict(data["info"]), spent, scores)

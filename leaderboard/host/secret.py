@@ -71,6 +71,7 @@ def secret_env(track: Track, drawn: Draw, name: str) -> ContextEnv:
     """The env of a run, as its host has it: the track's, on a secret domain."""
     core = track.core()
     core.family, core.domains = SecretFamily(core.family, drawn, name, track.sealed_items), (name,)
+    core.max_edits = track.max_rounds  # where an episode ends before is the player's affair
     return core
 
 

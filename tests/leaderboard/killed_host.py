@@ -73,7 +73,7 @@ def play_under_kills(folder: Path, track, players: int, steps: int, kills: int, 
     def player(number: int) -> None:
         try:
             url, token = host.url, tokens[number]
-            env = gym.make("LSE/Remote-v0", url=url, track=track.id, token=token, play="only")
+            env = gym.make("LSE/Remote-v0", url=url, track=track.id, token=token, play="only", max_edits=1000)
             seen[number] = go(env, number, steps)
             plays[number] = env.unwrapped._run.split("/")[1]
             env.close()

@@ -22,8 +22,9 @@ def hosted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
     track = hosts.make_track(folder, budget={"calls": 100_000})
     poor = hosts.make_track(folder, id="poor-v1", budget={"calls": 200})
+    gated = hosts.make_track(folder, id="gated-v1", settings={"feedback_size": 5, "env_args": {"gate": 2}})
     free = hosts.make_track(folder, id="free-v1", budget={})  # nothing is left over from an episode before
-    with hosts.hosting(folder, track, poor, free) as hosted:
+    with hosts.hosting(folder, track, poor, gated, free) as hosted:
         yield hosted
 
 
@@ -52,13 +53,15 @@ def local_twin(hosted, env):
     _, play, _, run = core._begun().split("/")
     track = hosted.host.tracks[core.track["id"]]
     drawn = draw(hosted.host._secrets[track.id], track, play, int(run))
-    return secret_env(track, drawn, core.domain_name)
+    twin = secret_env(track, drawn, core.domain_name)
+    twin.max_edits = core.max_edits
+    return twin
 
 
-@pytest.mark.parametrize("track", ["small-v1", "poor-v1"])
+@pytest.mark.parametrize("track", ["small-v1", "poor-v1", "gated-v1"])
 def test_remote_equals_local(hosted, make, track):
     """Bit for bit: observations, reports as data, rewards, ends, infos, until the budget is used up and beyond."""
-    env = make(track, domain="apiary-secret-2")
+    env = make(track, domain="apiary-secret-2", max_edits=4)
     twin = local_twin(hosted, env)
     assert (env.observation_space, env.action_space) == (twin.observation_space, twin.action_space)
     jumps = [{"context": "Answer with a letter.\nBe\x00 brief."}, {"batch": 2}, {"domain": "apiary-secret-2"}]
@@ -71,6 +74,7 @@ def test_remote_equals_local(hosted, make, track):
         seen.append(([(*row[1:], one_report(row[0])) for row in rows], one.unwrapped.budget.spent))
     assert data_equivalence(*seen, exact=True)
     assert env.unwrapped.report == twin.report
+    assert env.unwrapped.held_out_scores == twin.held_out_scores
 
 
 def one_report(observation):
@@ -138,7 +142,8 @@ def test_envs_side_by_side(make, hosted, token):
         ({"track": None}, MissingArgumentError, "url= and track="),
         ({"track": "smal-v1"}, ArgumentError, "small-v1"),
         ({"domain": "apiary-1"}, UnknownNameError, "apiary-secret-2"),
-        ({"max_edits": 3}, ArgumentError, "has 10"),
+        ({"max_edits": 0}, ArgumentError, "max_edits=0"),
+        ({"feedback": "score"}, ArgumentError, "has 'gold'"),
         ({"budget": {"calls": 5}}, ArgumentError, "the track has its own"),
         ({"max_edit": 3}, UnknownNameError, "Did you mean 'max_edits'"),
         ({"url": "http://play.example.org"}, ArgumentError, "not https"),

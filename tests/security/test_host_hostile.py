@@ -225,7 +225,7 @@ def test_hostile_clients_do_not_disturb_a_player(hosted, played, clients, action
         thread.start()
     time.sleep(0.5)
     token = hosted.token(f"the undisturbed among {clients}")
-    env = gym.make("LSE/Remote-v0", url=hosted.url, track="small-v1", token=token, play="calm")
+    env = gym.make("LSE/Remote-v0", url=hosted.url, track="small-v1", token=token, play="calm", max_edits=1000)
     seen = go(env, 1, actions)
     env.close()
     stop.set()
