@@ -66,8 +66,9 @@ class RemoteEnv(ContextEnv):
     | play | str or None | None | | name of the play, the team's own; None is a new one |
 
     Of the shared arguments ``record`` keeps the name of the play, so that a later env with it goes through the same
-    one; ``max_edits`` ends episodes, which are the player's; ``budget`` caps nothing at the host and has to be empty; all
-    others are the track's, and may be given only as they are there. ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
+    one; ``max_edits`` ends episodes, which are the player's; ``budget`` caps nothing at the host and has to be empty;
+    all others are the track's, and may be given only as they are there. ``reset(options=...)`` takes ``context``,
+    ``domain`` and ``batch``.
 
     ## Cost
     As in the env of the track, paid by the host.
