@@ -14,6 +14,10 @@ MIN_EDIT_CHARS = 10  # LSE's released code treats a shorter edit as invalid
 CONTEXT_HEADER = "### Current instructions"
 REPORT_HEADER = "### Report"
 TASK_HEADER = "### Your task"
+INSTRUCTION = (
+    "Work out what the model did not know. Then write the complete new instructions, which replace the current "
+    "ones: keep what is right, correct what is wrong, add what new questions of the same kind will need."
+)
 _LIMIT = "Use at most "
 
 
@@ -29,7 +33,9 @@ class EditorPrompt(TextOf[EditorTask]):
     """The text of an editor prompt, with what it was made from behind it."""
 
 
-def editor_prompt(context: str, report: str, max_chars: int, notes: str = "") -> EditorPrompt:
+def editor_prompt(
+    context: str, report: str, max_chars: int, notes: str = "", instruction: str = INSTRUCTION
+) -> EditorPrompt:
     """One user message: the current context, the report on a feedback batch, and what to write.
 
     Args:
@@ -37,6 +43,8 @@ def editor_prompt(context: str, report: str, max_chars: int, notes: str = "") ->
         report: the observation's feedback text.
         max_chars: the longest context the env accepts, in characters.
         notes: what else the editor is told, before the context.
+        instruction: how the editor is to go about it; ``LSE/Editor-v0`` edits it. What is asked for, and in which form,
+            stands behind it.
     """
     told = f"{notes.rstrip()}\n\n" if notes else ""
     text = (
@@ -45,8 +53,7 @@ def editor_prompt(context: str, report: str, max_chars: int, notes: str = "") ->
         f"{told}{CONTEXT_HEADER}\n{context}\n\n"
         f"{REPORT_HEADER}\n{report}\n\n"
         f"{TASK_HEADER}\n"
-        "Work out what the model did not know. Then write the complete new instructions, which replace the current "
-        "ones: keep what is right, correct what is wrong, add what new questions of the same kind will need. "
+        f"{instruction} "
         f"{_LIMIT}{max_chars} characters. Reason first, then put the new instructions between <prompt> and </prompt>. "
         "Or, to change single lines only, put each between <add> and </add> or <remove> and </remove>."
     )

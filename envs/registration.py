@@ -69,6 +69,12 @@ ENVS = {
         "ServiceDeskVectorEnv",
         "embedded: kitchen, bicycle, music (train); garden, office (test); any seed, e.g. office-0",
     ),
+    "LSE/Editor-v0": (
+        "lse_gym.envs.editor.envs",
+        "EditorEnv",
+        "EditorVectorEnv",
+        "families: text-to-sql, question-answering, program-repair; their own domains are the questions",
+    ),
     "LSE/Feedback-v0": (
         "lse_gym.envs.repair.envs",
         "FeedbackEnv",

@@ -10,7 +10,7 @@ import numpy as np
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.repair.domain import Bug, RepairDomain, Rules
-from lse_gym.envs.repair.functions import SHAPES, Shape, call, results
+from lse_gym.envs.repair.functions import SHAPES, Shape, call, function
 from lse_gym.envs.repair.idioms import IDIOMS, forms_in, rewritten
 from lse_gym.envs.repair.testing import UnitTests
 from lse_gym.envs.splits import Class, check_draw, class_of
@@ -147,10 +147,11 @@ def _tests(rng: np.random.Generator, text: str, gold: str, shape: Shape) -> Unit
     """Tests that tell the repaired function from the other and from all with one bug left; None if none are drawn."""
     before, after = forms_in(text), forms_in(gold)
     bugs = [matter for matter in after if before[matter] != after[matter]]
-    almost = [rewritten(gold, {matter: before[matter]}) for matter in bugs]
+    codes = [gold, text, *(rewritten(gold, {matter: before[matter]}) for matter in bugs)]
+    functions = [function(code, shape.name) for code in codes]
     for _ in range(20):
         calls = [call(rng, shape) for _ in range(TESTS)]
-        wanted, found, *others = (results(code, shape.name, calls) for code in (gold, text, *almost))
+        wanted, found, *others = ([one(*arguments.values()) for arguments in calls] for one in functions)
         if all(other != wanted for other in others) and found != wanted:
             base = sum(one == other for one, other in zip(found, wanted, strict=True))
             return UnitTests(shape.name, calls, wanted, base)

@@ -1,6 +1,6 @@
 """The functions of a code base: ten shapes, with the nouns of a theme; and the calls that their tests make."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,28 +96,32 @@ SHAPES = (
 
 def call(rng: np.random.Generator, shape: Shape) -> Arguments:
     """Arguments of one test, in the order of the function's parameters."""
-    gaps = "<missing>" in shape.body
-    first = int(rng.integers(1, 20))
-    size = int(rng.integers(0 if "<empty>" in shape.body else 1, 5))
-    amounts = [int(value) for value in rng.integers(1, 6, size=size) * 50]
+    drawn = iter(rng.random(20).tolist())  # one draw, as there are many tests
+
+    def among(low: int, high: int) -> int:
+        return low + int(next(drawn) * (high - low))
+
+    first, gaps = among(1, 20), "<missing>" in shape.body
     rows = [
-        {"name": NAMES[int(rng.integers(len(NAMES)))], "amount": None if gaps and i and rng.random() < 0.4 else amount}
-        for i, amount in enumerate(amounts)
+        {
+            "name": NAMES[among(0, len(NAMES))],
+            "amount": None if next(drawn) < 0.4 * bool(gaps and i) else among(1, 6) * 50,
+        }
+        for i in range(among(0 if "<empty>" in shape.body else 1, 5))
     ]
     values = {
         "rows": rows,
-        "name": NAMES[int(rng.integers(len(NAMES)))],
+        "name": NAMES[among(0, len(NAMES))],
         "first": first,
-        "last": first + int(rng.integers(1, 30)),
-        "limit": int(rng.integers(1, 6) * 50),
-        "step": int(rng.integers(3, 9)),
+        "last": first + among(1, 30),
+        "limit": among(1, 6) * 50,
+        "step": among(3, 9),
     }
     return {name: values[name] for name in shape.arguments}
 
 
-def results(code: str, name: str, calls: Sequence[Arguments]) -> list[Any]:
-    """What a function of ours returns to each call."""
+def function(code: str, name: str) -> Callable[..., Any]:
+    """A function of ours, to be called."""
     scope: dict[str, Any] = {}
     exec(code, scope)  # noqa: S102 - it is made from the shapes above; what a model wrote runs in the sandbox alone
-    function: Callable[..., Any] = scope[name]
-    return [function(*arguments.values()) for arguments in calls]
+    return scope[name]

@@ -17,7 +17,8 @@ from tests.envs.specs import SPECS
 
 SQL = {"id": "LSE/TextToSQL-v1", "domain": "library-0"}
 OFFLINE = """
-    DataScience-v0 Feedback-v0 Hint-v0 Injection-v0 PassageOrder-v1 QA-v1 ServiceDesk-v0 TextToSQL-v1 ToolUse-v0
+    DataScience-v0 Editor-v0 Feedback-v0 Hint-v0 Injection-v0 PassageOrder-v1 QA-v1 ServiceDesk-v0 TextToSQL-v1
+    ToolUse-v0
 """
 NEED_NOTHING = {f"LSE/{name}" for name in OFFLINE.split()}
 
