@@ -22,7 +22,8 @@ ORACLE = "oracle"  # the agent that says what it is
 # Of what an oracle knows, as a mean over the runs. The scripted writer words its rules as the oracle does: of 43 honest
 # entries on three tracks the closest has 0.88, and 22 of 23 lines in a single run. If one has all, the owner admits it.
 MAX_OF_ORACLE = 0.96
-HEAD = 8  # letters that a piece is found by
+LEAST = 0.1  # of the letters of a text, for another one to be looked at
+HEAD = 8  # letters, first and last ones, that a piece is found by
 MAX_OF_OTHERS = 0.9  # of the letters of two contexts that are in lines of both, as a mean over the runs
 
 
@@ -72,15 +73,18 @@ def _of_others(document: Mapping[str, Any], track: Track, db: "Database") -> str
 def _closest(own: str, domain: str, start: set[str], team: str, db: "Database") -> tuple[float, int]:
     """The largest share of letters that a squeezed text has in common with a run of another team, and the entry.
 
-    What every run starts with is left out. A run of which less than half is there counts as nothing.
+    What every run starts with is left out. A run of which less than half is there counts as nothing, and one that makes
+    less than a tenth of the text: lines that everybody has lead to everybody.
     """
     found: dict[Run, list[str]] = {}
     for entry, run, piece in _begun(own, domain, team, db):
         if piece not in start and piece in own:
             found.setdefault((entry, run), []).append(piece)
-    letters = _letters(found, domain, start, db)
+    least = LEAST * (len(own) - own.count("|"))
+    shared = {place: there for place, there in found.items() if sum(map(len, there)) >= least}
+    letters = _letters(shared, domain, start, db)
     best = (0.0, 0)
-    for place, there in found.items():
+    for place, there in shared.items():
         both, whole = sum(map(len, there)), letters[place]
         if 2 * both > whole:
             rest = _without(own, there)  # what is there twice counts once
@@ -89,11 +93,13 @@ def _closest(own: str, domain: str, start: set[str], team: str, db: "Database") 
 
 
 def _begun(own: str, domain: str, team: str, db: "Database") -> Iterable[tuple[int, int, str]]:
-    """The pieces of other teams' runs that begin as something in a text does, found by an index."""
-    heads = {own[at : at + length] for length in range(1, HEAD + 1) for at in range(len(own) - length + 1)}
-    query = f"""SELECT p.entry, p.run, p.piece FROM pieces p JOIN entries e ON e.id = p.entry
-                WHERE p.domain = ? AND substr(p.piece, 1, {HEAD}) IN (SELECT value FROM json_each(?)) AND e.team <> ?"""
-    return db.execute(query, [domain, json.dumps([*heads]), team])
+    """The pieces of other teams' runs that begin and end as something in a text does, found by an index."""
+    parts = {own[at : at + length] for length in range(1, HEAD + 1) for at in range(len(own) - length + 1)}
+    query = f"""WITH parts AS MATERIALIZED (SELECT value FROM json_each(?))
+                SELECT p.entry, p.run, p.piece FROM pieces p JOIN entries e ON e.id = p.entry
+                WHERE p.domain = ? AND substr(p.piece, 1, {HEAD}) IN parts AND substr(p.piece, -{HEAD}) IN parts
+                AND e.team <> ?"""
+    return db.execute(query, [json.dumps([*parts]), domain, team])
 
 
 def _letters(runs: Iterable[Run], domain: str, start: set[str], db: "Database") -> dict[Run, int]:

@@ -39,7 +39,7 @@ WORDS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, nargs="+", default=[1000, 3000, 10_000])
-    parser.add_argument("--pages", type=int, nargs="+", default=[100, 300])
+    parser.add_argument("--pages", type=int, nargs="*", default=[100, 300])
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     rows = []

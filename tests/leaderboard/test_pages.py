@@ -5,8 +5,6 @@ import hashlib
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from copy import deepcopy
@@ -21,6 +19,7 @@ from lse_gym.leaderboard.pages.entry import commands
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.serve import serve
 from lse_gym.leaderboard.verify import Options, verify
+from tests.command import Command
 from tests.leaderboard.browser import flaws_on_a_phone, look, needs_chromium
 from tests.leaderboard.conftest import TRACK, sent
 from tests.leaderboard.test_tampered import HOSTILE, PLACES, replace_context
@@ -130,13 +129,12 @@ with Board(sys.argv[1]) as board:
 def test_a_build_that_is_killed_goes_on(tmp_path, packed):
     with Board(tmp_path / "board", create=True) as board:
         fill(board, packed, 30)
-        arguments = [sys.executable, "-c", BUILDER, tmp_path / "board", tmp_path / "killed"]
         for pages in (1, 10, 25):
-            process = subprocess.Popen(arguments)
+            process = Command(tmp_path / "board", tmp_path / "killed", cwd=tmp_path, code=BUILDER)
             until = time.monotonic() + 60
             while len([*(tmp_path / "killed").rglob("*.html")]) < pages and time.monotonic() < until:
                 time.sleep(0.005)
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             process.wait()
         build(board, tmp_path / "killed")
         build(board, tmp_path / "whole")

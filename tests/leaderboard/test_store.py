@@ -2,8 +2,6 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
 from copy import deepcopy
 
 import pytest
@@ -12,6 +10,7 @@ from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.migrations import migrations
 from lse_gym.leaderboard.store import Store
+from tests.command import Command
 from tests.leaderboard.conftest import sent
 
 SUBMITTER = """
@@ -34,15 +33,12 @@ with Board(board, create=True) as there:
 def submit_side_by_side(folder, packed, processes, each):
     (folder / "source.json").write_text(json.dumps(packed))
     running = [
-        subprocess.Popen(
-            [sys.executable, "-c", SUBMITTER, folder / "board", folder / "source.json", str(i * each), str(each)],
-            stderr=subprocess.PIPE,
-        )
+        Command(folder / "board", folder / "source.json", i * each, each, cwd=folder, code=SUBMITTER)
         for i in range(processes)
     ]
     for one in running:
-        _, errors = one.communicate(timeout=900)
-        assert one.returncode == 0, errors.decode()
+        done = one.wait(timeout=900)
+        assert done.returncode == 0, done.stderr
     with Board(folder / "board") as board:
         entries = board.store.entries()
         assert sorted(row["team"] for row in entries) == sorted(f"team {i}" for i in range(processes * each))

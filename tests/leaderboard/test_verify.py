@@ -1,9 +1,6 @@
 """Verification: honest entries are replayed and reproduced, dishonest ones rejected, and nothing is ever half done."""
 
 import json
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from lse_gym.leaderboard.export import to_dataset
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.verify import Options, pending, verify
+from tests.command import Command
 from tests.leaderboard.conftest import TRACK, sent
 from tests.leaderboard.test_tampered import dump, replace_context
 from tests.patience import STALL_S
@@ -166,10 +164,10 @@ def test_a_verification_that_is_killed_goes_on(board, document):
         document["agent"]["version"] = version
         board.submit(sent(document))
     kept = 0
-    for delay_s in (1.5, 2.0, 2.5, 3.0):
-        process = subprocess.Popen([sys.executable, "-c", VERIFIER, board.path], stderr=subprocess.DEVNULL)
+    for delay_s in (0.2, 0.4, 0.8, 1.6):
+        process = Command(board.path, cwd=board.path, code=VERIFIER)
         time.sleep(delay_s)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
         (now,) = board.store.db.execute("SELECT COUNT(*) FROM scores").fetchone()
         assert now >= kept

@@ -12,6 +12,7 @@ from lse_gym.envs.extras import needs
 from lse_gym.envs.tools.protocol import read_results
 from tests.datascience.directories import write_directory
 from tests.datascience.playing import call, play
+from tests.patience import STALL_S
 
 with needs("ds", "These tests"):
     import pandas as pd
@@ -49,7 +50,7 @@ def attack(domain, question, folder):
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         begun = time.monotonic()
         response, turns = play(domain, question, *messages)
-        assert time.monotonic() - begun < len(messages) * (RUN_S + 6)
+        assert time.monotonic() - begun < len(messages) * (RUN_S + STALL_S)
         (found,) = domain.score([question], [response])
         healthy, _ = play(domain, question, SAVE_RIGHT)
         assert domain.score([question], [healthy])[0].score == 1
