@@ -89,7 +89,9 @@ print(json.dumps([digest(*case) for case in json.loads(sys.argv[1])]))
 
 
 def digest(name, kwargs):
-    return blake2b(repr([plain(rollout(gym.make(name, **kwargs), seed, steps=3)) for seed in (1, 2)]).encode()).hexdigest()
+    return blake2b(
+        repr([plain(rollout(gym.make(name, **kwargs), seed, steps=3)) for seed in (1, 2)]).encode()
+    ).hexdigest()
 
 
 def runnable():
