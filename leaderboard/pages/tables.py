@@ -54,7 +54,7 @@ def columns(track: Track) -> list[Column]:
         Column(
             "test score",
             "claimed: of the submitter's runs, on public questions",
-            lambda r: r.claimed,
+            lambda r: None if r.level == "played" else r.claimed,
             ".3f",
         ),
         Column("level", "how far it was verified", lambda r: r.level),

@@ -1,5 +1,6 @@
 """``lse-gym leaderboard host``, ``team`` and ``play``: tracks on secret domains, played at their owner's host."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from lse_gym.cli.messages import command_line
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm
 from lse_gym.envs.budget import NOTHING
 from lse_gym.envs.errors import ArgumentError, ProviderError
+from lse_gym.envs.redaction import redact_logs
 from lse_gym.envs.remote.client import Client
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.errors import BoardError
@@ -48,10 +50,27 @@ def host_command(
     known = all_tracks(board / "tracks")
     chosen = [find_track(known, name) for name in dict.fromkeys(tracks)]
 
+    _log_to_console()
+
     def ready(url: str) -> None:
         out_console.print(f"{url}  (Ctrl-C ends it; every step is kept)", highlight=False, soft_wrap=True)
 
     serve(board, chosen, address, port, ready)
+
+
+class _Log(logging.Handler):
+    """Prints what the host logs, through the console, as models and players may be quoted in it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err_console.print(self.format(record), markup=False, highlight=False, soft_wrap=True)
+
+
+def _log_to_console() -> None:
+    logger, handler = logging.getLogger("lse_gym.host"), _Log()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger.addHandler(handler)
+    logger.propagate = False
+    redact_logs(logger.name)
 
 
 @board_app.command("team")

@@ -106,6 +106,8 @@ def test_a_play_becomes_an_entry_above_what_was_reproduced(hosted, tmp_path):
         build(board, tmp_path / "site")
     page = (tmp_path / "site" / "entry" / f"{row.id}.html").read_text()
     assert "mill-secret-1" in page
+    assert "It was played" in page
+    assert "by the submitter, on public test questions" not in page
     hosted.store.check_log()
     assert [action for _, action, _ in hosted.store.history(play.id)].count("run finished") == 2
 
