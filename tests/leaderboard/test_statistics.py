@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lse_gym.envs.evaluation import wilson
+from lse_gym.leaderboard.ranking import Row, _ranked
 from lse_gym.leaderboard.statistics import apart, difference, groups, interval, summarize
 
 shape = st.tuples(st.integers(1, 4), st.integers(1, 30))
@@ -66,3 +67,38 @@ def test_a_claim_is_apart_only_beyond_chance():
     rng = np.random.default_rng(3)
     wrong = sum(apart((rng.random(60) < 0.8).tolist(), (rng.random(100) < 0.8).tolist(), 3.29) for _ in range(1000))
     assert wrong <= 5
+
+
+def played(means, n=50, seed=0):
+    rng = np.random.default_rng(seed)
+    return summarize({f"{seed}-{i}": [(rng.random(n) < p).astype(float)] for i, p in enumerate(means)}, drawn=True)
+
+
+def test_entries_of_different_domains_are_compared_by_how_far_these_are_apart():
+    """Equal means: what was drawn from far apart says less, and questions of no other entry are looked up."""
+    near, far = played([0.5] * 6, seed=1), played([0.1, 0.9] * 3, seed=2)
+    low, high = interval(near)
+    assert interval(far)[1] - interval(far)[0] > 1.5 * (high - low)
+    found, below, above = difference(near, far)
+    assert found == near.mean - far.mean
+    assert below < 0 < above
+    assert difference(played([0.9] * 6, seed=3), near)[1] > 0
+
+
+def test_intervals_of_played_entries_hold_what_they_promise():
+    """Domains of different difficulty, drawn for each entry: 95 % of the intervals hold the mean over all domains."""
+    rng, held = np.random.default_rng(0), 0
+    for seed in range(300):
+        low, high = interval(played(rng.beta(6, 4, size=6), seed=seed))
+        held += low <= 0.6 <= high
+    assert 0.92 <= held / 300 <= 0.99
+
+
+def test_what_was_played_stands_above_what_was_reproduced():
+    def row(number, level, score):
+        entry = summarize({"a": [[score] * 50], "b": [[score] * 50]}, drawn=level == "played")
+        fields = dict.fromkeys(Row._fields, 0.0) | {"id": number, "level": level, "score": score, "summary": entry}
+        return Row(**fields)
+
+    rows = [row(1, "reproduced", 0.9), row(2, "played", 0.3), row(3, "replayed", 0.95), row(4, "played", 0.6)]
+    assert [(one.id, one.group) for one in _ranked(rows)] == [(4, 1), (2, 2), (3, 3), (1, 4)]
