@@ -18,6 +18,7 @@ import numpy as np
 from lse_gym.agents.files import write_text
 from lse_gym.envs.errors import ArgumentError, DataError, unknown
 from lse_gym.envs.extras import require
+from lse_gym.envs.models.base import Request
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -45,7 +46,7 @@ class Siblings(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two answers to one prompt of an editor, with the improvements that they cause."""
+    """Two answers to one prompt of an editor, with the improvements that they cause; ``system`` stands before it."""
 
     domain: str
     prompt: str
@@ -54,6 +55,7 @@ class Pair(NamedTuple):
     delta_w: float
     delta_l: float
     parent_score: float
+    system: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,8 @@ def read_pairs(path: str | os.PathLike[str]) -> list[Pair]:
 
 
 def _sound(pair: Pair) -> bool:
-    return all(isinstance(text, str) for text in pair[:4]) and all(isfinite(number) for number in pair[4:])
+    texts, numbers = (*pair[:4], pair.system), pair[4:7]
+    return all(isinstance(text, str) for text in texts) and all(isfinite(number) for number in numbers)
 
 
 def pair_rows(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
@@ -189,7 +192,7 @@ def pair_rows(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     return [
         pair._asdict()
         | {
-            "prompt": [{"role": "user", "content": pair.prompt}],
+            "prompt": [*Request(pair.system, pair.prompt).messages],
             "chosen": [{"role": "assistant", "content": pair.chosen}],
             "rejected": [{"role": "assistant", "content": pair.rejected}],
         }

@@ -103,7 +103,7 @@ def tokenized(
     names = {"chosen": "chosen_ids", "rejected": "rejected_ids"} if args.method == "dpo" else {"chosen": "chosen_ids"}
     rows = []
     for pair in pairs:
-        row = {"prompt_ids": prompt_ids(tokenizer, [Request("", pair.prompt)])[0]}
+        row = {"prompt_ids": prompt_ids(tokenizer, [Request(pair.system, pair.prompt)])[0]}
         for name, column in names.items():
             row[column] = tokenizer(getattr(pair, name), add_special_tokens=False).input_ids + end
         rows.append(row)

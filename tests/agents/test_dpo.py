@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import gymnasium as gym
 import pytest
@@ -12,16 +13,17 @@ import torch
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
+from lse_gym.agents.lse.answers import ANSWERS, answer_groups, weights_for_context
 from lse_gym.agents.lse.dpo import PreferenceLearner
 from lse_gym.agents.lse.preference_settings import preference_args
-from lse_gym.agents.lse.preferences import Pair, write_pairs
+from lse_gym.agents.lse.preferences import Pair, pairs_of, write_pairs
 from lse_gym.agents.lse.states import State
 from lse_gym.agents.lse.trl_rounds import tokenized, train_round
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Settings
 from lse_gym.cli.main import app
 from lse_gym.envs.errors import ArgumentError, DataError, RunDirectoryError
-from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 from lse_gym.envs.models.nano.data import draw_sample
 from lse_gym.envs.models.nano.tokenizer import train_tokenizer
@@ -171,6 +173,38 @@ def test_an_interrupted_round_goes_on_to_the_same_weights(editor, tmp_path):
     assert same(tmp_path / "cut" / "model", tmp_path / "whole" / "model")
     logs = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("cut", "whole")]
     assert [json.loads(row)["loss"] for row in logs[0]] == [json.loads(row)["loss"] for row in logs[1]]
+
+
+class Halves(TaskModel):
+    """Answers every question right in the first sample and wrong in the second."""
+
+    name, revision = "halves", "1"
+
+    def __init__(self, domain):
+        self.gold = {domain.user(q): q.gold for q in domain.splits["feedback"]}
+
+    def count_tokens(self, text):
+        return len(text)
+
+    def complete(self, requests):
+        texts = ["SELECT 'no'" if r.sample else self.gold[r.user] for r in requests]
+        return [Response(f"<answer>{text}</answer>", 1, 1) for text in texts]
+
+
+def test_a_task_model_s_answers_make_pairs_under_its_own_prompt(editor, env, tmp_path):
+    domain = env.family.load("library-0")
+    args = replace(ANSWERS, **SMALL | {"samples": 2})
+    groups = answer_groups(Halves(domain), domain, domain.seed_context, args)
+    assert {group.performance for group in groups} == {0.5}
+    pairs, _ = pairs_of(groups, args)
+    assert len(pairs) == len(domain.splits["feedback"])
+    assert all("no" in pair.rejected and pair.delta_l == 0.0 for pair in pairs)
+    model, system = HuggingFaceModel(editor), domain.system(domain.seed_context)
+    rows, _ = tokenized([pairs[0]._replace(system=system)], model.tokenizer, args)
+    assert rows[0]["prompt_ids"] == model.prompt_ids(Request(system, pairs[0].prompt))
+    row = weights_for_context(editor, domain, tmp_path, replace(args, samples=2, max_edit_tokens=2))
+    assert (row["calls"], row["pairs"], row["test_after"]) == (2 * len(pairs), 0, 0.0)  # random weights
+    assert json.loads((tmp_path / "row.json").read_text()) == row
 
 
 SCRIPT = """

@@ -253,6 +253,7 @@ def test_everything_that_prints_prints_through_it():
         "agents/console.py",
         "agents/hill/compare.py",
         "agents/hill/warm_start.py",
+        "agents/lse/answers.py",
         "envs/games/pettingzoo.py",
         "envs/sql/worker.py",
         "envs/models/nano/evaluate.py",
