@@ -93,7 +93,7 @@ def _continue(
 ) -> list[list[int]]:
     """Read ``rows``, the first tokens of every prompt up to ``position`` that ``cache`` lacks, and go on from there."""
     device = model.device
-    draws = [_uniforms(p) for p in prompts]
+    draws = [uniforms(p) for p in prompts]
     held = list(range(len(prompts)))  # the prompt of each row
     written: list[list[int]] = [[] for _ in prompts]
     done: set[int] = set()
@@ -106,8 +106,8 @@ def _continue(
             if position < len(prompt.ids):
                 tokens[row] = prompt.ids[position]
             elif i not in done:
-                if (uniforms := draws[i]) is not None:
-                    tokens[row] = _sample(logits[row], prompt, uniforms[len(written[i])])
+                if (numbers := draws[i]) is not None:
+                    tokens[row] = sample(logits[row], prompt, numbers[len(written[i])])
                 written[i].append(tokens[row])
                 over = tokens[row] in ends or len(written[i]) >= prompt.max_tokens
                 if over or (prompt.stop and stopped is not None and stopped(prompt, written[i])):
@@ -128,14 +128,14 @@ def common_start(ids: Sequence[Sequence[int]], most: int) -> int:
     return next((i for i in range(most) if first[i] != last[i]), most)
 
 
-def _uniforms(prompt: Prompt) -> list[float] | None:
+def uniforms(prompt: Prompt) -> list[float] | None:
     """One number in [0, 1) for every token, from the prompt's own seed, whatever the batch; None for greedy."""
     if prompt.temperature == 0.0:
         return None
     return np.random.default_rng(prompt.seed).random(prompt.max_tokens).tolist()
 
 
-def _sample(logits: torch.Tensor, prompt: Prompt, uniform: float) -> int:
+def sample(logits: torch.Tensor, prompt: Prompt, uniform: float) -> int:
     """The token at ``uniform`` of the cumulative distribution."""
     cumulative = torch.softmax(logits.double() / prompt.temperature, -1).cumsum(-1)
     return min(int(torch.searchsorted(cumulative, uniform * float(cumulative[-1]), right=True)), len(logits) - 1)

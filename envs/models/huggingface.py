@@ -19,7 +19,9 @@ from lse_gym.envs.models.weights import Weights
 if TYPE_CHECKING:
     from lse_gym.envs.models.generation import Prompt
 
-MAX_BATCH = 64  # rows generated together
+MAX_BATCH = 128  # rows generated together, as far as the memory goes
+MAX_ALIKE = 64  # of them where prompts have to be of like length
+FEW = 8  # rows that share a system message and do better apart from others
 SCORED = (
     256  # texts whose log-probabilities are computed together: some, as choices of a question, share all but an end
 )
@@ -34,7 +36,7 @@ class HuggingFaceModel(TaskModel):
 
     Environment: ``LSE_GYM_DEVICE`` (default ``cuda`` where there is one, else ``cpu``), ``LSE_GYM_DTYPE`` (``auto``,
     ``float32``, ``bfloat16`` or ``float16``; default ``float32`` on a CPU and ``auto`` elsewhere), ``LSE_GYM_BATCH``
-    (sequences generated together, default 64), ``LSE_GYM_THREADS`` (threads on a CPU; by default one for a model of
+    (sequences generated together, default 128), ``LSE_GYM_THREADS`` (threads on a CPU; by default one for a model of
     less than 50 million parameters, else what torch takes).
 
     Args:
@@ -119,6 +121,20 @@ class HuggingFaceModel(TaskModel):
         return works(self.model)
 
     @cached_property
+    def ragged(self) -> bool:
+        """Whether rows of any length can be written side by side."""
+        from lse_gym.envs.models.rows import works
+
+        return works(self.model)
+
+    @cached_property
+    def _sizes(self) -> tuple[int, int]:
+        """Bytes of the weights, and of what one token leaves in the cache."""
+        from lse_gym.envs.models.ragged import slot_bytes
+
+        return sum(p.numel() * p.itemsize for p in self.model.parameters()), slot_bytes(self.model)
+
+    @cached_property
     def _window(self) -> float:
         config = self._tokenizer_and_config[1].get_text_config()
         return getattr(config, "max_position_embeddings", None) or float("inf")
@@ -193,21 +209,37 @@ class HuggingFaceModel(TaskModel):
         return prompts
 
     def _write(self, requests: Sequence[Request], prompts: Sequence["Prompt"], written: dict[int, list[int]]) -> None:
-        from lse_gym.envs.models.generation import batches, generate
+        from lse_gym.envs.models import generation, ragged
 
         def write(indices: list[int]) -> None:
             asked = [prompts[i] for i in indices]
-            rows = generate(self.model, asked, self._ends, self.shares, self._stopped)
+            if self.ragged:
+                rows = ragged.generate(self.model, asked, self._ends, self._stopped)
+            else:
+                rows = generation.generate(self.model, asked, self._ends, self.shares, self._stopped)
             written.update(zip(indices, rows, strict=True))
 
-        asked = Counter(request[:2] for request in requests)
-        groups: dict[tuple[str, str], list[int]] = {}
-        for i, request in enumerate(requests):  # samples of one prompt share all of it, others the system message
-            shared = asked[request[:2]] > 1 and len(prompts[i].ids) > SHORT
-            groups.setdefault(request[:2] if shared else (request.system, ""), []).append(i)
-        for group in groups.values():
-            for part in batches([prompts[i] for i in group], self.batch):
+        for group in self._groups(requests, prompts):
+            asked = [prompts[i] for i in group]
+            if self.ragged:
+                parts = ragged.batches(asked, self.batch, *self._sizes, ragged.free_bytes(self.model.device))
+            else:
+                parts = generation.batches(asked, min(self.batch, MAX_ALIKE))
+            for part in parts:
                 self._as_fits([group[i] for i in part], write)
+
+    def _groups(self, requests: Sequence[Request], prompts: Sequence["Prompt"]) -> list[list[int]]:
+        """Indices of the requests that share enough to be read as one."""
+        groups: dict[Any, list[int]] = {}
+        asked: Counter[Any] = Counter(request.system if self.ragged else request[:2] for request in requests)
+        for i, request in enumerate(requests):
+            if self.ragged:  # a few that share little do better beside others
+                key: Any = request.system if asked[request.system] >= FEW else None
+            else:  # samples of one prompt share all of it, others the system message
+                shared = asked[request[:2]] > 1 and len(prompts[i].ids) > SHORT
+                key = request[:2] if shared else (request.system, "")
+            groups.setdefault(key, []).append(i)
+        return [*groups.values()]
 
     def _as_fits(self, indices: list[int], work: Callable[[list[int]], None]) -> None:
         """Do some work, in halves where the memory is too small for all of it at once."""

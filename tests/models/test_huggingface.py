@@ -18,6 +18,7 @@ from lse_gym.envs.errors import (
     UnknownModelError,
 )
 from lse_gym.envs.models import SHIPPED, generation, make_model, scoring, weights
+from lse_gym.envs.models import ragged as ragged_module
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 from lse_gym.envs.models.nano.data import draw_sample
@@ -114,6 +115,34 @@ def test_a_batch_gives_the_tokens_of_plain_generate(folders, architecture, share
     assert model.shares is shares
 
 
+def test_prompts_of_any_length_are_one_batch_where_attention_is_plain(folders, monkeypatch):
+    model, sizes, real = HuggingFaceModel(str(folders("llama"))), [], ragged_module.generate
+
+    def counted(network, prompts, *rest):
+        sizes.append(len(prompts))
+        return real(network, prompts, *rest)
+
+    monkeypatch.setattr(ragged_module, "generate", counted)
+    users = ["x", "many words " * 3, "Question: " + "two, three " * 30, "many words " * 20, "Question: one?"]
+    requests = [Request("", user, 70) for user in [*users, *users[2:4]]]  # longer than a buffer's first room
+    expected = [plain(model, request) for request in requests]
+    assert [answer.text for answer in model.complete(requests)] == expected
+    assert sizes == [7]
+    assert not HuggingFaceModel(str(folders("lfm2"))).ragged
+
+
+def test_shorter_prompts_join_longer_ones_while_their_padding_is_cheaper_than_the_weights():
+    prompts = [generation.Prompt([0] * n, 10, 0.0, ()) for n in (5, 100, 90, 40, 100)]
+    free = {"most": 64, "slot": 1, "memory": 1e9}
+    assert ragged_module.batches(prompts, weights=69, **free) == [[1, 4, 2], [3, 0]]
+    assert ragged_module.batches(prompts, weights=70, **free) == [[1, 4, 2, 3], [0]]
+    assert ragged_module.batches(prompts, weights=10**6, **free) == [[1, 4, 2, 3, 0]]
+    assert ragged_module.batches(prompts, weights=10**6, most=2, slot=1, memory=1e9) == [[1, 4], [2, 3], [0]]
+    assert ragged_module.batches(prompts, weights=10**6, most=64, slot=1, memory=2 * 330) == [[1, 4, 2], [3, 0]]
+    assert ragged_module.batches([], weights=1, **free) == []
+    assert ragged_module.free_bytes(torch.device("cpu")) > 1e6
+
+
 def test_counts_are_those_of_the_tokenizer(model):
     requests = [Request(SYSTEM, user, tokens) for tokens, user in enumerate(USERS, 1)]
     for request, answer in zip(requests, model.complete(requests), strict=True):
@@ -137,7 +166,7 @@ def test_samples_follow_the_model(model):
     expected = torch.softmax(logits.double() / 0.7, -1)
     uniforms = torch.linspace(0, 1, 4001, dtype=torch.float64)[:-1]
     prompt = generation.Prompt([], 1, 0.7, ())
-    drawn = torch.tensor([generation._sample(logits, prompt, float(u)) for u in uniforms])
+    drawn = torch.tensor([generation.sample(logits, prompt, float(u)) for u in uniforms])
     found = torch.bincount(drawn, minlength=len(expected)) / len(uniforms)
     assert float((found - expected).abs().max()) < 1e-3
 
@@ -244,9 +273,11 @@ def test_log_probabilities_in_a_batch_are_those_of_one_text_alone(folders, archi
             assert found == pytest.approx(wanted, abs=2e-4)
 
 
-def test_too_little_memory_halves_the_batch(model, monkeypatch):
+@pytest.mark.parametrize(("architecture", "module"), [("lfm2", generation), ("llama", ragged_module)])
+def test_too_little_memory_halves_the_batch(folders, architecture, module, monkeypatch):
+    model = HuggingFaceModel(str(folders(architecture)))
     requests = [Request(SYSTEM, user, 6) for user in USERS]
-    expected, sizes, real = model.complete(requests), [], generation.generate
+    expected, sizes, real = model.complete(requests), [], module.generate
 
     def small(network, prompts, *rest):
         sizes.append(len(prompts))
@@ -254,7 +285,7 @@ def test_too_little_memory_halves_the_batch(model, monkeypatch):
             raise torch.OutOfMemoryError("out of memory")
         return real(network, prompts, *rest)
 
-    monkeypatch.setattr(generation, "generate", small)
+    monkeypatch.setattr(module, "generate", small)
     limit = 2
     assert model.complete(requests) == expected
     assert max(sizes) == 6
