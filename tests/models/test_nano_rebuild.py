@@ -134,6 +134,7 @@ def test_the_command_line_plans_and_knows_its_stages(tmp_path, made, capsys):
     assert capsys.readouterr().out == "pico: is there\n"
 
 
+@pytest.mark.long
 def test_other_lessons_have_another_digest():
     assert data_digest(Lessons(0, 1, 0.0)) != data_digest(Lessons(1, 1, 0.0))
 
