@@ -216,7 +216,7 @@ def test_hostile_clients_do_not_disturb_a_player(hosted, played, clients, action
         while not stop.is_set():
             name, data, wanted = everybody[number % len(everybody)]
             found = status(ask(hosted, data))
-            if found not in (wanted, 429):  # who is nobody is soon told to wait
+            if found not in (wanted, 429, 409):  # who is nobody is told to wait, who is two at once that it is busy
                 wrong.append((name, found))
             number += 37
 
@@ -238,11 +238,10 @@ def test_hostile_clients_do_not_disturb_a_player(hosted, played, clients, action
 
 
 @pytest.mark.long
-@pytest.mark.extra("dev")
 @pytest.mark.filterwarnings("ignore")  # of the fuzzer
 def test_whatever_the_schema_allows_is_answered_as_it_says(tmp_path, monkeypatch):
     """Every operation under schemathesis: statuses, content types, bodies, tokens; nothing is an error of the host."""
-    import schemathesis
+    schemathesis = pytest.importorskip("schemathesis")
     from hypothesis import HealthCheck, given, settings
     from schemathesis import checks
 
