@@ -1,10 +1,12 @@
 """A host in a process of its own, which is killed and started again, and players who do not notice."""
 
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import gymnasium as gym
@@ -83,10 +85,15 @@ def play_under_kills(folder: Path, track, players: int, steps: int, kills: int, 
     threads = [threading.Thread(target=player, args=[number]) for number in range(players)]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
-        time.sleep(rng.uniform(0.02, 1.0))
-        if host.kills < kills:
-            host.kill()
+    each = players * steps // (kills + 1)
+    with closing(sqlite3.connect(folder / STORE)) as watched:
+        next_kill = rng.randrange(each)
+        while any(thread.is_alive() for thread in threads):
+            time.sleep(rng.uniform(0.0, 0.02))
+            if host.kills < kills and watched.execute("SELECT COUNT(*) FROM steps").fetchone()[0] > next_kill:
+                host.kill()
+                next_kill = each * host.kills + rng.randrange(each)
+    assert host.kills == kills
     host.stop()
     if failures:
         raise failures[0]

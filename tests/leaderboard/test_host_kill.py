@@ -52,4 +52,4 @@ def test_players_do_not_notice_a_kill(tmp_path):
 
 @pytest.mark.long
 def test_players_do_not_notice_20_kills(tmp_path):
-    check(tmp_path, players=8, steps=600, kills=20)
+    check(tmp_path, players=8, steps=100, kills=20)
