@@ -4,22 +4,26 @@ The single-step objective of LSE (arXiv 2603.18620): a state is a visited contex
 editor's answer, the reward the held-out score after the edit minus the one before. Nothing is bootstrapped.
 """
 
+import copy
 import json
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lse_gym.agents.editor_agent import edit_seed
 from lse_gym.agents.files import read_object, write_text
 from lse_gym.agents.lse.advantage import ADVANTAGES, EPSILON, advantages
+from lse_gym.agents.lse.chains import Chains
+from lse_gym.agents.lse.credit import line_credits, spans, token_values, what_adds
 from lse_gym.agents.lse.loggers import make_logger
 from lse_gym.agents.lse.policy import Policy
 from lse_gym.agents.lse.reward import scores_after, state_prompt
-from lse_gym.agents.lse.settings import LearnerArgs
+from lse_gym.agents.lse.settings import CREDITS, LearnerArgs
 from lse_gym.agents.lse.states import State
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
@@ -27,6 +31,7 @@ from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 
 Metrics = dict[str, float]
+DEV_TEMPERATURE = 0.7  # of an agent's editor, where chains are evolved on the dev domains
 WHEN_TO_STOP = ("steps", "patience")  # settings that may differ when a training goes on
 
 
@@ -39,8 +44,9 @@ class Learner:
     Args:
         editor: the editor to train; its weights change.
         env: the env whose task model, domains and limits hold; it pays for the evaluations.
-        states: what to train on.
-        dev_states: of other domains, to choose the checkpoint by; may be empty.
+        states: what to train on: of an archive, or as the editor comes to them.
+        dev_states: of other domains, to choose the checkpoint by; may be empty. Chains are evolved from their beginning
+            to their end, with one sampled edit a state.
         out: the directory to write.
         args: the settings.
         resume: continue the training that is there; ``steps`` and ``patience`` may differ.
@@ -51,25 +57,29 @@ class Learner:
         self,
         editor: HuggingFaceModel,
         env: ContextEnv,
-        states: Sequence[State],
-        dev_states: Sequence[State],
+        states: Sequence[State] | Chains,
+        dev_states: Sequence[State] | Chains,
         out: str | os.PathLike[str],
         args: LearnerArgs | None = None,
         *,
         resume: bool = False,
         loggers: Sequence[str] = (),
     ):
-        self.editor, self.env, self.states, self.dev_states = editor, env, [*states], [*dev_states]
+        self.editor, self.env = editor, env
+        self.states, self.dev_states = (s if isinstance(s, Chains) else [*s] for s in (states, dev_states))
         self.args, self.out = args or LearnerArgs(), Path(out)
+        if self.args.credit not in CREDITS:
+            raise unknown("credit", self.args.credit, CREDITS)
         if self.args.advantage not in ADVANTAGES:
             raise unknown("advantage", self.args.advantage, ADVANTAGES)
         if self.args.advantage == "grpo" and self.args.samples < 2:
             raise ArgumentError("advantage='grpo' compares the edits of one state. Pass samples >= 2.")
         if not self.args.temperature > 0:
             raise ArgumentError(f"temperature={self.args.temperature!r} is not > 0: all samples would be alike.")
-        if not self.states:
+        if not isinstance(self.states, Chains) and not self.states:
             raise ArgumentError("there are no states to train on. Collect some with `lse-gym archive`.")
         self.policy = Policy(editor, self.args)
+        self.dev_start = self.dev_states.state_dict() if isinstance(self.dev_states, Chains) else {}
         self.step_number, self.best_dev, self.stale = 0, -np.inf, 0
         self._claim(resume)
         self.loggers = [make_logger(name, self.out, asdict(self.args), self.step_number) for name in loggers]
@@ -78,6 +88,7 @@ class Learner:
         import torch
 
         facts = {"editor": self.editor.name, "task_model": self.env.model.name, **asdict(self.args)}
+        facts |= self.states.settings if isinstance(self.states, Chains) else {}
         config, checkpoint = self.out / "config.json", self.out / "checkpoint.pt"
         if config.exists():
             there = read_object(config)
@@ -95,6 +106,8 @@ class Learner:
             self.editor.model.load_state_dict(kept["model"])
             self.policy.optimizer.load_state_dict(kept["optimizer"])
             self.step_number, self.best_dev, self.stale = kept["step"], kept["best_dev"], kept["stale"]
+            if isinstance(self.states, Chains):
+                self.states.load_state_dict(kept["chains"])
             self._cut_metrics()
 
     def _cut_metrics(self) -> None:
@@ -128,6 +141,8 @@ class Learner:
 
     def _batch(self, step: int) -> list[State]:
         """The states of a step: epochs in a new random order each, cut into batches that may span two of them."""
+        if isinstance(self.states, Chains):
+            return self.states.batch()
         size, n = self.args.states_per_step, len(self.states)
         positions = range(step * size, (step + 1) * size)
         orders = {
@@ -141,47 +156,110 @@ class Learner:
         return Request("", state_prompt(self.env, state), self.args.max_edit_tokens, temperature, seed, sample)
 
     def scores_after(self, states: Sequence[State], answers: Sequence[str]) -> np.ndarray:
-        """See :func:`lse_gym.agents.lse.reward.scores_after`."""
+        """What edits of a step's states score."""
+        if isinstance(self.states, Chains):
+            return self.states.scores_after(states, answers)
         return scores_after(self.env, states, answers)
 
     def _update(self, batch: Sequence[State]) -> Metrics:
-
-        seed = edit_seed(self.args.seed, self.step_number)
-        each = [state for state in batch for _ in range(self.args.samples)]
+        seed, size = edit_seed(self.args.seed, self.step_number), self.args.samples
         first = [self.request(state, 0, seed * len(batch) + i, self.args.temperature) for i, state in enumerate(batch)]
-        requests = [request._replace(sample=sample) for request in first for sample in range(self.args.samples)]
-        written = self.editor.write(requests)
-        after = self.scores_after(each, [self.editor.text(ids) for ids in written]).reshape(len(batch), -1)
-        before = np.array([state.performance for state in batch])
-        values = advantages(self.args.advantage, before, after)
-        if self.args.whiten:
-            values = (values - values.mean()) / (values.std() + EPSILON)
-        size = self.args.samples
-        norm = self.policy.descend(first, [written[i : i + size] for i in range(0, len(written), size)], [*values])
+        written = self.editor.write([one._replace(sample=sample) for one in first for sample in range(size)])
+        texts = [self.editor.text(ids) for ids in written]
+        each = [state for state in batch for _ in range(size)]
+        rows = [slice(i, i + size) for i in range(0, len(written), size)]
+        if self.args.credit == "best":
+            after, groups, taught = self._best(batch, each, texts)
+        else:
+            after, values = (self._by_line if self.args.credit == "line" else self._by_edit)(each, written, texts)
+            if self.args.whiten:
+                values = (values - values.mean()) / (values.std() + EPSILON)
+            groups, taught = [written[row] for row in rows], [values[row] for row in rows]
+        norm = self.policy.descend(first, groups, taught)
+        if isinstance(self.states, Chains):
+            self.states.grow(batch, [texts[row] for row in rows], after.reshape(len(batch), -1))
+        before = np.array([state.performance for state in each])
+        valid = ~np.isnan(after)
         return {
-            "improvement": float(np.nanmean(after - before[:, None])) if not np.isnan(after).all() else 0.0,
-            "score": float(np.nanmean(after)) if not np.isnan(after).all() else 0.0,
-            "invalid": float(np.isnan(after).mean()),
+            "improvement": float((after - before)[valid].mean()) if valid.any() else 0.0,
+            "score": float(after[valid].mean()) if valid.any() else 0.0,
+            "before": float(before.mean()),
+            "invalid": float(1 - valid.mean()),
             "tokens": sum(map(len, written)) / len(written),
+            "lines": sum(len(spans(text)) for text in texts) / len(texts),
             "grad_norm": norm,
         }
 
+    def _best(
+        self, batch: Sequence[State], each: Sequence[State], texts: Sequence[str]
+    ) -> tuple[np.ndarray, list[list[list[int]]], list[np.ndarray]]:
+        """The scores after the edits, and one answer to each state with its advantage: nothing where none is better."""
+        size, tokenizer = self.args.samples, self.editor.tokenizer
+        after = self.scores_after(each, texts)
+        best = np.nan_to_num(after.reshape(len(batch), -1), nan=-1.0).argmax(1) + size * np.arange(len(batch))
+        chosen = [texts[i] for i in best]
+        _, credits = line_credits(self.scores_after, batch, chosen)
+        edits = [what_adds(answer, credit) for answer, credit in zip(chosen, credits, strict=True)]
+        better = np.nan_to_num(self.scores_after(batch, edits), nan=-1.0) > [state.performance for state in batch]
+        ids = [[*tokenizer(edit, add_special_tokens=False).input_ids, tokenizer.eos_token_id] for edit in edits]
+        return after, [[row] for row in ids], [np.array([float(good)]) for good in better]
+
+    def _by_edit(
+        self, states: Sequence[State], written: Sequence[list[int]], texts: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The scores after the edits, and the advantage of each."""
+        del written
+        after = self.scores_after(states, texts)
+        before = np.array([state.performance for state in states[:: self.args.samples]])
+        return after, advantages(self.args.advantage, before, after.reshape(len(before), -1)).ravel()
+
+    def _by_line(
+        self, states: Sequence[State], written: Sequence[list[int]], texts: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The scores after the edits, and the advantage of every token, (answers, tokens), in standard deviations."""
+        after, credits = line_credits(self.scores_after, states, texts)
+        worth = [credit - self.args.price for credit in credits]
+        size, values = self.args.samples, np.zeros((len(written), max(map(len, written))))
+        for i, ids in enumerate(written):
+            group = np.concatenate(worth[i - i % size : i - i % size + size])
+            pieces = [self.editor.text([token]) for token in ids]
+            values[i, : len(ids)] = token_values(pieces, worth[i], group.mean() if len(group) else 0.0)
+        return after, values / (np.concatenate([*worth, np.zeros(1)]).std() + EPSILON)
+
     def _measure_dev(self) -> Metrics:
         """The mean improvement of greedy edits on the dev states; keeps the weights where it is the best so far."""
-        if not self.dev_states:
+        if not isinstance(self.dev_states, Chains) and not self.dev_states:
             self._keep_best()
             return {}
+        if isinstance(self.dev_states, Chains):
+            return self._evolve_dev(self.dev_states)
         answers = [
             self.editor.text(ids) for ids in self.editor.write([self.request(s, 0, 0, 0.0) for s in self.dev_states])
         ]
         after = self.scores_after(self.dev_states, answers)
         before = np.array([state.performance for state in self.dev_states])
         improvement = float(np.where(np.isnan(after), 0.0, after - before).mean())
+        self._compare(improvement)
+        return {"dev_improvement": improvement, "dev_invalid": float(np.isnan(after).mean())}
+
+    def _evolve_dev(self, chains: Chains) -> Metrics:
+        """The mean improvement of the dev chains from their beginning to their end, sampled as an agent samples."""
+        chains.load_state_dict(copy.deepcopy(self.dev_start))
+        states = first = chains.batch()
+        for edit in range(chains.lengths[1] - 1):
+            asked = [self.request(s, 0, edit_seed(i, edit), DEV_TEMPERATURE) for i, s in enumerate(states)]
+            texts = [self.editor.text(ids) for ids in self.editor.write(asked)]
+            chains.grow(states, [[text] for text in texts], chains.scores_after(states, texts)[:, None])
+            states = chains.batch()
+        improvement = float(np.mean([s.performance - f.performance for s, f in zip(states, first, strict=True)]))
+        self._compare(improvement)
+        return {"dev_improvement": improvement}
+
+    def _compare(self, improvement: float) -> None:
         self.stale += 1
         if improvement > self.best_dev:
             self.best_dev, self.stale = improvement, 0
             self._keep_best()
-        return {"dev_improvement": improvement, "dev_invalid": float(np.isnan(after).mean())}
 
     def _keep_best(self) -> None:
         self.editor.model.save_pretrained(self.out / "best")
@@ -191,7 +269,9 @@ class Learner:
         import torch
 
         state = {"model": self.editor.model.state_dict(), "optimizer": self.policy.optimizer.state_dict()}
-        numbers = {"step": self.step_number, "best_dev": self.best_dev, "stale": self.stale}
+        numbers: dict[str, Any] = {"step": self.step_number, "best_dev": self.best_dev, "stale": self.stale}
+        if isinstance(self.states, Chains):
+            numbers["chains"] = self.states.state_dict()
         temporary = self.out / ".checkpoint.tmp"
         torch.save(state | numbers, temporary)
         os.replace(temporary, self.out / "checkpoint.pt")

@@ -37,7 +37,7 @@ class Policy:
         Args:
             prompts: what each group answers.
             groups: the answers of each, as token ids.
-            values: the advantages of each, float64 of shape (answers,).
+            values: the advantages of each, float64 of shape (answers,), or of their tokens, (answers, longest).
 
         Returns:
             The norm of the last gradient, before it is clipped.
@@ -57,7 +57,8 @@ class Policy:
             for index, (request, rows, value) in enumerate(zip(prompts, groups, values, strict=True)):
                 logprobs, mask = self.logprobs(self.model.prompt_ids(request), rows)
                 reference = old.setdefault(index, logprobs.detach())
-                advantage = torch.tensor(value, dtype=logprobs.dtype, device=logprobs.device)[:, None]
+                advantage = torch.tensor(value, dtype=logprobs.dtype, device=logprobs.device)
+                advantage = advantage.view(len(rows), -1)[:, : logprobs.shape[1]]
                 (self.loss(logprobs, reference, advantage)[mask].sum() / tokens).backward()
             norm = float(torch.nn.utils.clip_grad_norm_(self.model.model.parameters(), self.args.max_grad_norm))
             self.optimizer.step()

@@ -1,8 +1,12 @@
 """Settings of the training, apart from it so that the command line can show them at once."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from lse_gym.agents.lse.advantage import Advantage
+
+Credit = Literal["edit", "line", "best"]
+CREDITS: tuple[Credit, ...] = ("edit", "line", "best")
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,11 @@ class LearnerArgs:
     """"delta", "logit_delta" or "grpo" (the ablation)"""
     whiten: bool = False
     """scale the advantages of a step to mean 0 and standard deviation 1 (an option of the released code, off there)"""
+    credit: Credit = "edit"
+    """"edit": all tokens of an answer have the advantage of the whole edit; "line": each has that of its own line;
+    "best": only the best edit of each state is learnt, without the lines that add nothing"""
+    price: float = 0.0
+    """what a line costs where credit is by lines, in units of the score: so much it has to add to be worth writing"""
     steps: int = 100
     """updates to make"""
     states_per_step: int = 32

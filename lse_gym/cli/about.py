@@ -49,8 +49,7 @@ def lines(config: Config, folder: object = None) -> Iterator[tuple[str, str]]:
     yield "env", f"{config.env}, domain {config.domain}"
     yield "task model", about_model(config.task_model)
     if config.editor:
-        more = "; --editor writer is a scripted one, and faster" if config.editor == TRAINED_EDITOR else ""
-        yield "editor", about_model(config.editor) + more
+        yield "editor", about_model(config.editor)
     yield "agent", f"{config.agent}, {counted(config.rounds, 'edit')}, seed {config.seed}"
     caps = [f"{cap:,.10g} {'US dollars' if name == 'usd' else name}" for name, cap in config.budget.items()]
     yield "budget", f"at most {', '.join(caps)}; the test is beside it" if caps else "no caps"

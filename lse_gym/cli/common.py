@@ -166,9 +166,7 @@ TaskModel = Annotated[str, typer.Option(help=f"Frozen model that answers: {NAMED
 Editor = Annotated[
     str | None,
     typer.Option(
-        help=f"Model that writes the edits: {NAMED}; by default LSE_GYM_EDITOR, or writer; in evolve on text-to-SQL "
-        "nano-lse, where the extra hf is installed.",
-        rich_help_panel="Models",
+        help=f"Model that writes the edits: {NAMED}; by default LSE_GYM_EDITOR, or writer.", rich_help_panel="Models"
     ),
 ]
 NoCache = Annotated[

@@ -10,12 +10,11 @@ from typing import Annotated, Any, cast
 import typer
 from rich.table import Table
 
-from lse_gym.agents import AGENTS, agent_class
+from lse_gym.agents import AGENTS
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.domains import evaluate_domains
 from lse_gym.agents.bench.statistics import over_domains
 from lse_gym.agents.console import counted
-from lse_gym.agents.editor_agent import EditorAgent, default_editor
 from lse_gym.agents.files import read_objects
 from lse_gym.agents.live import Live
 from lse_gym.agents.parallel import Engine, make_engine
@@ -23,7 +22,6 @@ from lse_gym.agents.plan import plan_run
 from lse_gym.agents.run import evolve, has_run, read_config
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.agents.watch import Probes
-from lse_gym.cli.about import TRAINED_EDITOR
 from lse_gym.cli.common import (
     CUSTOM,
     DEFAULT,
@@ -62,7 +60,6 @@ from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, pr
 from lse_gym.envs.domain import SPLITS, Split
 from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, unknown
 from lse_gym.envs.evaluation import Score, core_env, evaluate_context
-from lse_gym.envs.extras import available
 from lse_gym.envs.models.tally import tell
 from lse_gym.envs.text import one_line
 
@@ -171,7 +168,7 @@ def evolve_command(
         known = {name: value for name, value in values.items() if name in Settings.__dataclass_fields__}
         check_pairs("--set", argument, "temperature=0")
         settings = Settings(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
-        config = _with_editor(_on_a_domain(settings, tell=not plan)).config()
+        config = _on_a_domain(settings, tell=not plan).config()
     if plan:
         show_plan(config, out)
         return
@@ -221,15 +218,6 @@ def _on_a_domain(settings: Settings, tell: bool = True) -> Settings:
     if settings.env == CUSTOM and tell:
         err_console.print(core.family.note(core.domains[0]), markup=False, highlight=False, soft_wrap=True)
     return replace(settings, domain=core.domains[0])
-
-
-def _with_editor(settings: Settings) -> Settings:
-    """With the editor that LSE trained, where none is named, on the env of its training, if it can run."""
-    named = settings.editor or default_editor(otherwise="")
-    trained = settings.env == DEFAULT.env and issubclass(agent_class(settings.agent), EditorAgent)
-    if named or not trained or not available("torch", "transformers"):
-        return settings
-    return replace(settings, editor=TRAINED_EDITOR)
 
 
 def _new_folder(config: Config) -> Path:

@@ -10,10 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lse_gym.agents.console import counted
 from lse_gym.agents.lse.advantage import ADVANTAGES
+from lse_gym.agents.lse.chains import Chains
 from lse_gym.agents.lse.loggers import LOGGERS
 from lse_gym.agents.lse.preference_settings import DPO, METHODS, SFT, PreferenceArgs, preference_args
-from lse_gym.agents.lse.settings import LearnerArgs
-from lse_gym.agents.lse.states import collect, select_states
+from lse_gym.agents.lse.settings import CREDITS, LearnerArgs
+from lse_gym.agents.lse.states import State, collect, select_states
 from lse_gym.agents.parallel import make_engine
 from lse_gym.agents.settings import Settings
 from lse_gym.cli.common import (
@@ -42,7 +43,8 @@ from lse_gym.cli.common import (
 )
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm_all, show_plans
 from lse_gym.cli.preferences import EditForm, Margin, MostRejected, Rule, states_and_dev, train_by_preferences
-from lse_gym.envs.errors import unknown
+from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require
 from lse_gym.envs.models import SHIPPED
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from lse_gym.agents.lse.learner import Learner
 
 TRAINING = LearnerArgs()
+DEV_LENGTHS, DEV_REPORTS = (9, 9), (1, 1)  # eight edits from reports on one question, as a gated search makes them
 
 
 @app.command("archive")
@@ -110,11 +113,12 @@ def archive_command(
 @app.command("train")
 def train_command(
     states: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
-            help="File of states, as `lse-gym archive` writes it; for dpo and sft also its folder, or pairs."
+            help="File of states, as `lse-gym archive` writes it; for dpo and sft also its folder, or pairs. "
+            "For lse, --domains may stand in its place."
         ),
-    ],
+    ] = None,
     method: Annotated[
         str, typer.Option(help=f"How: {', '.join(('lse', *METHODS))}.", rich_help_panel="Training")
     ] = "lse",
@@ -126,8 +130,25 @@ def train_command(
     questions: Questions = None,
     scorer: Scorer = None,
     env_set: EnvSet = None,
+    domains: Annotated[
+        str,
+        typer.Option(
+            help="Instead of a file: train on the contexts that the editor itself comes to on these, comma-separated "
+            "or a group.",
+            rich_help_panel="What",
+        ),
+    ] = "",
+    length: Annotated[
+        int, typer.Option(min=1, help="With --domains: most edits one after another.", rich_help_panel="What")
+    ] = 12,
+    shown: Annotated[
+        float,
+        typer.Option(
+            min=0, help="With --domains: weight of the report's own questions in a score.", rich_help_panel="What"
+        ),
+    ] = 0.0,
     dev: Annotated[
-        str, typer.Option(help="Domains of the states to choose weights by, comma-separated.", rich_help_panel="What")
+        str, typer.Option(help="Domains to choose weights by, comma-separated or a group.", rich_help_panel="What")
     ] = "",
     dev_size: Annotated[int, typer.Option(min=1, help="Dev states, at most.", rich_help_panel="What")] = 32,
     min_potential: Annotated[
@@ -136,6 +157,13 @@ def train_command(
     advantage: Annotated[
         str, typer.Option(help=f"Advantage: {', '.join(ADVANTAGES)}.", rich_help_panel="Training")
     ] = TRAINING.advantage,
+    credit: Annotated[
+        str,
+        typer.Option(help=f"What has an advantage of its own: {', '.join(CREDITS)}.", rich_help_panel="Training"),
+    ] = TRAINING.credit,
+    price: Annotated[
+        float, typer.Option(min=0, help="What a line costs, with --credit line.", rich_help_panel="Training")
+    ] = TRAINING.price,
     whiten: Annotated[
         bool, typer.Option("--whiten", help="Scale the advantages of a step to mean 0.", rich_help_panel="Training")
     ] = TRAINING.whiten,
@@ -208,6 +236,8 @@ def train_command(
     """Train an editor: by the improvement that an edit causes (LSE), by pairs of edits (dpo), or by the best (sft)."""
     if method not in ("lse", *METHODS):
         raise unknown("method", method, ("lse", *METHODS))
+    if (states is None) == (not domains) or (domains and method != "lse"):
+        raise ArgumentError("what to train on? Pass a file of states or, with --method lse, --domains; not both.")
     held_back = [name.strip() for name in dev.split(",") if name.strip()]
     given = {name: value for name, value in locals().items() if value is not None}
     place = env_settings(env, questions, scorer, env_set)
@@ -216,17 +246,33 @@ def train_command(
         own = {name: value for name, value in given.items() if name in PreferenceArgs.__dataclass_fields__}
         path = SHIPPED.get(editor, editor.removeprefix("hf:"))
         options = {name: given[name] for name in ("held_back", "dev_size", "min_potential", "form", "resume")}
-        best = train_by_preferences(states, path, core, out, preference_args(**own), **options)
+        best = train_by_preferences(given["states"], path, core, out, preference_args(**own), **options)
     else:
-        everything, dev_states = states_and_dev(states, held_back, dev_size, seed)
         require("torch", "hf", "Training")
         from lse_gym.agents.lse.learner import Learner
 
+        chosen: list[State] | Chains
+        dev_states: list[State] | Chains
+        if states is None:
+            chosen, dev_states = _chains(core, domains, held_back, states_per_step, length, shown, seed)
+        else:
+            everything, dev_states = states_and_dev(states, held_back, dev_size, seed)
+            chosen = select_states(everything, min_potential=min_potential)
+
         args = LearnerArgs(**{name: given[name] for name in LearnerArgs.__dataclass_fields__ if name in given})
         model = HuggingFaceModel(SHIPPED.get(editor, editor.removeprefix("hf:")), editor)
-        chosen = select_states(everything, min_potential=min_potential)
         best = _learn(Learner(model, core, chosen, dev_states, out, args, resume=resume, loggers=log_to or ()))
     out_console.print(f"The editor is in {best}: --editor hf:{best}", soft_wrap=True, highlight=False)
+
+
+def _chains(
+    core: ContextEnv, domains: str, held_back: list[str], number: int, length: int, shown: float, seed: int
+) -> tuple[Chains, Chains | list[State]]:
+    """The states that the editor itself comes to, on the domains to train on and on those that are held back."""
+    dev = core.family.select(held_back) if held_back else ()
+    names = [name for name in core.family.select(group_or_names(domains)) if name not in dev]
+    chains = Chains(core, names, number, lengths=(1, length), shown=shown, seed=seed)
+    return chains, Chains(core, dev, len(dev), lengths=DEV_LENGTHS, reports=DEV_REPORTS, seed=1) if dev else []
 
 
 def _learn(learner: "Learner") -> Path:

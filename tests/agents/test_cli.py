@@ -32,14 +32,14 @@ def test_evolve_by_default(tmp_path):
 @pytest.mark.parametrize(
     ("options", "editor"),
     [
-        ([], "nano-lse"),
-        (["--editor", "writer"], "writer"),
+        ([], "writer"),
+        (["--editor", "nano-lse"], "nano-lse"),
         (["--set", "editor=nano-editor"], "nano-editor"),
         (["--env", "LSE/QA-v1"], "writer"),
         (["--agent", "hill-climb"], "writer"),
     ],
 )
-def test_evolve_edits_with_what_lse_trained_where_it_was_trained_and_can_run(tmp_path, options, editor):
+def test_evolve_edits_with_the_writer_unless_another_editor_is_named(tmp_path, options, editor):
     done = run("evolve", "--rounds", 0, "--out", "run", *options, cwd=tmp_path, env={"LSE_GYM_EDITOR": ""})
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run/config.json").read_text())["agent_args"].get("editor", "writer") == editor
@@ -256,13 +256,16 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
 
 @pytest.mark.extra("hf")
 def test_an_editor_is_trained_and_evolves(tmp_path):
-    run("archive", "--domains", "library-0,shop-0", "--seeds", 1, "--rounds", 1, "--out", "a", cwd=tmp_path)
-    options = ("--dev", "shop-0", "--states-per-step", 1, "--samples", 2, "--max-edit-tokens", 120, "--out", "t")
-    done = run("train", "a/states.jsonl", "--steps", 1, *options, cwd=tmp_path)
+    options = ("--states-per-step", 1, "--samples", 2, "--max-edit-tokens", 120, "--out", "t", "--credit", "line")
+    command = ("train", "--domains", "library-0,shop-0", "--length", 2, "--steps", 2, *options)
+    done = run(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "--editor hf:t/best" in done.stdout
-    done = run("train", "a/states.jsonl", "--steps", 1, *options, cwd=tmp_path)
+    done = run(*command, cwd=tmp_path)
     assert done.returncode == 2
     assert "holds this training already" in done.stderr
+    done = run("train", "--out", "u", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Pass a file of states or" in done.stderr
     done = run("evolve", "--editor", "hf:t/best", "--rounds", 1, "--out", "r", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lse_gym.agents.lse.advantage import ADVANTAGES, advantages
+from lse_gym.agents.lse.chains import Chains
 from lse_gym.agents.lse.learner import Learner
 from lse_gym.agents.lse.loggers import make_logger
 from lse_gym.agents.lse.settings import LearnerArgs
@@ -90,6 +91,37 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(folder, env, tmp_pa
     assert rows[0] == rows[1]
     assert [row["step"] for row in rows[0]] == [0, 1, 2, 3]
     assert "dev_improvement" in rows[0][0]
+
+
+def test_training_on_its_own_chains_goes_on_to_the_same_weights(folder, env, tmp_path):
+    def learner(out, resume=False):
+        chains, dev = (Chains(env, ["library-0", "shop-0"], 2, lengths=(2, 2), seed=seed) for seed in (0, 1))
+        settings = LearnerArgs(**SMALL | {"steps": 4, "credit": "line", "price": 0.01})
+        return Lines(HuggingFaceModel(folder), env, chains, dev, tmp_path / out, settings, resume=resume)
+
+    class Lines(Learner):
+        """Answers are lines, however the model writes."""
+
+        def __init__(self, *given, **named):
+            super().__init__(*given, **named)
+            self.editor.text = lambda ids: "".join(f"<add>line number {i}</add>" for i in ids[:1])
+
+        def scores_after(self, states, answers):
+            return np.array([0.8 + len({*text.split("number ")}) / 50 if text else np.nan for text in answers])
+
+    whole = learner("whole")
+    whole.learn()
+    cut = learner("cut")
+    with pytest.raises(KeyboardInterrupt):
+        cut.learn(lambda row: row["step"] == 1 and (_ for _ in ()).throw(KeyboardInterrupt))
+    again = learner("cut", resume=True)
+    again.learn()
+    pairs = zip(whole.editor.model.parameters(), again.editor.model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    rows = [read(tmp_path / name / "metrics.jsonl") for name in ("whole", "cut")]
+    assert rows[0] == rows[1]
+    assert whole.states.state_dict() == again.states.state_dict()
+    assert any(row["grad_norm"] > 0 for row in rows[0])
 
 
 def test_more_steps_may_be_asked_for_later(folder, env, tmp_path):

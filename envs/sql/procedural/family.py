@@ -20,6 +20,7 @@ from lse_gym.envs.sql.domain import Scoring, SQLDomain
 from lse_gym.envs.sql.procedural.bank import WORD, Bank
 from lse_gym.envs.sql.procedural.forms import Form
 from lse_gym.envs.sql.procedural.rules import oracle_context
+from lse_gym.envs.sql.procedural.theme import Theme
 from lse_gym.envs.sql.procedural.themes import TEST_THEMES, TRAIN_THEMES
 from lse_gym.envs.sql.procedural.world import World, draw_world, tables
 from lse_gym.envs.sql.prompt import SEED_CONTEXT
@@ -75,12 +76,28 @@ class ProceduralFamily(Family):
 
 @lru_cache(maxsize=64)
 def _load(name: str, split_seed: int, scoring: Scoring) -> SQLDomain:
-    key = (_versions(), name, split_seed)
-    record = cached(FOLDER, name, key, lambda: _make(name, split_seed), _has_database)
+    return domain_of(name, make_record(name, THEMES[name.rsplit("-", 1)[0]], _stream(name), split_seed), scoring)
+
+
+def domain_of(name: str, record: Mapping[str, Any], scoring: Scoring) -> SQLDomain:
+    """The domain that :func:`make_record` made."""
     drawn = {split: tuple(Question(*fields) for fields in record["splits"][split]) for split in SPLITS}
     return SQLDomain(
         name, _path(record), record["schema"], drawn, scoring=scoring, oracle_context=record["oracle_context"]
     )
+
+
+def make_record(name: str, theme: Theme, stream: list[int], split_seed: int) -> dict[str, Any]:
+    """A domain as JSON but for its database, a file beside it; taken from the cache folder where it is there.
+
+    Args:
+        name: of the domain.
+        theme: its business.
+        stream: seeds its conventions, rows and questions.
+        split_seed: another one draws other questions.
+    """
+    key = (_versions(), name, split_seed)
+    return cached(FOLDER, name, key, lambda: _make(name, theme, stream, split_seed), _has_database)
 
 
 @cache
@@ -90,12 +107,11 @@ def _versions() -> tuple[str, str, str]:
     return source_digest(here, here.parent / "prompt.py", Path(splits.__file__)), np.__version__, sqlite3.sqlite_version
 
 
-def _make(name: str, split_seed: int) -> dict[str, Any]:
-    """A domain as JSON, but for its database, which is written to a file beside it."""
-    world, script = make_world(name)
+def _make(name: str, theme: Theme, stream: list[int], split_seed: int) -> dict[str, Any]:
+    world, script = _make_world(theme, stream)
     with closing(sqlite3.connect(":memory:")) as connection:
         fill(connection, script)
-        drawn = draw_questions(Bank(name, world, connection), [*_stream(name), split_seed])
+        drawn = draw_questions(Bank(name, world, connection), [*stream, split_seed])
         content = connection.serialize()
     digest = sha256(content).hexdigest()
     record = {
@@ -138,8 +154,12 @@ def _stream(name: str) -> list[int]:
 
 def make_world(name: str) -> tuple[World, Script]:
     """The hidden conventions of a domain, and the statements that make its database."""
-    rng = np.random.default_rng(np.random.SeedSequence(_stream(name)))
-    world = draw_world(THEMES[name.rsplit("-", 1)[0]], rng)
+    return _make_world(THEMES[name.rsplit("-", 1)[0]], _stream(name))
+
+
+def _make_world(theme: Theme, stream: list[int]) -> tuple[World, Script]:
+    rng = np.random.default_rng(np.random.SeedSequence(stream))
+    world = draw_world(theme, rng)
     return world, _script(world, rng)
 
 
