@@ -28,6 +28,8 @@ def budget_figure(results: Sequence[Result], path: str | os.PathLike[str]) -> No
             calls = np.linspace(start, max(end, start + 1), GRID_POINTS)
             found = [estimate_score(group, lambda r, at=at: _score_at(r, at)) for at in calls]
             (line,) = axes.plot(calls, [f.mean for f in found], label=label)
+            if len(group) == 1:
+                continue  # one run tells nothing of others
             low, high = ([getattr(f, name) for f in found] for name in ("low", "high"))
             axes.fill_between(calls, low, high, color=line.get_color(), alpha=0.1, linewidth=0)
         axes.set(xlabel="calls spent", ylabel="best held-out score so far", ylim=(0, 1.02))
