@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lse_gym.agents.console import counted
+from lse_gym.envs.text import plain
 from lse_gym.leaderboard.board import Board, accept, facts, read_submission
 from lse_gym.leaderboard.document import read_file
 from lse_gym.leaderboard.errors import SubmissionError
@@ -33,7 +34,7 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         """One line."""
         told = "; ".join(filter(None, [self.entry, *self.reasons, self.remark]))
-        return f"{self.verdict}: {self.file}: {' '.join(told.split())}"
+        return inert(f"{self.verdict}: {self.file}: {told}")
 
 
 def check_file(path: Path, tracks: Mapping[str, Track], board: Board | None = None) -> Finding:
@@ -64,9 +65,15 @@ def summary(findings: Sequence[Finding]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def inert(text: str) -> str:
+    """One line that steers neither a terminal nor the runner of a job, whose commands begin with ``##[``."""
+    line = plain(" ".join(text.split()))
+    return line.encode("utf-8", "replace").decode().replace("##[", "## [")
+
+
 def code(text: str) -> str:
     """Text that may say anything, as code in a cell of a table; "" stays empty."""
-    text = _STEERS.sub("", " ".join(text.split())).replace("`", "'").replace("|", "¦")
+    text = _STEERS.sub("", inert(text)).replace("`", "'").replace("|", "¦")
     text = text if len(text) <= MAX_CODE_CHARS else f"{text[:MAX_CODE_CHARS]}…"
     return f"`{text}`" if text else ""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lse_gym.agents.files import write_bytes
+from lse_gym.envs.errors import DataError
 
 JOURNAL = "trajectory.jsonl"  # read first and written last: whatever it tells of is in the other files by then
 
@@ -28,7 +29,7 @@ class Watch:
     def changes(self) -> list[Change]:
         """What has changed since the last call: of a file that grew, what was added."""
         found = []
-        names = {p.relative_to(self.folder).as_posix() for p in self.folder.rglob("[!.]*") if p.is_file()}
+        names = {p.relative_to(self.folder).as_posix() for p in self.folder.rglob("[!.]*") if _is_own(p)}
         for name in sorted(names, key=lambda name: (name != JOURNAL, name)):
             try:
                 with (self.folder / name).open("rb") as file:
@@ -48,10 +49,21 @@ class Watch:
         return [*found, *(Change(name, 0, None) for name in sorted(gone))]
 
 
+def _is_own(path: Path) -> bool:
+    """Whether it is a file of the folder itself; a link may point at anything."""
+    return path.is_file() and not path.is_symlink()
+
+
 def apply(folder: Path, changes: Iterable[Change]) -> None:
-    """Bring a folder up to date."""
+    """Bring a folder up to date.
+
+    Raises:
+        DataError: a name leads out of it.
+    """
     for name, offset, data in sorted(changes, key=lambda change: change.name == JOURNAL):
         path = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts or path.is_symlink():
+            raise DataError(f"A worker sent the file {name!r}, which is not inside of its folder.")
         if data is None:
             path.unlink(missing_ok=True)
         elif offset == 0:

@@ -10,6 +10,8 @@ from lse_gym.envs.models.base import Request, Response, TaskModel
 
 T = TypeVar("T")
 
+UNREADABLE = (ValueError, ArithmeticError, RecursionError)
+"""what a script raises on text that means harm, say a number of thousands of digits: a language model answers anyway"""
 CHARS_PER_TOKEN = 4  # the usual rule of thumb for English
 
 

@@ -1,8 +1,9 @@
 """Unit tests of a function that a model wrote: called in the sandbox, compared here."""
 
-import json
 import os
+import reprlib
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ RUN = "lse_gym.envs.repair.inside"
 LIMITS = Limits(cpu_s=2.0, wall_s=10.0, memory_bytes=256 << 20, scratch_bytes=1 << 20, threads=4)
 AT_ONCE = 8  # boxes
 MAX_CODE_CHARS = 20_000
+NUMBERS, LARGEST = (int, float), 1e15
 MOST_REMEMBERED = 20_000  # runs; the same function is never run twice, so that it always has the same score
 
 
@@ -49,11 +51,11 @@ def run(codes: Sequence[str], tests: Sequence[UnitTests]) -> list[Ran]:
     cases = {_key(code, one): (code, one) for code, one in zip(codes, tests, strict=True)}
     todo = [key for key in cases if key not in _remembered]
     for some in (todo[i : i + AT_ONCE] for i in range(0, len(todo), AT_ONCE)):
-        boxes = [_sandbox(os.getpid()).open() for _ in some]
-        calls = [box.call(f"{RUN}:results", _given(*cases[key])) for key, box in zip(some, boxes, strict=True)]
-        for key, box, result in zip(some, boxes, calls, strict=True):
-            _remembered[key] = _ran(result.result(), cases[key][1])
-            box.close()
+        with ExitStack() as opened:
+            boxes = [opened.enter_context(_sandbox(os.getpid()).open()) for _ in some]
+            calls = [box.call(f"{RUN}:results", _given(*cases[key])) for key, box in zip(some, boxes, strict=True)]
+            for key, result in zip(some, calls, strict=True):
+                _remembered[key] = _ran(result.result(), cases[key][1])
     found = [_remembered[_key(code, one)] for code, one in zip(codes, tests, strict=True)]
     while len(_remembered) > MOST_REMEMBERED:
         del _remembered[next(iter(_remembered))]
@@ -78,19 +80,30 @@ def _ran(result: Result, tests: UnitTests) -> Ran:
         return Ran(0, "The function ended the interpreter.")
     passed, error = 0, ""
     for call, wanted, value in zip(tests.calls, tests.wanted, values, strict=True):
-        right = isinstance(value, list) and _same(value[0], wanted)
+        returned = isinstance(value, list) and len(value) == 1
+        right = returned and _same(value[0], wanted)
         passed += right
         if not right and not error:
-            got = f"returns {value[0]!r}" if isinstance(value, list) else f"raises {value}"
+            got = f"returns {_shown(value[0])}" if returned else f"raises {_shown(value)}"
             error = f"{tests.name}({_told(call)}) {got[:200]}, not {wanted!r}."
     return Ran(passed, error and f"{len(tests.calls) - passed} of {len(tests.calls)} tests fail: {error}")
 
 
 def _same(value: Any, wanted: Any) -> bool:
-    """Equal, but True is not 1, and numbers may differ by what arithmetic does."""
-    if isinstance(value, int | float) and isinstance(wanted, int | float) and bool not in (type(value), type(wanted)):
+    """Equal, but True is not 1, and numbers may differ by what arithmetic does; no deeper than ``wanted`` is."""
+    if isinstance(wanted, list):
+        return isinstance(value, list) and len(value) == len(wanted) and all(map(_same, value, wanted))
+    if type(wanted) in NUMBERS and type(value) in NUMBERS and -LARGEST < value < LARGEST:
         return abs(value - wanted) < 1e-9
-    return json.dumps(value) == json.dumps(wanted)
+    return type(value) is type(wanted) and value == wanted
+
+
+def _shown(value: Any) -> str:
+    """A result as it is told, whatever it is: nested without end, or a number of thousands of digits."""
+    try:
+        return value if isinstance(value, str) else reprlib.repr(value)
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__}"
 
 
 def _told(call: Mapping[str, Any]) -> str:

@@ -14,12 +14,12 @@ import pytest
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.domains import evaluate_domains
 from lse_gym.agents.bench.grid import Grid, run_grid
-from lse_gym.agents.cluster.changes import Watch, apply
+from lse_gym.agents.cluster.changes import Change, Watch, apply
 from lse_gym.agents.lse.states import collect
 from lse_gym.agents.parallel import make_engine, side_by_side
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config, Settings
-from lse_gym.envs.errors import ArgumentError, EngineError, UnknownNameError
+from lse_gym.envs.errors import ArgumentError, DataError, EngineError, UnknownNameError
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.submission import About, find_runs, pack
 from lse_gym.leaderboard.verify import Options, verify
@@ -96,6 +96,20 @@ def test_changes_bring_another_folder_up_to_date(tmp_path):
     apply(here, changes)
     assert contents(here) == contents(there)
     assert watch.changes() == []
+
+
+def test_no_name_leads_out_of_a_folder_and_no_link_is_followed(tmp_path):
+    secret, folder = tmp_path / "secret", tmp_path / "run"
+    folder.mkdir()
+    secret.write_text("secret")
+    (folder / "link").symlink_to(secret)
+    (folder / "own").write_text("own")
+    assert [change.name for change in Watch(folder).changes()] == ["own"]
+    for name in ("../x", str(tmp_path / "x"), "link"):
+        with pytest.raises(DataError, match="not inside"):
+            apply(folder, [Change(name, 0, b"x")])
+    assert secret.read_text() == "secret"
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(

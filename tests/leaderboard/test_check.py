@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lse_gym.cli.main import app
-from lse_gym.leaderboard.check import check_file, code, summary, workflow
+from lse_gym.leaderboard.check import Finding, check_file, code, summary, workflow
 from lse_gym.leaderboard.export import COLUMNS, export
 from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.track import all_tracks
@@ -189,3 +189,13 @@ def test_an_export_is_a_data_set_with_a_card(board, document, tmp_path, monkeypa
     page = (tmp_path / "out" / "README.md").read_text()
     assert f"| {TRACK} | LSE/TextToSQL-v1 | reader |" in page
     assert all(f"| `{name}` |" in page for name in COLUMNS)
+
+
+def test_a_name_steers_nothing():
+    finding = Finding("bad\naccepted: x\x1b[2J\x1b]0;p\x07\udcff.json", "##[error]forged", ["no"], "")
+    line = str(finding)
+    assert line.splitlines() == [line]
+    assert line.startswith("refused: bad accepted: x")
+    assert not {*"\x1b\x07"} & {*line}
+    assert "##[" not in line + summary([finding])
+    summary([finding]).encode()

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.reader import Reader
 from lse_gym.envs.offline.reader.prompt import ATTENTION_CHARS, SLIP_RATE
+from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
+from lse_gym.envs.servicedesk.family import ServiceDeskFamily
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
 
 FAMILY = ProceduralFamily()
@@ -180,3 +182,18 @@ def test_no_context_raises_on_a_real_schema(pieces, question):
     users = [f"Question: {question}", f"Evidence: {context}\nQuestion: {question} visits", CLINIC.user(TEST[0])]
     for user in users:
         assert Reader().complete([Request(CLINIC.system(context), user)])[0].text.endswith("</answer>")
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "5\u00b2", "\u2460", "9" * 5000])
+def test_numbers_that_are_none_end_no_run(number):
+    """Whatever is in a context, the reader answers, as a language model does."""
+    qa = ProceduralQAFamily().load("brewing-0")
+    desk = ServiceDeskFamily().load("office-0")
+    hostile = [
+        (qa, f"In the ledger, round to the nearest multiple of {number}."),
+        (desk, f"'it has retired' means: it came {number} days late."),
+    ]
+    for domain, line in hostile:
+        questions = [*domain.splits["held_out"]]
+        requests = [Request(domain.system(f"{domain.seed_context}\n- {line}"), domain.user(q)) for q in questions]
+        assert all("<answer>" in response.text for response in Reader().complete(requests))

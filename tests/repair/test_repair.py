@@ -99,6 +99,9 @@ HOSTILE = {
     "large": "def double(n): return 'x' * 10**7",
     "patched": "import lse_gym.envs.repair.inside as i\ni._result = lambda f, a: [2 * a[0]]",
     "reads": "double = open('/etc/passwd').read",
+    "a number without end": "def double(n): return 10**400",
+    "nothing returned": "import lse_gym.envs.repair.inside as i\ni._result = lambda f, a: []",
+    "nested": "def double(n):\n    x = []\n    for _ in range(940): x = [x]\n    return x",
     "no text": "\ud800\x00",
 }
 
@@ -109,6 +112,14 @@ def test_hostile_functions_pass_nothing_and_harm_nobody(name):
     assert ran[1].passed == 4
     assert ran[0].passed <= DOUBLE.base
     assert len(ran[0].error) < 1000
+
+
+def test_a_float_may_be_wanted_where_a_number_without_end_is_returned():
+    half = UnitTests("half", [{"n": n} for n in (1, 3)], [0.5, 1.5])
+    assert [one.passed for one in run(["def half(n): return 10**400", "def half(n): return n / 2"], [half] * 2)] == [
+        0,
+        2,
+    ]
 
 
 def test_answers_are_found_with_and_without_fences():

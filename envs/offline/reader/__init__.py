@@ -27,7 +27,7 @@ from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.reader import choice, datascience, passages, repair, servicedesk, sql, tools
 from lse_gym.envs.offline.reader.games import hints, injection, problems
 from lse_gym.envs.offline.reader.prompt import Prompt, read_prompt, slip_rate
-from lse_gym.envs.offline.stand_in import StandIn
+from lse_gym.envs.offline.stand_in import UNREADABLE, StandIn
 
 
 class Solver(Protocol):
@@ -46,6 +46,9 @@ SOLVERS: tuple[Solver, ...] = (
 )
 
 
+NOTHING = "<answer></answer>"
+
+
 class Reader(StandIn):
     """Answers by what the context says, and guesses literally where it is silent.
 
@@ -62,7 +65,10 @@ class Reader(StandIn):
         """What the solver says; an empty answer where none recognises the prompt."""
         prompt = read_prompt(request)
         solver = next((solver for solver in SOLVERS if solver.recognises(prompt)), None)
-        return solver.answer(prompt) if solver else "<answer></answer>"
+        try:
+            return solver.answer(prompt) if solver else NOTHING
+        except UNREADABLE:
+            return NOTHING
 
     def logprobs(self, request: Request, completion: str) -> list[float]:
         """The exact log-probability of an answer to a word problem at a temperature, in equal parts a token.

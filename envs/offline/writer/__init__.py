@@ -22,7 +22,7 @@ import re
 from typing import Protocol
 
 from lse_gym.envs.models.base import Request
-from lse_gym.envs.offline.stand_in import StandIn
+from lse_gym.envs.offline.stand_in import UNREADABLE, StandIn
 from lse_gym.envs.offline.writer import choice, datascience, examples, games, repair, servicedesk, sql, tools
 from lse_gym.envs.offline.writer.edit import Edit
 from lse_gym.envs.offline.writer.games import hints
@@ -62,7 +62,10 @@ class Writer(StandIn):
             return "This is not a request to improve instructions."
         if not any(problem.gold or problem.gold_changes for problem in task.problems):
             return _reply("The report shows no correct answer to learn from.", task.context)
-        edit = self.revise(task, request.seed)
+        try:
+            edit = self.revise(task, request.seed)
+        except UNREADABLE:
+            edit = Edit(task.context)
         wrong = sum(problem.score < 1 for problem in task.problems)
         return _reply(
             f"{wrong} of {len(task.problems)} problems were wrong. "

@@ -129,7 +129,7 @@ def _rounding(text: str) -> tuple[Rule, ...]:
 
 
 def _number(word: str) -> int:
-    return int(word.rstrip("s")) if word.rstrip("s").isdigit() else say.NUMBERS.get(word, 0)
+    return int(word.rstrip("s")) if word.rstrip("s").isdecimal() else say.NUMBERS.get(word, 0)
 
 
 def _count(text: str) -> tuple[Rule, ...]:
