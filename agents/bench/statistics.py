@@ -4,7 +4,7 @@ Where there is one domain only, its seeds are the unit, and the result says noth
 """
 
 from collections.abc import Callable, Sequence
-from math import sqrt, tan
+from math import isfinite, sqrt, tan
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +26,8 @@ class Estimate(NamedTuple):
     runs: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})"
+        """The mean with its interval, which one run alone does not have."""
+        return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})" if isfinite(self.high) else f"{self.mean:.3f}"
 
     def within(self, low: float, high: float) -> "Estimate":
         """With the interval cut to what is possible, say a score's [0, 1]: its coverage loses nothing by that."""

@@ -252,7 +252,7 @@ class RemoteVectorEnv(ContextVectorEnv):
 
 
 def _check_fixed(options: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    if options.get("budget"):
+    if (options.get("budget") or facts["budget"]) != facts["budget"]:
         raise ArgumentError(f"budget={options['budget']!r}: the track has its own, {facts['budget']}. Leave it out.")
     for name, value in options.items():
         wanted = facts.get(name, "seed" if name == "start" else None)

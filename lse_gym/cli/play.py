@@ -100,7 +100,7 @@ def team_command(
         twin = next((one for one in others if one != name and alike(one, name)), None)
         if problem or twin is not None:
             raise ArgumentError(f"name={name!a} {problem or f'looks like {twin!a}, another team'}. Take another name.")
-        token, team = new_token(name)
+        token, team = new_token(name, next((team.id for team in store.teams() if team.name == name), None))
         store.add_team(team)
     out_console.print(token, markup=False, highlight=False, soft_wrap=True)
 

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from hashlib import sha256
 
+import gymnasium as gym
 import pytest
 from typer.testing import CliRunner
 
@@ -16,6 +18,8 @@ from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli.main import app
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.host.store import STORE, PlayStore
+from lse_gym.leaderboard.host.tokens import token_team
 from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.verify import Options, pending, verify
@@ -130,3 +134,23 @@ def test_a_killed_player_goes_on_to_the_result_of_an_undisturbed_one(hosted, tmp
     rows = [json.loads(line) for line in journal.read_text().splitlines()]
     assert [row["id"] for row in rows] == [*range(13)]
     assert Config.from_json(json.loads((journal.parent / "config.json").read_text())).env_args["play"] == play.name
+
+
+def test_another_token_takes_the_place_of_the_first(tmp_path):
+    path = tmp_path / "board"
+    tokens = [
+        CliRunner().invoke(app, ["leaderboard", "team", "us", "--board", str(path)]).output.split()[-1] for _ in "12"
+    ]
+    with PlayStore(path / STORE) as store:
+        (team,) = store.teams()
+        assert {token_team(token) for token in tokens} == {team.id}
+        assert team.token_sha256 == sha256(tokens[1].encode()).digest()
+        assert store.team(token_team(tokens[1])) == team
+
+
+def test_the_budget_of_the_track_may_be_given(hosted):
+    env = gym.make("LSE/Remote-v0", url=hosted.url, track="two-v1", budget=QUICK["budget"])
+    assert env.unwrapped.budget is not None
+    env.close()
+    with pytest.raises(ArgumentError, match="the track has its own"):
+        gym.make("LSE/Remote-v0", url=hosted.url, track="two-v1", budget={"calls": 7})
