@@ -5,6 +5,8 @@ from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # controls and lone surrogates
+# Besides those, what turns the direction of writing around, and letters of no looks (tags): a reader sees another text.
+_NO_CONTEXT = re.compile(f"{UNPRINTABLE.pattern[:-1]}\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 # ECMA-48: control sequences (7 and 8 bit), strings such as titles and links up to their end, other escapes; then every
 # control character that is left but tab and line feed, and what turns the direction of writing around.
 _STEERING = re.compile(
@@ -42,7 +44,7 @@ def has_halves(text: str) -> bool:
 def clean(text: str, max_chars: int) -> tuple[str, str]:
     """``text`` as a context: printable, encodable as UTF-8, at most ``max_chars`` long; and what had to be mended."""
     text = text.replace("\r\n", "\n")
-    printable = UNPRINTABLE.sub("\ufffd", text)
+    printable = _NO_CONTEXT.sub("\ufffd", text)
     problems = ["unprintable characters were replaced"] if printable != text else []
     if len(printable) > max_chars:
         problems.append(f"{len(printable)} characters were cut to {max_chars}")

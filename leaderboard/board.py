@@ -36,6 +36,10 @@ class Rules:
     window_days: float = 7.0
     """length of the window"""
 
+    def since(self) -> str:
+        """When the window that ends now began."""
+        return (datetime.now(UTC) - timedelta(days=self.window_days)).isoformat(timespec="seconds")
+
 
 class Board:
     """A board in a directory with ``board.sqlite``, ``board.json``, ``salt`` (secret) and ``tracks/``.
@@ -207,7 +211,7 @@ class Board:
         twin = next((other for other in self.store.teams() if other != team and alike(other, team)), None)
         if twin is not None:
             raise SubmissionError([f"team {team!a} looks like {twin!a}, which is on the board. Take another name."])
-        since = (datetime.now(UTC) - timedelta(days=self.rules.window_days)).isoformat(timespec="seconds")
+        since = self.rules.since()
         query = "SELECT COUNT(*) FROM entries WHERE team = ? AND track = ? AND submitted > ?"
         (sent,) = self.store.db.execute(query, [team, track.id, since]).fetchone()
         if sent >= self.rules.submissions_per_team:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from lse_gym.envs.models.base import TaskModel
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.submission import SPENT, best_context, best_row, chain, contestant, digest, text_digest
 from lse_gym.leaderboard.text import name_problem
@@ -126,6 +127,13 @@ def _ledger(run: Mapping[str, Any], track: Track) -> Iterator[str]:
             yield f"it spent {ledger[name]:,.0f} {name}; the track's budget is {track.budget[name]:,.0f}."
 
 
+def length_problems(best: str, track: Track, model: TaskModel) -> Iterator[str]:
+    """What is wrong with the length of a best context, in the tokens of a model."""
+    tokens = model.count_tokens(best)
+    if tokens > track.max_context_tokens:
+        yield f"its best context has {tokens:,} tokens; the track ranks up to {track.max_context_tokens:,}."
+
+
 def _content(run: Mapping[str, Any], document: Document, track: Track) -> Iterator[str]:
     core, contexts = track.core("reader", run["config"]["split_seed"]), document["contexts"]
     domain, rows = core.family.load(run["domain"]), run["trajectory"]
@@ -147,9 +155,7 @@ def _content(run: Mapping[str, Any], document: Document, track: Track) -> Iterat
         if len(scores) != tests:
             yield f"it claims {len(scores)} {name}; the public test split has {tests} questions."
     best = best_context(run, document)
-    tokens = core.model.count_tokens(best)
-    if tokens > track.max_context_tokens:
-        yield f"its best context has {tokens:,} tokens; the track ranks up to {track.max_context_tokens:,}."
+    yield from length_problems(best, track, core.model)
     leak = find_leaks(best, [domain]).problem()
     if leak:
         yield f"its best context {leak}."

@@ -22,8 +22,11 @@ MAX_REASONS = 20
 MAX_REASON_CHARS = 300
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # for who writes to a pipe
 _TOO_DEEP = f"it is nested too deep; at most {MAX_DEPTH} levels are read."
-# Control characters, lone surrogates, and what turns the direction of writing around: no honest text has them.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+# Control characters, lone surrogates, what turns the direction of writing around, and tags, which nobody sees: no
+# honest text has them.
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
+)
 
 
 def read_document(data: bytes) -> dict[str, Any]:
@@ -150,7 +153,7 @@ def _check_values(document: dict[str, Any]) -> None:
         below: list[Any] = []
         for value in level:
             if isinstance(value, str):
-                _check_text(value)
+                check_text(value)
             elif isinstance(value, dict):
                 below += value.keys()
                 below += value.values()
@@ -162,7 +165,8 @@ def _check_values(document: dict[str, Any]) -> None:
     raise SubmissionError([_TOO_DEEP])
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
+    """Raise :class:`SubmissionError` where a text has a character that none may have."""
     found = _FORBIDDEN.search(text)
     if found:
         raise SubmissionError([f"a text has the character U+{ord(found[0]):04X}, which none may have."])

@@ -24,6 +24,8 @@ log = logging.getLogger("lse_gym.host")
 STRANGERS_PER_S, STRANGERS_AT_ONCE = 5.0, 50  # requests of an address that bring no valid token
 MAX_TEXT = 1_000_000  # characters of a context; the body's size is bounded before
 MOST = 2**53 - 1
+MAX_BATCH = 100_000  # number of a feedback batch; steps count on from it, and entries have numbers up to a million
+MAX_DECLARED = 1e14  # calls, tokens or dollars; with the host's own they stay below the 1e15 of an entry
 
 
 class _Body(BaseModel):
@@ -67,7 +69,7 @@ class Reset(Numbered):
 
     seed: int | None = Field(default=None, ge=0, le=MOST)
     context: str | None = Field(default=None, max_length=MAX_TEXT)
-    batch: int | None = Field(default=None, ge=0, le=MOST)
+    batch: int | None = Field(default=None, ge=0, le=MAX_BATCH)
 
 
 class Step(Numbered):
@@ -79,9 +81,9 @@ class Step(Numbered):
 class Declared(_Body):
     """What the player's own models have cost in this run."""
 
-    calls: float = Field(default=0.0, ge=0, le=1e15)
-    tokens: float = Field(default=0.0, ge=0, le=1e15)
-    usd: float = Field(default=0.0, ge=0, le=1e15)
+    calls: float = Field(default=0.0, ge=0, le=MAX_DECLARED)
+    tokens: float = Field(default=0.0, ge=0, le=MAX_DECLARED)
+    usd: float = Field(default=0.0, ge=0, le=MAX_DECLARED)
 
 
 class Finish(Numbered):

@@ -8,13 +8,15 @@ from typing import Any
 
 import lse_gym
 from lse_gym.leaderboard.board import Board, facts
-from lse_gym.leaderboard.document import check_schema
+from lse_gym.leaderboard.checks import length_problems
+from lse_gym.leaderboard.document import check_schema, check_text
+from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.host.run import Step
 from lse_gym.leaderboard.host.secret import public_names
 from lse_gym.leaderboard.host.store import Play, PlayStore, Team
 from lse_gym.leaderboard.statistics import interval, mean, summarize
 from lse_gym.leaderboard.store import now
-from lse_gym.leaderboard.submission import FORMAT, SCHEMA_VERSION, SPENT, chain, digest, text_digest
+from lse_gym.leaderboard.submission import FORMAT, SCHEMA_VERSION, SPENT, best_context, chain, digest, text_digest
 from lse_gym.leaderboard.track import Track
 
 LEVEL = "played"
@@ -32,9 +34,13 @@ ABOUT: Mapping[str, str] = {
 
 
 def enter(board_path: Path, store: PlayStore, track: Track, play: Play, team: Team) -> int:
-    """Enter a play whose runs have all ended; returns the number of its entry. Entering it again returns the same."""
+    """Enter a play whose runs have all ended; returns the number of its entry. Entering it again returns the same.
+
+    Raises:
+        SubmissionError: a submission like it would not be accepted.
+    """
     document, details = entry_of(store, track, play, team)
-    check_schema(document)
+    _check(document, track)
     row = {
         "sha256": document["sha256"],
         "track": track.id,
@@ -49,10 +55,23 @@ def enter(board_path: Path, store: PlayStore, track: Track, play: Play, team: Te
             if number is None:
                 number = board.store.add_entry(row, json.dumps(document, ensure_ascii=False).encode(), [])
                 board.store.log(number, "submitted", row["sha256"])
+        details["plays_begun"] = store.begun(play.team, track.id, board.rules.since())
         (there,) = board.store.entries("e.id = ?", [number])
         if there["verified"] is None:
             board.store.add_verification(number, LEVEL, "", details)
     return number
+
+
+def _check(document: Mapping[str, Any], track: Track) -> None:
+    """What of a submission is left to check where the host executed every step."""
+    check_schema(document)
+    for text in document["contexts"].values():
+        check_text(text)
+    model = track.core("reader").model
+    bests = {run["domain"]: best_context(run, document) for run in document["runs"]}
+    long = [f"{name}: {told}" for name, best in bests.items() for told in length_problems(best, track, model)]
+    if long:
+        raise SubmissionError(long)
 
 
 def entry_of(store: PlayStore, track: Track, play: Play, team: Team) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,14 +9,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.models import make_model
 from lse_gym.leaderboard.board import Board
-from lse_gym.leaderboard.errors import BoardError
+from lse_gym.leaderboard.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.host.entry import enter
 from lse_gym.leaderboard.host.model import SharedModel
 from lse_gym.leaderboard.host.rules import HostRules, read_rules
@@ -97,9 +96,8 @@ class Host:
         """Begin a play, or find the team's play of that name."""
         self.facts(track)
         rules = self.board.rules
-        since = (datetime.now(UTC) - timedelta(days=rules.window_days)).isoformat(timespec="seconds")
         fresh = Play(secrets.token_hex(16), team.id, name, track, _digest(self.tracks[track]), now())
-        play = self.store.begin(fresh, rules.submissions_per_team, since)
+        play = self.store.begin(fresh, rules.submissions_per_team, rules.since())
         if play is None:
             told = f"{rules.submissions_per_team} plays of this track in {rules.window_days:g} days are a team's limit."
             raise Refusal(403, told)
@@ -127,7 +125,9 @@ class Host:
             steps, first, over = done.get(run, (0, None, False))
             left = self.rules.run_hours * 3600 - (time.time() - first if first else 0.0)
             runs.append({"domain": domain, "steps": steps, "finished": over, "seconds_left": max(0.0, round(left, 1))})
-        return {"play": play.id, "name": play.name, "track": play.track, "entry": play.entry, "runs": runs}
+        refusal = None if play.entry else self.store.refusal(play.id)
+        known = {"play": play.id, "name": play.name, "track": play.track, "entry": play.entry}
+        return {**known, "refusal": refusal, "runs": runs}
 
     def act(self, team: Team, number: str, run: int, kind: str, at: int, request: Mapping[str, Any]) -> bytes:
         """The answer to a request of a run, as JSON. Sent again, it gets the same answer and is not executed again.
@@ -210,15 +210,21 @@ class Host:
             raise Refusal(403, f"the {self.rules.run_hours:g} hours of this run are over. Finish it.")
 
     def catch_up(self) -> None:
-        """Enter what ended just before this host's last end."""
+        """Enter what ended just before this host's last end; a play that cannot be entered is logged and left out."""
         self.store.check_log()
-        for team in self.store.teams():
-            for play in self.store.plays(team.id):
-                if play.entry is None and play.track in self.tracks:
-                    self.enter_finished(play)
+        for play in [play for team in self.store.teams() for play in self.store.plays(team.id)]:
+            track = self.tracks.get(play.track)
+            if play.entry or track is None or _digest(track) != play.track_sha256:
+                continue
+            try:
+                self.enter_finished(play)
+            except BoardError:
+                raise
+            except Exception:
+                log.exception("the play %s cannot be entered", play.id)
 
     def enter_finished(self, play: Play) -> None:
-        """Enter a play on the board, once all of its runs have ended."""
+        """Enter a play on the board, once all of its runs have ended; :meth:`state` tells of a refusal."""
         track = self.tracks[play.track]
         with self._entering:
             done = self.store.progress(play.id)
@@ -228,7 +234,11 @@ class Host:
             assert team is not None
             again = self.store.play(play.id)
             assert again is not None
-            self.store.entered(play.id, enter(self.board.path, self.store, track, again, team))
+            try:
+                self.store.entered(play.id, enter(self.board.path, self.store, track, again, team))
+            except SubmissionError as error:
+                self.store.refuse(play.id, " ".join(error.reasons))
+                log.error("the play %s is not entered: %s", play.id, error)
 
     def _play(self, team: Team, number: str) -> tuple[Play, Track]:
         play = self.store.play(number)

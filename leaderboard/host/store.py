@@ -172,13 +172,16 @@ class PlayStore:
             found = db.execute("SELECT * FROM plays WHERE team = ? AND name = ?", [play.team, play.name]).fetchone()
             if found:
                 return Play(*found)
-            query = "SELECT COUNT(*) FROM plays WHERE team = ? AND track = ? AND begun > ?"
-            (begun,) = db.execute(query, [play.team, play.track, since]).fetchone()
-            if begun >= most:
+            if self.begun(play.team, play.track, since) >= most:
                 return None
             db.execute("INSERT INTO plays VALUES (?, ?, ?, ?, ?, ?, ?, ?)", play)
             self._log("play begun", play.team, play.id, f"{play.track}: {play.name}")
         return play
+
+    def begun(self, team: str, track: str, since: str) -> int:
+        """How many plays of a track a team has begun since then."""
+        query = "SELECT COUNT(*) FROM plays WHERE team = ? AND track = ? AND begun > ?"
+        return self._rows(query, team, track, since)[0][0]
 
     def play(self, number: str) -> Play | None:
         """A play by its id."""
@@ -200,6 +203,16 @@ class PlayStore:
         with self._writing() as db:
             db.execute("UPDATE plays SET entry = ? WHERE id = ?", [entry, play])
             self._log("entered", None, play, f"entry {entry}")
+
+    def refuse(self, play: str, why: str) -> None:
+        """Log, once, why a play does not become an entry."""
+        if why != self.refusal(play):
+            self.log("not entered", None, play, why)
+
+    def refusal(self, play: str) -> str | None:
+        """Why a play has not become an entry, where it was refused."""
+        told = [details for _, action, details in self.history(play) if action == "not entered"]
+        return told[-1] if told else None
 
     def add_step(self, play: str, run: int, number: int, step: Step, digest: bytes, at: float) -> bytes:
         """Keep a step, down to the disk; returns its answer as it is sent.

@@ -175,6 +175,7 @@ def _tell(summaries: Mapping[str, Mapping[str, Any]], state: Mapping[str, Any]) 
     out_console.print(table)
     mean = sum(one["test_score_best"] for one in summaries.values()) / len(summaries)
     entry = f"; entry {state['entry']} of the board, level played" if state["entry"] else ""
+    entry = f"; not on the board: {state['refusal']}" if state.get("refusal") else entry
     say(f"sealed score {mean:.3f} over {counted(len(summaries), 'secret domain')}{entry}")
 
 
