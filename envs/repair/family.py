@@ -17,7 +17,7 @@ from lse_gym.envs.splits import Class, check_draw, class_of
 
 FAMILY_STREAM = 24  # first entry of every seed, so that no stream is one of another family
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 40, "test": 60}
-NAME = re.compile(r"([a-z]+)-(\d{1,6})")
+NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 TESTS = 8  # of a function
 P_WRONG = 0.6  # chance that a matter of a function is not as the code base has it
 SLOT = re.compile(r"<(\w+)>")
@@ -48,7 +48,7 @@ THEMES = {theme.name: theme for theme in (*TRAIN, *TEST)}
 
 
 class RepairFamily(Family):
-    """Domains ``<theme>-<seed>``: any seed from 0 to 999999, the groups "train" and "test" with different themes.
+    """Domains ``<theme>-<seed>``: any seed of at most 39 digits, the groups "train" and "test" with different themes.
 
     Args:
         split_seed: another seed draws other functions of the same code bases.

@@ -247,7 +247,7 @@ def test_the_layout_is_darebenchs(tmp_path):
     assert json.loads((folder.parent / "verify" / "all_metadata.json").read_text())["question"]["expected_ranges"]
 
 
-@pytest.mark.parametrize("name", ["ferri-0", "ferry", "ferry-1234567", "trains", "", 3])
+@pytest.mark.parametrize("name", ["ferri-0", "ferry", "ferry-" + 40 * "1", "trains", "", 3])
 def test_a_wrong_name_says_what_is_right(name):
     with pytest.raises(UnknownNameError, match="bakery-17"):
         FAMILY.load(name)

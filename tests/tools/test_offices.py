@@ -269,7 +269,7 @@ def test_a_vector_env_is_many_single_ones_and_a_record_is_enough_to_run_again(tm
     assert [again.step(actions[0])[1] for actions in contexts] != [0.0, 0.0]
 
 
-@pytest.mark.parametrize("bad", ["bikes", "bikes-", "bikes--1", "bikes-1234567", "moon-1", "", "marina-0\n", 3])
+@pytest.mark.parametrize("bad", ["bikes", "bikes-", "bikes--1", "bikes-" + 40 * "1", "moon-1", "", "marina-0\n", 3])
 def test_unknown_domains_are_refused(bad):
     with pytest.raises(UnknownNameError, match="bikes-17"):
         FAMILY.load(bad)
