@@ -144,7 +144,9 @@ def test_domains_are_equal_in_every_process():
     assert len(set(runs[0].stdout.split())) == 2
 
 
-@pytest.mark.parametrize("bad", ["brewing", "brewing-", "brewing--1", "brewing-" + 40 * "1", "moon-1", "", "apiary-0\n", 3])
+@pytest.mark.parametrize(
+    "bad", ["brewing", "brewing-", "brewing--1", "brewing-" + 40 * "1", "moon-1", "", "apiary-0\n", 3]
+)
 def test_unknown_domains_are_refused(bad):
     with pytest.raises(UnknownNameError, match="brewing-17"):
         FAMILY.load(bad)

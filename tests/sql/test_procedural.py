@@ -174,7 +174,9 @@ def test_cache_falls_back_where_it_cannot_write(home_works, tmp_path, monkeypatc
     family_module._load.cache_clear()
 
 
-@pytest.mark.parametrize("bad", ["library", "library-", "library--1", "library-" + 40 * "1", "moon-1", "", "clinic-0\n", 3])
+@pytest.mark.parametrize(
+    "bad", ["library", "library-", "library--1", "library-" + 40 * "1", "moon-1", "", "clinic-0\n", 3]
+)
 def test_unknown_domains_are_refused(bad):
     with pytest.raises(UnknownNameError):
         FAMILY.load(bad)
