@@ -17,13 +17,16 @@ from typing import Any
 from lse_gym.agents.files import write_text
 from lse_gym.agents.lse.preference_settings import DPO, PreferenceArgs
 from lse_gym.agents.lse.preferences import Edit, Siblings, pairs_of
-from lse_gym.agents.lse.trl_rounds import train_round
 from lse_gym.agents.settings import Settings
 from lse_gym.envs.domain import Domain
 from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.extras import needs
 from lse_gym.envs.models import SHIPPED
 from lse_gym.envs.models.base import Request, TaskModel
 from lse_gym.envs.models.huggingface import HuggingFaceModel
+
+with needs("trl", "Preference learning"):
+    from lse_gym.agents.lse.trl_rounds import train_round
 
 ANSWERS = replace(DPO, margin=0.5, max_edit_tokens=256)  # an answer is right or wrong
 

@@ -22,11 +22,14 @@ from lse_gym.agents.lse.preferences import Pair, best_edits, pairs_of, read_pair
 from lse_gym.agents.lse.reward import scores_after, state_prompt
 from lse_gym.agents.lse.siblings import Siblings, sample_siblings
 from lse_gym.agents.lse.states import State, select_states
-from lse_gym.agents.lse.trl_rounds import train_round
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.errors import ArgumentError, DataError, RunDirectoryError
+from lse_gym.envs.extras import needs
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
+
+with needs("trl", "Preference learning"):
+    from lse_gym.agents.lse.trl_rounds import train_round
 
 Row = dict[str, Any]
 

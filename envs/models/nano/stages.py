@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lse_gym.envs.models.nano.train import Lessons
+from lse_gym.envs.extras import needs
+
+with needs("hf", "Making the shipped models"):
+    from lse_gym.envs.models.nano.train import Lessons
 
 HERE = Path(__file__).parent
 ENVS = HERE.parents[1]
