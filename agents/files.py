@@ -3,17 +3,19 @@
 import json
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from lse_gym.envs.errors import RunDirectoryError
+from lse_gym.envs.errors import DataError, RunDirectoryError
 
 try:
     import fcntl
 except ImportError:  # Windows: two processes in one directory are not noticed there
     fcntl = None
+
+T = TypeVar("T")
 
 
 def check_out(path: str | os.PathLike[str]) -> None:
@@ -66,6 +68,38 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_rows(path: str | os.PathLike[str], rows: Iterable[NamedTuple]) -> None:
+    """Write named tuples as JSON lines."""
+    write_text(path, "".join(json.dumps(row._asdict()) + "\n" for row in rows))
+
+
+def read_rows(
+    path: str | os.PathLike[str], kind: type[T], wrong: Callable[[T], str], what: str, made_by: str
+) -> list[T]:
+    """Read what :func:`write_rows` wrote.
+
+    Args:
+        path: the file.
+        kind: the named tuple.
+        wrong: what is wrong with one, or "".
+        what: what they are called, all together.
+        made_by: the command that writes such a file.
+
+    Raises:
+        DataError: the file cannot be read, a line is none, or there is no line.
+    """
+    try:
+        rows = [kind(**json.loads(line)) for line in Path(path).read_text(encoding="utf-8").split("\n") if line.strip()]
+        problem = next(filter(None, map(wrong, rows)), "")
+        if problem:
+            raise ValueError(problem)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{os.fspath(path)!r} is no file of {what}: {error}. `{made_by}` writes one.") from None
+    if not rows:
+        raise DataError(f"{os.fspath(path)!r} holds no {what}.")
+    return rows
 
 
 def write_new(path: str | os.PathLike[str], data: bytes, mode: int = 0o666) -> bool:

@@ -4,19 +4,17 @@ There a model's answers to one question are right or wrong, and a pair is one of
 siblings, and what tells them apart is the improvement that each causes.
 """
 
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from lse_gym.agents.files import write_text
-from lse_gym.envs.errors import ArgumentError, DataError, unknown
+from lse_gym.agents.files import read_rows, write_rows
+from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request
 
@@ -161,7 +159,7 @@ def merged(groups: Sequence[Siblings]) -> list[Siblings]:
 
 def write_pairs(path: str | os.PathLike[str], pairs: Sequence[Pair]) -> None:
     """Write pairs as JSON lines."""
-    write_text(path, "".join(json.dumps(pair._asdict()) + "\n" for pair in pairs))
+    write_rows(path, pairs)
 
 
 def read_pairs(path: str | os.PathLike[str]) -> list[Pair]:
@@ -170,16 +168,8 @@ def read_pairs(path: str | os.PathLike[str]) -> list[Pair]:
     Raises:
         DataError: the file cannot be read, or a line is no pair.
     """
-    try:
-        rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").split("\n") if line.strip()]
-        pairs = [Pair(**row) for row in rows]
-        if not all(map(_sound, pairs)):
-            raise ValueError("a prompt or an answer that is no text, or a number that is none")
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{os.fspath(path)!r} is no file of pairs: {error}. `lse-gym pairs` writes one.") from None
-    if not pairs:
-        raise DataError(f"{os.fspath(path)!r} holds no pairs.")
-    return pairs
+    told = "a prompt or an answer that is no text, or a number that is none"
+    return read_rows(path, Pair, lambda pair: "" if _sound(pair) else told, "pairs", "lse-gym pairs")
 
 
 def _sound(pair: Pair) -> bool:

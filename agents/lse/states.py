@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lse_gym.agents.files import check_out, write_text
+from lse_gym.agents.files import check_out, read_rows, write_rows
 from lse_gym.agents.parallel import Engine, side_by_side
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config, Settings
@@ -124,7 +124,7 @@ def _evolve(settings: Settings, folder: Path) -> dict[str, Any]:
 
 def write_states(path: str | os.PathLike[str], states: Sequence[State]) -> None:
     """Write states as JSON lines."""
-    write_text(path, "".join(json.dumps(state._asdict()) + "\n" for state in states))
+    write_rows(path, states)
 
 
 def read_states(path: str | os.PathLike[str]) -> list[State]:
@@ -133,13 +133,9 @@ def read_states(path: str | os.PathLike[str]) -> list[State]:
     Raises:
         DataError: the file cannot be read, or a line is no state.
     """
-    try:
-        rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").split("\n") if line.strip()]
-        states = [State(**row) for row in rows]
-        if not all(isinstance(s.context, str) and isfinite(s.performance) for s in states):
-            raise ValueError("a context that is no text, or a score that is no number")
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{os.fspath(path)!r} is no file of states: {error}. `lse-gym archive` writes one.") from None
-    if not states:
-        raise DataError(f"{os.fspath(path)!r} holds no states.")
-    return states
+    told = "a context that is no text, or a score that is no number"
+    return read_rows(path, State, lambda s: "" if _is_sound(s) else told, "states", "lse-gym archive")
+
+
+def _is_sound(state: State) -> bool:
+    return isinstance(state.context, str) and isfinite(state.performance)

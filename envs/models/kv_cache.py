@@ -1,5 +1,8 @@
 """The cache of keys and values by either of its names: ``past_key_values`` in Transformers to 5.23, then ``cache``."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from inspect import signature
 from typing import Any
@@ -19,6 +22,19 @@ def forward(model: Any, ids: Any, kept: Any = None, **options: Any) -> tuple[Any
     """
     out = model(ids, use_cache=True, **options, **({} if kept is None else {_name(type(model)): kept}))
     return out.logits, out.cache if "cache" in out else out.past_key_values
+
+
+@contextmanager
+def attending(model: Any, attention: str, active: ContextVar, value: Any) -> Generator[None]:
+    """In this block the model attends by a registered function, which finds in ``active`` what it attends to."""
+    config = model.config.get_text_config()
+    before, token = config._attn_implementation, active.set(value)
+    config._attn_implementation = attention
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+        active.reset(token)
 
 
 @cache

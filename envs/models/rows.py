@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from lse_gym.envs.extras import needs
-from lse_gym.envs.models.kv_cache import forward
+from lse_gym.envs.models.kv_cache import attending, forward
 
 with needs("hf", "A model of Hugging Face"):
     import torch
@@ -84,7 +84,7 @@ class Rows:
         self.at, self.count = slice(0, len(rows)), len(rows)
 
     def _pass(self, ids: Tensor, **options: Any) -> Tensor:
-        with _attending(self.model, self):
+        with attending(self.model, NAME, _active, self):
             return forward(self.model, ids, self.cache, **options)[0]
 
 
@@ -138,18 +138,6 @@ def _only(model: Any, ends: Tensor) -> Generator[None]:
         yield
     finally:
         handle.remove()
-
-
-@contextmanager
-def _attending(model: Any, rows: Rows) -> Generator[None]:
-    config = model.config.get_text_config()
-    before, token = config._attn_implementation, _active.set(rows)
-    config._attn_implementation = NAME
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
-        _active.reset(token)
 
 
 def _attend(

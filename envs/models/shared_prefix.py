@@ -4,13 +4,12 @@ Plugs into the attention interface of Transformers, so that it works for every m
 :func:`works` compares it with the model's own attention; models with anything special about theirs keep that.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
 from lse_gym.envs.extras import needs
-from lse_gym.envs.models.kv_cache import forward
+from lse_gym.envs.models.kv_cache import attending, forward
 
 with needs("hf", "A model of Hugging Face"):
     import torch
@@ -95,17 +94,9 @@ def share(cache: Cache, rows: int) -> None:
             layer.reorder_cache(torch.zeros(rows, dtype=torch.long, device=layer.device))
 
 
-@contextmanager
-def sharing(model: Any, cache: Cache) -> Generator[None]:
+def sharing(model: Any, cache: Cache) -> AbstractContextManager[None]:
     """The model attends to ``cache``, a result of :func:`share`, in this block."""
-    config = model.config.get_text_config()
-    before, token = config._attn_implementation, _active.set(cache)
-    config._attn_implementation = NAME
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
-        _active.reset(token)
+    return attending(model, NAME, _active, cache)
 
 
 @torch.inference_mode()
