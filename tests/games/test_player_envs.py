@@ -15,6 +15,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.wrappers import PassiveEnvChecker
 
 from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, UnknownNameError
+from lse_gym.envs.games.hint.envs import HintEnv
 from lse_gym.envs.games.hint.menu import DEFAULT
 from lse_gym.envs.games.hint.player import HintPlayerEnv
 from lse_gym.envs.models.base import Response, TaskModel
@@ -47,14 +48,14 @@ class Moody(TaskModel):
 
 
 def make(case, **more):
-    return HintPlayerEnv(**{**CASES[case], **more})
+    return gym.make("LSE/Hint-v0", **{"opponent": "reader", **CASES[case], **more}).unwrapped
 
 
 @per_case
 def test_gymnasium_check_passes(case):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(make(case), skip_render_check=True)  # which asks for a spec
+        check_env(make(case))
 
 
 @per_case
@@ -238,6 +239,18 @@ def test_a_wrong_argument_says_what_is_right(tmp_path):
     easy = [{"question": f"What is {i}?", "answer": "-1"} for i in range(12)]
     with pytest.raises(ArgumentError, match="none was hard"):
         HintPlayerEnv(questions=easy, opponent="tests.games.test_player_envs:Moody").reset(seed=0)
+
+
+def test_an_opponent_takes_arguments_by_name_and_batches_by_vector_envs_of_gymnasium():
+    with pytest.raises(UnknownNameError, match="max_hint_rounds"):
+        gym.make("LSE/Hint-v0", opponent="reader", max_edits=3)
+    with pytest.raises(ArgumentError, match="by name"):
+        HintEnv("farm-0", opponent="reader")
+    with pytest.raises(ArgumentError, match="vectorization_mode='sync'"):
+        gym.make_vec("LSE/Hint-v0", num_envs=2, opponent="reader")
+    several = gym.make_vec("LSE/Hint-v0", num_envs=2, vectorization_mode="sync", opponent="no-op", num_samples=2)
+    assert len(several.reset(seed=0)[0]["question"]) == 2
+    assert isinstance(gym.make("LSE/Hint-v0", opponent=None).unwrapped, HintEnv)
 
 
 def test_questions_of_your_own_in_an_env(tmp_path):

@@ -1,11 +1,15 @@
 """The game of hints with the reasoner standing still: an env like any other."""
 
 from collections.abc import Sequence
+from functools import wraps
+from inspect import signature
 from typing import Any, ClassVar, Unpack
 
 from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.games import hill
 from lse_gym.envs.games.hint.domain import HintFamily
+from lse_gym.envs.games.hint.player import HintPlayerEnv
 from lse_gym.envs.games.hint.questions import make_exercises
 from lse_gym.envs.games.problems.family import Difficulty
 from lse_gym.envs.options import CoreOptions, check_names
@@ -54,6 +58,7 @@ class HintEnv(ContextEnv):
     | num_samples | int | 4 | answers | of a group, HiLL's N (there 8), >= 2 |
     | reward | str | "transfer_weighted_non_deg" | | or "non_deg", "variance", "transfer_weighted_variance" |
     | temperature | float | 1.0 | | sampling temperature of the task model; at 0.0 the answers of a group are alike |
+    | opponent | str or None | None | | a model to play one question at a time with: makes a :class:`HintPlayerEnv` |
 
     ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
@@ -76,16 +81,36 @@ class HintEnv(ContextEnv):
         num_samples: int = 4,
         reward: hill.Kind = "transfer_weighted_non_deg",
         temperature: float = 1.0,
+        opponent: None = None,  # else there is another env
         **options: Unpack[CoreOptions],  # ty: ignore[invalid-type-form] - a shared argument with another default
     ):
-        own = ("domain", "questions", "scorer", "difficulty", "split_seed", "num_samples", "reward")
+        own = ("domain", "questions", "scorer", "difficulty", "split_seed", "num_samples", "reward", "opponent")
         check_names(options, *own)
         family = HintFamily(make_exercises(questions, scorer, difficulty, split_seed), num_samples, reward)
         shared: Any = {**options, "temperature": temperature}
         super().__init__(family, domain=domain, **shared)
+
+    @wraps(__init__, assigned=())  # whose signature is the class's
+    def __new__(cls, *given: Any, opponent: str | None = None, **arguments: Any) -> Any:
+        """This env, or where an opponent is named the game against it, question by question."""
+        if opponent is None:
+            return super().__new__(cls)
+        if given:
+            raise ArgumentError(f"{given!r} was given without names. With opponent= every argument is passed by name.")
+        for name in arguments:
+            if name not in (known := signature(HintPlayerEnv).parameters):
+                raise unknown(
+                    f"argument beside opponent={opponent!r}", name, known, "Without opponent= there is a sheet."
+                )
+        return HintPlayerEnv(opponent=opponent, **arguments)
 
 
 class HintVectorEnv(ContextVectorEnv):
     """Many :class:`HintEnv` side by side, one model batch a turn."""
 
     env_class: ClassVar[Any] = HintEnv
+
+    def __init__(self, num_envs: int = 1, opponent: None = None, **arguments: Any):
+        if opponent is not None:
+            raise ArgumentError("A game against an opponent has no batch of its own. Pass vectorization_mode='sync'.")
+        super().__init__(num_envs, **arguments)

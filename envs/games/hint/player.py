@@ -27,10 +27,11 @@ class HintPlayerEnv(gym.Env[Any, Any]):
     """Write hints for a model whose answers to a question were all wrong; the reward is help that carries over.
 
     ## Description
-    One side of the game :mod:`lse_gym.envs.games.hint_v0`, the other side is played by a model. ``side="hinter"``: the
-    opponent has answered a question ``num_samples`` times, all wrong; a hint is rewarded by how many of its answers are
-    right with it, and how little these rely on it. ``side="reasoner"``: answer questions, and with hints what was all
-    wrong. Source: HiLL, arXiv 2604.00698; :mod:`lse_gym.envs.games.hill` has the formulas.
+    One side of the game :mod:`lse_gym.envs.games.hint_v0`, the other side is played by a model: what
+    ``gym.make("LSE/Hint-v0", opponent="reader")`` makes. ``side="hinter"``: the opponent has answered a question
+    ``num_samples`` times, all wrong; a hint is rewarded by how many of its answers are right with it, and how little
+    these rely on it. ``side="reasoner"``: answer questions, and with hints what was all wrong. Source: HiLL,
+    arXiv 2604.00698; :mod:`lse_gym.envs.games.hill` has the formulas.
 
     ## Action Space
     Hinter: ``FreeText(max_chars)``, of which the last ``<hint>`` element is the hint; with ``actions="menu"``
