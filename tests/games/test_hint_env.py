@@ -165,7 +165,7 @@ def test_a_wrong_argument_says_what_is_right():
         ({"difficulty": "harder"}, "'hard'"),
         ({"domain": "bakry-0"}, "bakery-0"),
         ({"scorer": "numeric"}, "questions="),
-        ({"oponent": "reader"}, "opponent"),
+        ({"adversary": "reader"}, "opponent"),
     ]:
         with pytest.raises((UnknownNameError, ArgumentError), match=told):
             gym.make("LSE/Hint-v0", **arguments)
