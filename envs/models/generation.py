@@ -92,34 +92,64 @@ def _continue(
     stopped: Stopped | None,
 ) -> list[list[int]]:
     """Read ``rows``, the first tokens of every prompt up to ``position`` that ``cache`` lacks, and go on from there."""
-    device = model.device
-    draws = [uniforms(p) for p in prompts]
-    held = list(range(len(prompts)))  # the prompt of each row
-    written: list[list[int]] = [[] for _ in prompts]
-    done: set[int] = set()
+    answers = Answers(prompts, ends, stopped)
     while True:
         logits, cache = forward(model, rows, cache, logits_to_keep=1)
-        logits = logits[:, -1].float()
-        tokens = logits.argmax(-1).tolist()
-        for row, i in enumerate(held):
-            prompt = prompts[i]
-            if position < len(prompt.ids):
-                tokens[row] = prompt.ids[position]
-            elif i not in done:
-                if (numbers := draws[i]) is not None:
-                    tokens[row] = sample(logits[row], prompt, numbers[len(written[i])])
-                written[i].append(tokens[row])
-                over = tokens[row] in ends or len(written[i]) >= prompt.max_tokens
-                if over or (prompt.stop and stopped is not None and stopped(prompt, written[i])):
-                    done.add(i)
-        if len(done) == len(prompts):
-            return written
-        kept = [row for row, i in enumerate(held) if i not in done]
-        if len(kept) <= KEPT * len(held):  # finished rows are carried along until dropping them pays
-            held, tokens = [held[row] for row in kept], [tokens[row] for row in kept]
-            cache.reorder_cache(torch.tensor(kept, device=device))
-        rows = torch.tensor(tokens, device=device)[:, None]
+        tokens = answers.write(logits[:, -1], position)
+        if answers.complete:
+            return answers.written
+        if kept := answers.drop():
+            tokens = [tokens[row] for row in kept]
+            cache.reorder_cache(torch.tensor(kept, device=model.device))
+        rows = torch.tensor(tokens, device=model.device)[:, None]
         position += 1
+
+
+class Answers:
+    """What the rows of a batch have written, token by token, each as if it were alone.
+
+    Args:
+        prompts: one a row, at first.
+        ends: ids that end an answer.
+        stopped: whether an answer, as far as it is written, ends by the ``stop`` of its prompt.
+    """
+
+    def __init__(self, prompts: Sequence[Prompt], ends: frozenset[int], stopped: Stopped | None):
+        self.prompts, self.ends, self.stopped = prompts, ends, stopped
+        self.written: list[list[int]] = [[] for _ in prompts]
+        self._draws = [uniforms(prompt) for prompt in prompts]
+        self._held = list(range(len(prompts)))  # the prompt of each row
+        self._done: set[int] = set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every answer is written."""
+        return len(self._done) == len(self.prompts)
+
+    def write(self, logits: torch.Tensor, position: int | None = None) -> list[int]:
+        """The next token of each row; that of its prompt where this is longer than ``position``."""
+        logits = logits.float()
+        tokens = logits.argmax(-1).tolist()
+        for row, i in enumerate(self._held):
+            prompt, written = self.prompts[i], self.written[i]
+            if position is not None and position < len(prompt.ids):
+                tokens[row] = prompt.ids[position]
+            elif i not in self._done:
+                if (numbers := self._draws[i]) is not None:
+                    tokens[row] = sample(logits[row], prompt, numbers[len(written)])
+                written.append(tokens[row])
+                over = tokens[row] in self.ends or len(written) >= prompt.max_tokens
+                if over or (prompt.stop and self.stopped is not None and self.stopped(prompt, written)):
+                    self._done.add(i)
+        return tokens
+
+    def drop(self) -> list[int]:
+        """The rows that go on; [] for all, as finished ones are carried along until dropping them pays."""
+        kept = [row for row, i in enumerate(self._held) if i not in self._done]
+        if len(kept) > KEPT * len(self._held):
+            return []
+        self._held = [self._held[row] for row in kept]
+        return kept
 
 
 def common_start(ids: Sequence[Sequence[int]], most: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.extras import needs
-from lse_gym.envs.models.generation import KEPT, Prompt, Stopped, common_start, sample, uniforms
+from lse_gym.envs.models.generation import Answers, Prompt, Stopped, common_start
 from lse_gym.envs.models.rows import Rows
 
 with needs("hf", "Generating text with Transformers"):
@@ -33,27 +33,13 @@ def generate(
         stopped: whether an answer, as far as it is written, ends by the ``stop`` of its prompt.
     """
     rows, logits = _read(model, [prompt.ids for prompt in prompts])
-    held = list(range(len(prompts)))
-    draws, done = [uniforms(prompt) for prompt in prompts], set()
-    written: list[list[int]] = [[] for _ in prompts]
+    answers = Answers(prompts, ends, stopped)
     while True:
-        logits = logits.float()
-        tokens = logits.argmax(-1).tolist()
-        for row, i in enumerate(held):
-            if i in done:
-                continue
-            prompt = prompts[i]
-            if (numbers := draws[i]) is not None:
-                tokens[row] = sample(logits[row], prompt, numbers[len(written[i])])
-            written[i].append(tokens[row])
-            over = tokens[row] in ends or len(written[i]) >= prompt.max_tokens
-            if over or (prompt.stop and stopped is not None and stopped(prompt, written[i])):
-                done.add(i)
-        if len(done) == len(prompts):
-            return written
-        kept = [row for row, i in enumerate(held) if i not in done]
-        if len(kept) <= KEPT * len(held):  # finished rows are carried along until dropping them pays
-            held, tokens = [held[row] for row in kept], [tokens[row] for row in kept]
+        tokens = answers.write(logits)
+        if answers.complete:
+            return answers.written
+        if kept := answers.drop():
+            tokens = [tokens[row] for row in kept]
             rows.keep(kept)
         logits = rows.step(tokens)
 
