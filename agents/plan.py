@@ -93,6 +93,13 @@ def plan_run(config: Config) -> Plan:
     return Plan(task_model, edits, search._replace(**capped), _times(test, contexts))
 
 
+def plan_lasting(config: Config) -> Usage:
+    """What a comparison asks at most to tell what lasts of a run: feedback again, and held-out without a context."""
+    core, domain, _ = _parts(config)
+    again = [*domain.splits["feedback"], *domain.splits["held_out"]]
+    return _bound(core, domain, _requests(core, domain, again))
+
+
 def estimates(config: Config) -> str:
     """Why the tokens and dollars that a plan tells of the editor are an estimate; "" where they are a bound too."""
     _, domain, agent = _parts(config)

@@ -179,6 +179,15 @@ def has_run(folder: str | os.PathLike[str]) -> bool:
     return (Path(folder) / "config.json").exists()
 
 
+def is_finished(config: Config, folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds this run, of the same questions and models, done to its end."""
+    path = Path(folder)
+    if not (has_run(path) and (path / "summary.json").exists()):
+        return False
+    kept = _kept(config, core_env(config.make_env()))
+    return not _differences(_read_config(path / "config.json"), kept, {"lse_gym"})
+
+
 def evolve(
     config: Config,
     out: str | os.PathLike[str],
@@ -214,8 +223,7 @@ def evolve(
     probes = probes or kept_probes(Path(out))
     if probes:
         Watch(probes, core_env(env))
-    facts = without_secrets({"lse_gym": lse_gym.__version__, **config.settings(), **_facts(core_env(env), config)})
-    with RunDirectory(out, facts, resume) as run:
+    with RunDirectory(out, _kept(config, core_env(env)), resume) as run:
         env = config.make_env(record=run.file("responses.jsonl"))
         agent = config.make_agent(env, record=run.file("edits.jsonl"))
         watch = Watch(probes, core_env(env), run.file) if probes else None
@@ -265,6 +273,11 @@ def _row(agent: SearchAgent, node: Node, info: Info) -> dict[str, Any]:
 FACTS = ("lse_gym", "task_model_revision", "editor_revision", "data_sha256")  # of a config.json, beside the Config
 
 
+def _kept(config: Config, core: ContextEnv) -> dict[str, Any]:
+    """What ``config.json`` holds of a run."""
+    return without_secrets({"lse_gym": lse_gym.__version__, **config.settings(), **_facts(core, config)})
+
+
 def _facts(core: ContextEnv, config: Config) -> dict[str, Any]:
     domain, editor = core.family.load(core.domain_name), config.editor
     facts = {"task_model_revision": core.model.revision, "data_sha256": domain.fingerprint()}
@@ -296,6 +309,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "best_held_out_score": best["performance"],
         "best_round": best["round_idx"],
         "best_context_chars": len(best["context"]),
+        "diversity": agent.tree.diversity,
         **{f"test_{name}": getattr(test, name) for name in ("calls", "tokens", "usd")},
         "test_calls_cap": test_cap,
         "test_score_seed": before.mean,

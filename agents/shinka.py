@@ -4,7 +4,6 @@ Source: arXiv 2509.19349, section 3, and its released code. Contexts are compare
 embeddings, so that nothing is downloaded; islands and meta-recommendations are left out.
 """
 
-import re
 from dataclasses import dataclass
 from math import expm1, inf, log, sqrt
 from typing import Annotated
@@ -13,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 
 from lse_gym.agents.arguments import Range
+from lse_gym.agents.diversity import common_words
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.agents.tree import Node
 from lse_gym.envs.core import Observation
@@ -123,13 +123,3 @@ class ShinkaAgent(EditorAgent):
             return sum(gains[name]) / len(gains[name]) / top + self.args.exploration * bonus
 
         return max(self.editors, key=bound)
-
-
-def common_words(one: str, other: str) -> float:
-    """Words of two texts in common, as a share of all their words (Jaccard), in [0, 1].
-
-    >>> common_words("Count the rows.", "count the ROWS twice"), common_words("", "")
-    (0.75, 1.0)
-    """
-    first, second = ({*re.findall(r"\w+", text.lower())} for text in (one, other))
-    return len(first & second) / len(first | second) if first | second else 1.0

@@ -3,12 +3,13 @@
 Source: LSE, arXiv 2603.18620, and its released code, whose JSON format version 1 this is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log, sqrt
 from typing import Any, Literal, TypedDict
 
 import numpy as np
 
+from lse_gym.agents.diversity import diversity
 from lse_gym.agents.pareto import wins
 from lse_gym.envs.errors import unknown
 
@@ -114,7 +115,12 @@ class Tree:
     @property
     def best(self) -> Node:
         """The node of the best held-out score; of equals the deepest, then the latest."""
-        return max(self.nodes, key=lambda n: (n["performance"], n["depth"], n["id"]))
+        return max(self.nodes, key=merit)
+
+    @property
+    def diversity(self) -> float:
+        """How different the visited contexts are, in [0, 1]; see :func:`lse_gym.agents.diversity.diversity`."""
+        return diversity([node["context"] for node in self.nodes])
 
     def to_json(self) -> dict[str, Any]:
         """The tree in the released code's format, version 1."""
@@ -134,3 +140,8 @@ class Tree:
         tree = cls(data["selection"], data["ucb_c"])
         tree.total_selections, tree.nodes = data["total_selections"], data["nodes"]
         return tree
+
+
+def merit(node: Mapping[str, Any]) -> tuple[float, int, int]:
+    """What the best of some nodes has most of: held-out score; of equals the deepest, then the latest."""
+    return node["performance"], node["depth"], node["id"]

@@ -9,8 +9,8 @@ from lse_gym.envs.budget import Budget
 from lse_gym.envs.core import Info
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted
 from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.retention import ask_again
 from lse_gym.envs.session import Session
-from lse_gym.envs.state import feedback_batch
 
 
 class Retention(gym.Wrapper, RecordConstructorArgs):
@@ -27,8 +27,7 @@ class Retention(gym.Wrapper, RecordConstructorArgs):
     | without_context | held-out score under no context over that under this one; 1.0 where the context is not needed |
     | retained | 1.0 where this context was asked, 0.0 where the last values are told again |
 
-    Sources: backward transfer, Lopez-Paz and Ranzato, arXiv 1706.08840; forgetting, Chaudhry et al., arXiv 1801.10112;
-    no context over context, Memento No More, arXiv 2502.01562; why contexts that grow forget, In-context Interference.
+    Sources: those of :mod:`lse_gym.envs.retention`; forgetting, Chaudhry et al., arXiv 1801.10112.
 
     Args:
         env: an env of the namespace ``LSE``.
@@ -58,13 +57,15 @@ class Retention(gym.Wrapper, RecordConstructorArgs):
         return observation, float(reward), terminated, truncated, self._told(observation, info)
 
     def _begin(self) -> None:
-        self._shown: dict[int, tuple[float, float]] = {}  # batch -> its score when it was shown, and its best since
+        self._shown: dict[int, float] = {}  # batch -> its score when it was shown
+        self._best: dict[int, float] = {}  # and its best since
         self._last = {"retention": 0.0, "backward_transfer": 0.0, "forgetting": 0.0, "without_context": 0.0}
 
     def _told(self, observation: Any, info: Info) -> Info:
         asked = bool(info["evaluated"]) and self._ask(int(info["batch"]), info["held_out_score"])
         if info["evaluated"]:
-            self._shown.setdefault(int(info["batch"]), (score := float(observation["feedback_score"]), score))
+            for scores in (self._shown, self._best):
+                scores.setdefault(int(info["batch"]), float(observation["feedback_score"]))
         return {**info, **self._last, "retained": float(asked)}
 
     def _ask(self, present: int, held_out: float) -> bool:
@@ -72,27 +73,20 @@ class Retention(gym.Wrapper, RecordConstructorArgs):
         core = core_env(self.env)
         domain = core.family.load(core.domain_name)
         earlier = [batch for batch in self._shown if batch != present]
-        earlier = earlier[-self.batches :] if self.batches else earlier
-        questions = [q for batch in earlier for q in feedback_batch(domain, batch, core.feedback_size)]
-        tasks = [
-            self.session.evaluate(domain, core.context, questions),
-            self.session.evaluate(domain, "", domain.splits["held_out"]),  # asked once, then in memory
-        ]
-        if not earlier:
+        shown = {batch: self._shown[batch] for batch in (earlier[-self.batches :] if self.batches else earlier)}
+        if not shown:
             return False
         try:
-            now, without = self.session.run(tasks)
+            found = ask_again(self.session, domain, core.context, shown, core.feedback_size, held_out)
         except BudgetExhausted:
             return False
-        scores = now.scores.reshape(len(earlier), -1).mean(axis=1).tolist()
-        for batch, score in zip(earlier, scores, strict=True):
-            self._shown[batch] = self._shown[batch][0], max(self._shown[batch][1], score)
-        first, best = zip(*(self._shown[batch] for batch in earlier), strict=True)
-        n, bare = len(earlier), float(without.scores.mean())
+        for batch, score in found.now.items():
+            self._best[batch] = max(self._best[batch], score)
+        lost = [self._best[batch] - score for batch, score in found.now.items()]
         self._last = {
-            "retention": sum(scores) / n,
-            "backward_transfer": (sum(scores) - sum(first)) / n,
-            "forgetting": (sum(best) - sum(scores)) / n,
-            "without_context": bare / held_out if held_out else 1.0,
+            "retention": found.retention,
+            "backward_transfer": found.backward_transfer,
+            "forgetting": sum(lost) / len(lost),
+            "without_context": found.without_context,
         }
         return True

@@ -12,7 +12,7 @@ from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, Source, measure, read_results, write_results
 from lse_gym.agents.files import check_out, read_object
 from lse_gym.agents.parallel import Engine, side_by_side
-from lse_gym.agents.run import evolve, has_run
+from lse_gym.agents.run import evolve, has_run, is_finished
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.errors import ArgumentError, LSEGymError, UnknownNameError
 from lse_gym.envs.evaluation import core_env
@@ -43,6 +43,7 @@ class Job(NamedTuple):
     settings: Settings
     folder: Path
     others: Sequence[str]
+    unseen: Sequence[str]
 
 
 OnResult = Callable[[Job, Result | None, Exception | None], None]
@@ -59,10 +60,12 @@ def jobs_of(grid: Grid, out: str | os.PathLike[str]) -> list[Job]:
         raise ArgumentError(f"two contestants have the same label: {labels}. Write 'LABEL: AGENT,…'.")
     runs = Path(out) / "runs"
     return [
-        Job(one, settings, runs / _folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}", grid.others)
+        Job(one, settings, folder, grid.others, unseen)
         for one in grid.contestants
         for env, domain in grid.domains
+        for unseen in [_after(env, domain, grid.domains)]
         for seed in grid.seeds
+        for folder in [runs / _folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}"]
         for settings in [one.apply(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=seed))]
     ]
 
@@ -124,12 +127,15 @@ def _ended(job: Job) -> tuple[Job, Result | None, Exception | None] | None:
         (result,) = read_results(path)
     except LSEGymError as error:
         return job, None, error
-    return (job, result, None) if set(result.transfer) >= set(job.others) else None
+    whole = result.unseen is not None and {*result.transfer, *result.unseen} >= {*job.others, *job.unseen}
+    return (job, result, None) if whole else None
 
 
 def _run(job: Job, folder: Path) -> Result:
-    evolve(job.settings.config(), folder, resume=has_run(folder))  # refuses the directory of another configuration
-    result = measure(job.contestant, job.settings, folder, job.others)
+    config = job.settings.config()
+    if not is_finished(config, folder):
+        evolve(config, folder, resume=has_run(folder))  # refuses the directory of another configuration
+    result = measure(job.contestant, job.settings, folder, job.others, job.unseen)
     write_results(folder / KEPT, [result])
     return result
 
@@ -137,6 +143,13 @@ def _run(job: Job, folder: Path) -> Result:
 def _same(job: Job) -> bool:
     there = Config.from_json(read_object(job.folder / "config.json"))
     return asdict(there) == job.settings.config().settings()  # what a file names is not imported
+
+
+def _after(env: str, domain: str, domains: Sequence[tuple[str, str]]) -> list[str]:
+    """The domain of the same env that follows in a grid, the first one after the last; none where it is alone."""
+    names = [name for one, name in domains if one == env]
+    follows = names[(names.index(domain) + 1) % len(names)]
+    return [follows] if follows != domain else []
 
 
 def _folder_name(label: str) -> str:

@@ -1,6 +1,7 @@
 """The tables of a comparison, in Markdown, made from results alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import inf
 
 from lse_gym.agents.bench.result import Result
 from lse_gym.agents.bench.statistics import Estimate, estimate, estimate_score, paired
@@ -66,6 +67,26 @@ def context_table(results: Sequence[Result]) -> str:
     return markdown(head, rows)
 
 
+def lasting_table(results: Sequence[Result]) -> str:
+    """How different the visited contexts were, and what lasts of the best; "" where it was not measured.
+
+    A column that no contestant has a value in is left out; where not all runs have one, it tells how many.
+    """
+    columns: dict[str, tuple[Callable[[Result], float | None], float, float]] = {
+        "diversity": (lambda r: r.diversity, 0.0, 1.0),
+        "retention": (lambda r: r.retention, 0.0, 1.0),
+        "backward transfer": (lambda r: r.backward_transfer, -1.0, 1.0),
+        "no context / context": (lambda r: r.without_context, 0.0, inf),
+        "gain, unseen domain": (_unseen_gain, -1.0, 1.0),
+    }
+    rows = []
+    for label, group in by_label(results).items():
+        rows.append([label, *(_where_told(group, *column) for column in columns.values())])
+    told = [i for i, column in enumerate(zip(*rows, strict=True)) if any(column)]
+    head = ["contestant", *columns]
+    return markdown([head[i] for i in told], [[row[i] for i in told] for row in rows]) if len(told) > 1 else ""
+
+
 def transfer_table(results: Sequence[Result]) -> str:
     """The contexts found, scored with task models that they were not evolved for; "" where none were."""
     models = list(dict.fromkeys(name for result in results for name in result.transfer))
@@ -93,8 +114,23 @@ def report(results: Sequence[Result], reference: str | None = None) -> str:
         "Student's 95 % intervals, cut to [0, 1] where they are of scores; differences in pairs of the same domain and "
         "seed; ≈: the interval contains zero."
     )
-    parts = [told, score_table(results, reference), context_table(results), transfer_table(results)]
+    parts = [told, score_table(results, reference), lasting_table(results), context_table(results)]
+    parts.append(transfer_table(results))
     return "\n".join(f"{part}\n" for part in parts if part)
+
+
+def _unseen_gain(result: Result) -> float | None:
+    return next((last - first for first, last in (result.unseen or {}).values()), None)
+
+
+def _where_told(group: Sequence[Result], value: Callable[[Result], float | None], low: float, high: float) -> str:
+    """The mean over the runs that have a value, cut to what is possible; what can be below zero is a difference."""
+    runs = [result for result in group if value(result) is not None]
+    if not runs:
+        return ""
+    mean = estimate(runs, lambda result: value(result) or 0.0).within(low, high)
+    few = f", {counted(len(runs), 'run')}" if len(runs) < len(group) else ""
+    return (_marked(mean) if low < 0 else str(mean)) + few
 
 
 def _marked(value: Estimate) -> str:

@@ -12,11 +12,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+import gymnasium as gym
+
 from lse_gym.agents.bench.contestant import Contestant
+from lse_gym.agents.diversity import diversity
 from lse_gym.agents.files import read_object, read_objects, write_text
 from lse_gym.agents.settings import Settings
+from lse_gym.agents.tree import merit
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.evaluation import core_env, evaluate_context
+from lse_gym.envs.retention import retained
 
 OVERLAP_WORDS = 5  # words in a row that count as taken over from a question
 
@@ -28,7 +33,11 @@ class Result(NamedTuple):
     that did best on the held-out questions. ``curve`` has ``(calls spent, best held-out score so far)`` a round.
     ``copied`` is the share of the feedback questions that stand word for word in the best context, ``overlap`` the
     share of its runs of five words that also stand in one of them. ``transfer`` has the mean test scores of seed and
-    best context with other task models.
+    best context with other task models, ``unseen`` those on another domain.
+
+    ``diversity`` is that of all visited contexts. ``retention``, ``backward_transfer`` and ``without_context`` are what
+    the best one retains, see :class:`lse_gym.envs.retention.Retained`; None where nothing was shown before it. Files of
+    earlier versions do not tell what has a default.
     """
 
     label: str
@@ -53,6 +62,11 @@ class Result(NamedTuple):
     copied: float
     overlap: float
     transfer: dict[str, list[float]]
+    diversity: float | None = None
+    retention: float | None = None
+    backward_transfer: float | None = None
+    without_context: float | None = None
+    unseen: dict[str, list[float]] | None = None
 
     @property
     def gain(self) -> float:
@@ -70,10 +84,21 @@ class Result(NamedTuple):
         return sum(self.test_scores_best) / len(self.test_scores_best)
 
 
-def measure(contestant: Contestant, settings: Settings, folder: Path, others: Sequence[str] = ()) -> Result:
-    """The result of a finished run; ``others`` are task models to score its contexts with as well."""
+def measure(
+    contestant: Contestant, settings: Settings, folder: Path, others: Sequence[str] = (), unseen: Sequence[str] = ()
+) -> Result:
+    """The result of a finished run, of whose budget nothing is spent.
+
+    Args:
+        contestant: who ran.
+        settings: of the run.
+        folder: its directory.
+        others: task models to score its contexts with as well.
+        unseen: domains of the same env to score them on as well.
+    """
     summary, rows = read_object(folder / "summary.json"), read_objects(folder / "trajectory.jsonl")
-    core = core_env(settings.config().make_env())
+    env = settings.config().make_env()
+    core = core_env(env)
     domain = core.family.load(core.domain_name)
     curve, best = [], 0.0
     for row in rows:
@@ -81,11 +106,11 @@ def measure(contestant: Contestant, settings: Settings, folder: Path, others: Se
         curve.append([row["spent"]["calls"], best])
     seed_context, context = rows[0]["context"], (folder / "best_context.txt").read_text(encoding="utf-8")
     copied, overlap = overlaps(context, [question.text for question in domain.splits["feedback"]])
-    transfer = {}
-    for name in others:
-        env = replace(settings, task_model=name).config().make_env()
-        first, last = (evaluate_context(env, text).mean for text in (seed_context, context))
-        transfer[name] = [first, last]
+    kept = retained(env, rows[: max(rows, key=merit)["id"] + 1])
+
+    def test(env: gym.Env, domain: str | None = None) -> list[float]:
+        return [evaluate_context(env, text, "test", domain).mean for text in (seed_context, context)]
+
     return Result(
         label=contestant.label,
         env=settings.env,
@@ -108,7 +133,12 @@ def measure(contestant: Contestant, settings: Settings, folder: Path, others: Se
         context_tokens=core.model.count_tokens(context),
         copied=copied,
         overlap=overlap,
-        transfer=transfer,
+        transfer={name: test(replace(settings, task_model=name).config().make_env()) for name in others},
+        diversity=diversity([row["context"] for row in rows]),
+        retention=kept.retention if kept else None,
+        backward_transfer=kept.backward_transfer if kept else None,
+        without_context=kept.without_context if kept else None,
+        unseen={name: test(env, name) for name in unseen},
     )
 
 

@@ -30,8 +30,11 @@ class Estimate(NamedTuple):
         return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})" if isfinite(self.high) else f"{self.mean:.3f}"
 
     def within(self, low: float, high: float) -> "Estimate":
-        """With the interval cut to what is possible, say a score's [0, 1]: its coverage loses nothing by that."""
-        return self._replace(low=max(low, self.low), high=min(high, self.high))
+        """With the interval cut to what is possible, say a score's [0, 1]: its coverage loses nothing by that.
+
+        One run alone has none to cut.
+        """
+        return self if not isfinite(self.high) else self._replace(low=max(low, self.low), high=min(high, self.high))
 
     @property
     def is_zero(self) -> bool:

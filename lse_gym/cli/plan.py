@@ -11,7 +11,18 @@ import typer
 from rich.table import Table
 
 from lse_gym.agents.console import counted
-from lse_gym.agents.plan import NO_PLAN, Plan, Preview, costs, estimates, faults, kept_answers, plan_run, preview
+from lse_gym.agents.plan import (
+    NO_PLAN,
+    Plan,
+    Preview,
+    costs,
+    estimates,
+    faults,
+    kept_answers,
+    plan_lasting,
+    plan_run,
+    preview,
+)
 from lse_gym.agents.settings import Config
 from lse_gym.cli import about
 from lse_gym.cli.common import err_console, out_console, say
@@ -51,7 +62,7 @@ def show_plan(config: Config, folder: Path | None) -> None:
     show_first(first)
 
 
-def show_plans(runs: Mapping[str, Sequence[Config]], others: Sequence[str] = ()) -> None:
+def show_plans(runs: Mapping[str, Sequence[Config]], others: Sequence[str] | None = None) -> None:
     """Tell what several runs come to, a row for each label, and the first prompt."""
     plans = {label: plan_all(configs, others) for label, configs in runs.items()}
     everything = [config for configs in runs.values() for config in configs]
@@ -65,12 +76,12 @@ def show_plans(runs: Mapping[str, Sequence[Config]], others: Sequence[str] = ())
     show_first(sample)
 
 
-def plan_all(configs: Sequence[Config], others: Sequence[str] = ()) -> Plan:
+def plan_all(configs: Sequence[Config], others: Sequence[str] | None = None) -> Plan:
     """The plan of runs that differ in their seeds: that of the first on each domain, so many times.
 
     Args:
         configs: the runs.
-        others: task models that score the contexts found as well.
+        others: task models that score the contexts found as well; None where the runs are not compared.
     """
     alike: dict[tuple[str, str | None], list[Config]] = {}
     for config in configs:
@@ -78,7 +89,11 @@ def plan_all(configs: Sequence[Config], others: Sequence[str] = ()) -> Plan:
     plans = []
     for first, *more in alike.values():
         one = plan_run(first)
-        for model in others:
+        if others is not None:
+            domains = sum(env == first.env for env, _ in alike)  # of two or more, each is another's unseen one
+            tests = one.test.plus(one.test) if domains > 1 else one.test
+            one = one._replace(test=tests.plus(plan_lasting(first)))
+        for model in others or ():
             scored = plan_run(replace(first, env_args={**first.env_args, "task_model": model}))
             one = one._replace(test=one.test.plus(scored.test))
         plans.append(one.times(1 + len(more)))
@@ -90,9 +105,11 @@ def sum_of(plans: Iterable[Plan]) -> Plan:
     return reduce(Plan.plus, plans, NO_PLAN)
 
 
-def confirm_all(runs: Mapping[str, Sequence[Config]], limit: float, yes: bool, others: Sequence[str] = ()) -> None:
+def confirm_all(
+    runs: Mapping[str, Sequence[Config]], limit: float, yes: bool, others: Sequence[str] | None = None
+) -> None:
     """:func:`confirm` for several runs."""
-    if any(map(costs, others)) or priced(*(config for configs in runs.values() for config in configs)):
+    if any(map(costs, others or ())) or priced(*(config for configs in runs.values() for config in configs)):
         confirm(sum_of(plan_all(configs, others) for configs in runs.values()), limit, yes)
 
 

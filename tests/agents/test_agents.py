@@ -8,6 +8,7 @@ import gymnasium as gym
 import pytest
 
 from lse_gym.agents import AGENTS, agent_class
+from lse_gym.agents.diversity import common_words, diversity
 from lse_gym.agents.lse import LSEAgent
 from lse_gym.agents.tree import Tree
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
@@ -119,6 +120,17 @@ def test_tree_survives_json():
     tree = grown(Tree("ucb"), [0.1, 0.2])
     tree.select()
     assert Tree.from_json(tree.to_json()).to_json() == tree.to_json()
+
+
+def test_diversity_is_the_mean_distance_of_pairs_by_their_words():
+    assert common_words("one two", "two three") == pytest.approx(1 / 3)
+    contexts = ["one two", "two three", "ONE, two."]
+    assert diversity(contexts) == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
+    assert [diversity(each) for each in ([], ["a"], ["a", "a"], ["a", "b"], ["", ""])] == [0, 0, 0, 1, 0]
+    tree = Tree()
+    for context in contexts:
+        tree.add(None, context, 0.0, round_idx=0)
+    assert tree.diversity == diversity(contexts)
 
 
 def test_mistakes_name_the_mend():

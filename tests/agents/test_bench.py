@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lse_gym.agents.bench import grid as grid_module
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
-from lse_gym.agents.bench.grid import Grid, default_domains, run_grid
-from lse_gym.agents.bench.report import by_label, markdown, report, score_table
+from lse_gym.agents.bench.grid import KEPT, Grid, default_domains, run_grid
+from lse_gym.agents.bench.report import by_label, lasting_table, markdown, report, score_table
 from lse_gym.agents.bench.result import Result, overlaps, read_results, write_results
 from lse_gym.agents.bench.statistics import estimate, estimate_score, paired, student95
 from lse_gym.agents.console import Console
@@ -71,9 +72,27 @@ def test_a_grid_runs_once_and_is_the_same_again(grid, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("trajectory.jsonl")}
     assert run_grid(grid, tmp_path) == found == read_results(tmp_path / "results.jsonl")
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("trajectory.jsonl")}
+    assert all(r.diversity == r.backward_transfer == 0 and r.without_context == 1 for r in found[4:])
+    assert all(r.diversity > 0 and r.retention > 0.5 > r.without_context for r in found[:4])
+    assert [[*r.unseen] for r in found[:4]] == [["lab-0"]] * 2 + [["clinic-0"]] * 2
+    assert found[0].unseen["lab-0"][0] == found[2].start
     text = report(found)
     assert "| no-op | 4 |" in text
+    assert "| contestant | diversity | retention |" in text
     assert "scored with" in text
+
+
+def test_what_an_earlier_version_kept_is_measured_again_and_not_run_again(grid, tmp_path, monkeypatch):
+    few = replace(grid, contestants=grid.contestants[:1], seeds=(0,), others=())
+    found = run_grid(few, tmp_path)
+    for kept in (tmp_path / "runs").rglob(KEPT):
+        row = json.loads(kept.read_text())
+        kept.write_text(json.dumps({key: value for key, value in row.items() if key not in Result._field_defaults}))
+        (old,) = read_results(kept)
+        assert (old.diversity, old.unseen) == (None, None)
+        assert "diversity" not in report([old])
+    monkeypatch.setattr(grid_module, "evolve", None)
+    assert run_grid(few, tmp_path) == found
 
 
 def test_processes_give_the_same_results(grid, tmp_path):
@@ -169,10 +188,7 @@ def test_the_interval_of_a_score_is_where_scores_are():
     assert (found.mean, found.low, found.high) == (free.mean, free.low, 1.0)
     assert free.high > 1.0
     assert " to 1.000)" in score_table(results)
-    assert (estimate_score(results[:1], lambda r: r.best).low, estimate(results[:1], lambda r: r.gain).low) == (
-        0.0,
-        -math.inf,
-    )
+    assert str(estimate_score(results[:1], lambda r: r.best)) == "0.750"  # one run has none
 
 
 def test_of_one_domain_the_seeds_are_the_unit():
@@ -208,6 +224,23 @@ def test_a_table_marks_what_cannot_be_told_apart():
     assert [rows[name].split(" | ")[4].endswith("≈") for name in ("good", "bad")] == [False, True]  # the gain itself
     with pytest.raises(UnknownNameError, match="Did you mean 'good'"):
         score_table(better, "goood")
+
+
+def test_a_table_of_what_lasts_shows_what_was_measured():
+    told = [
+        result(diversity=0.5, retention=0.75, unseen={"e": [0.5, 0.25]}),
+        result(seed=1, diversity=0.5, unseen={"e": [0.5, 0.25]}),
+        result("b", diversity=0.0, unseen={"e": [0.5, 0.5]}),
+        result("old"),
+    ]
+    assert lasting_table(told).splitlines() == [
+        "| contestant | diversity | retention | gain, unseen domain |",
+        "| --- | --- | --- | --- |",
+        "| a | 0.500 (0.500 to 0.500) | 0.750, 1 run | -0.250 (-0.250 to -0.250) |",
+        "| b | 0.000 |  | 0.000 ≈ |",
+        "| old |  |  |  |",
+    ]
+    assert lasting_table(told[-1:]) == ""
 
 
 def test_hostile_labels_break_no_table():

@@ -15,7 +15,7 @@ from lse_gym.agents.mcts import MCTSAgent
 from lse_gym.agents.reevo import ReEvoAgent
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config
-from lse_gym.agents.shinka import ShinkaAgent, common_words
+from lse_gym.agents.shinka import ShinkaAgent
 from lse_gym.envs.models.base import Response
 
 lines = st.lists(st.sampled_from("abcdef"), max_size=7).map("\n".join)
@@ -100,10 +100,6 @@ def test_shinka_prefers_good_parents_with_few_children():
         drawn.append(agent.select()["id"])
     assert drawn.count(2) > 2 * drawn.count(1) > 0
     assert drawn.count(0) == 0
-
-
-def test_words_in_common_are_a_share():
-    assert common_words("one two", "two three") == pytest.approx(1 / 3)
 
 
 def test_map_elites_keeps_the_best_of_every_cell_and_tells_the_qd_score(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from lse_gym.agents.plan import NO_PLAN, costs, kept_answers, plan_run, preview
+from lse_gym.agents.plan import NO_PLAN, costs, kept_answers, plan_lasting, plan_run, preview
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config
 from lse_gym.cli.main import app
@@ -71,9 +71,12 @@ def test_the_budget_caps_a_plan_but_not_its_test(paid):
     assert capped.search.tokens == free.search.tokens
     assert plan_run(replace(paid, rounds=0)).test.calls == free.test.calls / 2  # one context
     assert plan_all([paid, replace(paid, seed=1)]) == free.times(2)
-    with_other = plan_all([paid], [Priced.name])
-    assert with_other.test == free.times(2).test
-    assert with_other.search == free.search
+    compared, with_other = plan_all([paid], []), plan_all([paid], [Priced.name])
+    assert compared.test == free.test.plus(plan_lasting(paid))
+    assert with_other.test == compared.test.plus(free.test)
+    assert with_other.search == compared.search == free.search
+    both = [paid, replace(paid, env_args={**paid.env_args, "domain": "lab-0"})]
+    assert plan_all(both, []).test.calls == 2 * (free.test.plus(compared.test)).calls  # each is the other's unseen one
 
 
 def test_what_is_kept_is_counted_without_asking(paid, tmp_path, monkeypatch):

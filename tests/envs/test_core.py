@@ -9,6 +9,7 @@ from gymnasium.utils.env_checker import data_equivalence
 from lse_gym.envs.errors import DataError, UnknownNameError
 from lse_gym.envs.evaluation import evaluate_context
 from lse_gym.envs.report import FEEDBACK_MODES
+from lse_gym.envs.retention import retained
 from tests.envs.specs import rollout
 from tests.envs.stub import Spy, StubFamily, make
 
@@ -30,6 +31,20 @@ def test_reward_is_held_out_after_minus_before(made):
         after = held_out_score(env, text)
         assert (reward, info["held_out_score"]) == (after - before, after)
         before = after
+
+
+@pytest.mark.long
+def test_every_env_tells_what_is_retained(made):
+    env = gym.make(made[0], **made[1])
+    visited = [
+        {"performance": info["held_out_score"], "batch": info["batch"]} | observation
+        for observation, info in (env.reset(seed=4), env.step("Answer.")[::4])
+    ]
+    found = retained(env, visited)
+    assert found.shown == {visited[0]["batch"]: visited[0]["feedback_score"]}
+    assert 0 <= found.retention <= 1
+    assert found.backward_transfer == pytest.approx(found.retention - visited[0]["feedback_score"])
+    assert found.without_context >= 0
 
 
 def test_oracle_context_earns_and_test_score_follows():

@@ -8,6 +8,7 @@ import lse_gym  # noqa: F401 - registers the ids
 from lse_gym.agents.lse import LSEAgent
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.evaluation import evaluate_context
+from lse_gym.envs.retention import Retained, retained
 from lse_gym.envs.state import feedback_batch
 from lse_gym.wrappers import Retention
 
@@ -61,6 +62,24 @@ def test_a_tree_search_goes_on_with_what_was_shown_and_a_new_start_does_not():
     assert infos[0]["retained"] == 0.0
     assert all(info["retained"] == 1.0 for info in infos[1:])
     assert env.reset(seed=1)[1]["retention"] == 0.0
+
+
+def test_what_was_retained_is_told_after_a_search_too():
+    infos, env = [], Retention(make())
+    agent = LSEAgent(env, editor="writer").learn(3, callback=lambda agent, node, info: infos.append(info))
+    found = retained(make(), agent.tree.nodes)
+    assert [getattr(found, key) for key in KEYS if key != "forgetting"] == [
+        infos[-1][key] for key in KEYS if key != "forgetting"
+    ]
+    assert retained(make(), agent.tree.nodes[:1]) is None
+    assert retained(make(), [agent.tree.nodes[0]] * 2) is None  # of the same batch
+    assert make().unwrapped.budget.spent.calls == 0
+
+
+def test_what_is_retained_by_hand():
+    found = Retained({0: 1.0, 3: 0.5}, {0: 0.25, 3: 0.75}, held_out=0.8, bare=0.2)
+    assert (found.retention, found.backward_transfer, found.without_context) == (0.75, 0.25, 0.25)
+    assert found._replace(held_out=0.0, bare=0.0).without_context == 1.0
 
 
 def test_its_budget_is_its_own_and_its_spec_rebuilds_it():
