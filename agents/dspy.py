@@ -18,7 +18,7 @@ from lse_gym.agents.editor_agent import EditorAgent, EditorArgs
 from lse_gym.agents.search import Callback
 from lse_gym.agents.shots import shots_of, with_shots
 from lse_gym.envs.core import EDIT, ContextEnv, Observation
-from lse_gym.envs.domain import Attempt, Question
+from lse_gym.envs.domain import Question
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require
@@ -61,6 +61,12 @@ class DSPyAgent(EditorAgent):
         training = len(_feedback(core_env(self.require_env()))) if self.args.bootstrapped else 0
         return held_out + batch + edits * (held_out + training)
 
+    def __init__(self, env: gym.Env | None = None, **args: Any):
+        super().__init__(env, **args)
+        if env is not None and core_env(env).feedback_mode != "gold":
+            told = f"feedback={core_env(env).feedback_mode!r} hides golds, which the agent {self.name!r} trains on."
+            raise ArgumentError(f"{told} Leave it out.")
+
     def _search(self, env: gym.Env, total_timesteps: int, callback: Callback | None) -> Self:
         """Optimize for ``total_timesteps`` validations, or until the budget is used up.
 
@@ -68,9 +74,6 @@ class DSPyAgent(EditorAgent):
         """
         dspy = require("dspy", "dspy", f"The agent {self.name!r}")
         core = core_env(env)
-        if core.feedback_mode != "gold":
-            told = f"feedback={core.feedback_mode!r} hides golds, which the agent {self.name!r} trains on."
-            raise ArgumentError(f"{told} Leave it out.")
         if not self.tree.nodes:
             self._start, info = env.reset(seed=self.args.seed)
             self._steps = 0
@@ -214,9 +217,7 @@ class _Run:
     def _shot(self, text: str) -> str:
         """The worked example of a question; of one that takes several turns the answer that was right."""
         if text not in self._shots:
-            question = self._questions[text][1]
-            response = self.domain.gold_response(question)
-            attempt = Attempt(question, response, self.domain.score([question], [response])[0])
+            attempt = self.domain.gold_attempt(self._questions[text][1])
             shots = shots_of(self.core.session.report(self.domain, [attempt], "gold"))
             self._shots[text] = shots[0].text if shots else ""
         return self._shots[text]

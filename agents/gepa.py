@@ -16,6 +16,7 @@ from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.errors import BudgetExhausted
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require
+from lse_gym.envs.text import clean
 
 COMPONENT = "instructions"
 
@@ -172,7 +173,7 @@ class _Run:
         except BudgetExhausted:
             self.over = True
             return dict(candidate)
-        return {COMPONENT: (parse_edit(answer, context) or context)[: self.core.max_chars]}
+        return {COMPONENT: clean(parse_edit(answer, context) or context, self.core.max_chars)[0]}
 
     def on_valset_evaluated(self, event: Mapping[str, Any]) -> None:
         """Keep a candidate that was evaluated in full."""

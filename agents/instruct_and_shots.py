@@ -123,7 +123,7 @@ class InstructAndShotsAgent(EditorAgent):
         for count, size in _heats(len(pairs), self.args.minibatch, len(order)):
             pairs = pairs[:count]
             calls = (count * size + whole) * core.session.samples * domain.max_turns
-            if not core.budget.affords(Usage(calls=calls, edits=1)):
+            if not core.session.affords(Usage(calls=calls, edits=1)):
                 break
             contexts = [self._context(pair) for pair in pairs]
             try:

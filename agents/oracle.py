@@ -1,7 +1,11 @@
 """The oracle: writes the context with everything there is to know, the ceiling of every comparison."""
 
+from typing import Any
+
+import gymnasium as gym
+
 from lse_gym.agents.search import SearchAgent
-from lse_gym.envs.core import Observation
+from lse_gym.envs.core import ContextEnv, Observation
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.evaluation import core_env
 
@@ -11,10 +15,17 @@ class OracleAgent(SearchAgent):
 
     name = "oracle"
 
+    def __init__(self, env: gym.Env | None = None, **args: Any):
+        super().__init__(env, **args)
+        if env is not None:
+            self._context(core_env(env))
+
     def edit(self, observation: Observation, step: int, deterministic: bool = False) -> str:
         """The oracle context of the running episode's domain."""
         del observation, step, deterministic
-        core = core_env(self.require_env())
+        return self._context(core_env(self.require_env()))
+
+    def _context(self, core: ContextEnv) -> str:
         context = core.family.load(core.domain_name).oracle_context
         if context is None:
             raise ArgumentError(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lse_gym.envs.report import Problem, Report, report_of
+from lse_gym.envs.text import clean
 
 MAX_SHOT_CHARS = 4000  # of one example; a longer one would leave no room for others
 
@@ -83,4 +84,4 @@ def with_shots(instructions: str, texts: Sequence[str], max_chars: int) -> str:
         if size > max_chars:
             break
         parts.append(text)
-    return "\n\n".join(filter(None, parts))
+    return clean("\n\n".join(filter(None, parts)), max_chars)[0]

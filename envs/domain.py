@@ -145,6 +145,11 @@ class Domain(ABC):
         """A response that scores 1.0, in the form the prompt asks for."""
         return f"<answer>{question.gold}</answer>"
 
+    def gold_attempt(self, question: Question) -> Attempt:
+        """An attempt that is right: what its report shows is a worked example."""
+        response = self.gold_response(question)
+        return Attempt(question, response, self.score([question], [response])[0])
+
     def verify(self) -> list[str]:
         """Return the ids of the questions whose gold answer does not score 1.0; empty when all is well."""
         questions = [question for split in SPLITS for question in self.splits[split]]

@@ -51,4 +51,4 @@ def look(session: Session, state: State, size: int, mode: FeedbackMode, every: f
 def _has_room(session: Session, state: State, size: int) -> bool:
     """Whether the budget pays for a measurement and a few batches more."""
     questions = [*state.domain.splits["held_out"], *SPARE_BATCHES * feedback_batch(state.domain, state.batch, size)]
-    return session.budget.affords(session.upper_bound(state.domain, state.context, questions))
+    return session.affords(session.upper_bound(state.domain, state.context, questions))

@@ -83,6 +83,10 @@ class Session:
         """What the task model alone has used of the budget."""
         return self.metered.spent
 
+    def affords(self, cost: Usage) -> bool:
+        """Whether an evaluation of this cost can still be paid."""
+        return self.budget.affords(cost)
+
     def isolated(self, budget: Budget | None = None, samples: int | None = None) -> "Session":
         """A session with the same model and sampling, and a memory and a budget of its own."""
         return Session(

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ def play_track(
         LSEGymError: the host is away, or refuses; every finished step is kept there, and playing again goes on.
     """
     first = next(iter(runs.values()))
+    with closing(first.make_env()) as env:
+        first.make_agent(env)  # what cannot play is told before a play begins
     begun = client.post("plays", {"track": first.env_args["track"], "name": first.env_args["play"]})
     state = client.get(f"plays/{begun['play']}")
     if state["entry"] is None:

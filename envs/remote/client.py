@@ -114,6 +114,11 @@ def _error(status: int, told: str) -> Exception:
     return ArgumentError(told) if status < 500 else ProviderError(told)
 
 
+def odd(error: Exception) -> ProviderError:
+    """What is raised where an answer is not what it should be."""
+    return ProviderError(f"what the host answers is not what this version reads ({type(error).__name__}: {error}).")
+
+
 def _checked(url: str) -> str:
     advice = "Pass e.g. url='https://play.example.org', or 'http://127.0.0.1:8321' for this machine."
     try:

@@ -11,14 +11,17 @@ from gymnasium.spaces import Box, Dict
 
 from lse_gym.envs.budget import NOTHING, Budget, Usage
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.errors import ArgumentError, MissingArgumentError, ProviderError, unknown
+from lse_gym.envs.domain import Question
+from lse_gym.envs.errors import ArgumentError, BudgetExhausted, MissingArgumentError, unknown
 from lse_gym.envs.metered import Task
 from lse_gym.envs.options import CoreOptions, check_counts, check_names, check_reset
-from lse_gym.envs.remote.client import Client
+from lse_gym.envs.remote.client import Client, odd
 from lse_gym.envs.remote.notes import read_play, write_play
+from lse_gym.envs.remote.questions import evaluation
 from lse_gym.envs.remote.session import RemoteFamily, RemoteModel, RemoteSession
 from lse_gym.envs.remote.wire import Outcome, unpacked
 from lse_gym.envs.report import Report
+from lse_gym.envs.session import Evaluation
 from lse_gym.envs.spaces import FreeText
 from lse_gym.envs.state import MAX_FEEDBACK_CHARS, NO_REPORT, TOLD, TOLD_BY_AGENT, Info, Observation
 from lse_gym.envs.text import clean
@@ -33,8 +36,10 @@ class RemoteEnv(ContextEnv):
 
     ## Description
     An episode is one of the env that the track names, on a domain which the host draws from its secret for this run
-    alone. Its questions, golds and prompts stay there; what an env observes is sent, and nothing else. Needs the extra
-    ``api``, and a team's token, best in the environment variable ``LSE_GYM_TOKEN``.
+    alone. Its questions, golds and prompts stay there; what an env observes is sent. Agents may also evaluate a context
+    on single questions through the session, paid as all else: of held-out ones only scores come back, of feedback ones
+    what a report shows. Needs the extra ``api``, and a team's token, best in the environment variable
+    ``LSE_GYM_TOKEN``.
 
     A *play* is what a team plays of a track: a run on each of its domains. The host keeps every step of it. Who makes
     an env of the same play and domain again begins at its first step, and is told what was answered then as long as the
@@ -98,16 +103,17 @@ class RemoteEnv(ContextEnv):
         self.client = Client(url, token)
         facts = self.client.get(f"tracks/{track}")
         _check_fixed(options, facts)
-        self.track, self.family, self.render_mode = facts, RemoteFamily(facts), options.get("render_mode")
+        self.track, self.render_mode = facts, options.get("render_mode")
         if self.render_mode not in (None, *self.metadata["render_modes"]):
             raise unknown("render mode", self.render_mode, self.metadata["render_modes"], "None renders nothing.")
+        self.family = RemoteFamily(facts, self.questions)
         self.domains = self.family.select(domain)[:1]
         self.feedback_mode, self.feedback_size = facts["feedback"], facts["feedback_size"]
         self.max_edits, self.max_chars, self.gate = options.get("max_edits", 10), facts["max_chars"], facts["gate"]
         check_counts(max_edits=self.max_edits)
         sampling = {name: facts[name] for name in ("samples", "temperature", "max_tokens")}
         model = RemoteModel(facts["task_model"], facts["revision"])
-        self.session = RemoteSession(self, model, Budget(), **sampling)
+        self.session = RemoteSession(self, model, Budget(), facts["budget"], **sampling)
         self.action_space = FreeText(self.max_chars)
         texts = {"context": FreeText(self.max_chars), "feedback": FreeText(MAX_FEEDBACK_CHARS)}
         score, budget_left = Box(0.0, 1.0, (), np.float64), Box(0.0, 1.0, (4,), np.float64)
@@ -207,28 +213,60 @@ class RemoteEnv(ContextEnv):
         """
         used = self._spent_by_agent()
         declared = {"calls": used.calls, "tokens": used.tokens, "usd": used.usd}
-        data = self._post("finish", {"contexts": list(contexts), "editor": declared})
+        visited = [clean(context, self.max_chars)[0] for context in contexts]
+        data = self._post("finish", {"contexts": visited, "editor": declared})
         try:
             scores = [np.array(found, dtype=np.float64) for found in data["scores"]]
             return scores, Usage(**{name: float(data["used"][name]) for name in TOLD})
         except (KeyError, TypeError, ValueError) as error:
-            raise _odd(error) from None
+            raise odd(error) from None
+
+    def evaluate(self, context: str, questions: Sequence[Question]) -> tuple[Evaluation, Report]:
+        """Evaluate a context on single questions, outside of the episode: feedback and held-out ones, by their places.
+
+        Raises:
+            BudgetExhausted: they cannot be paid in full; nothing was.
+        """
+        body = {"context": clean(context, self.max_chars)[0], "questions": [question.id for question in questions]}
+        data = self._post("evaluate", body)
+        try:
+            if data["exhausted"]:
+                raise BudgetExhausted(str(data["exhausted"]))
+            found = evaluation(data, questions, self._booked(Usage(*map(float, data["spent"]))))
+        except (KeyError, TypeError, ValueError) as error:
+            raise odd(error) from None
+        return found
+
+    def questions(self, domain: str) -> Sequence[Mapping[str, Any]]:
+        """What the host tells of the feedback questions of this run's domain."""
+        if domain != self.domain_name:
+            raise ArgumentError(f"this env plays {self.domain_name!r} of {self.track['id']}, not {domain!r}.")
+        return self.client.get(f"{self._at()}/questions")["questions"]
 
     def _ask(self, kind: str, body: Mapping[str, Any]) -> Outcome:
         try:
             outcome = unpacked(self._post(kind, body))
         except (KeyError, TypeError, ValueError) as error:
-            raise error if isinstance(error, ArgumentError) else _odd(error) from None
-        self.session.book(outcome.spent.minus(self._seen))
-        self._seen, self._now = outcome.spent, outcome
+            raise error if isinstance(error, ArgumentError) else odd(error) from None
+        self._booked(outcome.spent)
+        self._now = outcome
         return outcome
 
+    def _booked(self, spent: Usage) -> Usage:
+        """Book what the host has charged since its last answer."""
+        used, self._seen = spent.minus(self._seen), spent
+        self.session.book(used)
+        return used
+
     def _post(self, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        if not self._run:
-            self._run = self._begun()
-        data = self.client.post(f"{self._run}/{kind}", {"number": self._number, **body})
+        data = self.client.post(f"{self._at()}/{kind}", {"number": self._number, **body})
         self._number += 1
         return data
+
+    def _at(self) -> str:
+        if not self._run:
+            self._run = self._begun()
+        return self._run
 
     def _begun(self) -> str:
         """Tell the host of the play, for the first time or once more; where this run's steps go."""
@@ -258,7 +296,3 @@ def _check_fixed(options: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         wanted = facts.get(name, "seed" if name == "start" else None)
         if name not in FREE and value != wanted:
             raise ArgumentError(f"{name}={value!r}: the track {facts['id']} has {wanted!r}. Leave it out.")
-
-
-def _odd(error: Exception) -> ProviderError:
-    return ProviderError(f"what the host answers is not what this version reads ({type(error).__name__}: {error}).")

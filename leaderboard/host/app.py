@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from lse_gym.envs.extras import needs
@@ -24,6 +25,8 @@ log = logging.getLogger("lse_gym.host")
 STRANGERS_PER_S, STRANGERS_AT_ONCE = 5.0, 50  # requests of an address that bring no valid token
 MAX_TEXT = 1_000_000  # characters of a context; the body's size is bounded before
 MOST = 2**53 - 1
+MAX_QUESTIONS = 100_000  # of an evaluation
+LONGEST_PLACE = 20  # bytes of a question's name in a body
 MAX_BATCH = 100_000  # number of a feedback batch; steps count on from it, and entries have numbers up to a million
 MAX_DECLARED = 1e14  # calls, tokens or dollars; with the host's own they stay below the 1e15 of an entry
 
@@ -78,6 +81,15 @@ class Step(Numbered):
     action: str = Field(max_length=MAX_TEXT)
 
 
+class Evaluate(Numbered):
+    """Evaluate a context on single questions, outside of the episode, paid as all that the run asks."""
+
+    context: str = Field(max_length=MAX_TEXT)
+    questions: list[Annotated[str, Field(pattern=r"^(feedback|held_out)-[0-9]{1,6}$")]] = Field(
+        min_length=1, max_length=MAX_QUESTIONS
+    )
+
+
 class Declared(_Body):
     """What the player's own models have cost in this run."""
 
@@ -115,8 +127,12 @@ def make_app(host: Host) -> Any:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _broken)
     _add_routes(app, host)
-    longest = max((facts["max_chars"] for facts in host.all_facts()), default=0)
-    return Guard(app, 16_000 + 12 * longest)  # finish sends two contexts, whose characters JSON may write in six bytes
+    return Guard(app, max(map(_longest, host.all_facts()), default=0))
+
+
+def _longest(facts: Mapping[str, Any]) -> int:
+    """The longest body: two contexts, whose characters JSON may write in six bytes, or one and all questions."""
+    return 16_000 + 12 * facts["max_chars"] + LONGEST_PLACE * sum(facts["sizes"].values())
 
 
 def _add_routes(app: FastAPI, host: Host) -> None:
@@ -174,14 +190,22 @@ def _add_routes(app: FastAPI, host: Host) -> None:
         return host.describe(team, play, body.model_dump())
 
     def act(request: Request, team: Team, play: str, run: int, kind: str, body: Numbered) -> Response:
+        asked = body.model_dump(exclude={"number"})
+        return work(request, team, lambda: host.act(team, play, run, kind, body.number, asked))
+
+    def work(request: Request, team: Team, answer: Callable[[], bytes]) -> Response:
         if not places.take(team.id):
             raise Refusal(429, f"{rules.at_once} requests of this team are being worked on.", busy=True)
         try:
-            answer = host.act(team, play, run, kind, body.number, body.model_dump(exclude={"number"}))
+            return Response(answer(), media_type="application/json")
         finally:
             places.give_back(team.id)
             request.state.worked.append(host.worked())
-        return Response(answer, media_type="application/json")
+
+    @app.get(f"{prefix}/plays/{{play}}/runs/{{run}}/questions", response_model=dict[str, Any])
+    def questions(play: PlayId, run: Run, team: Caller, request: Request) -> Response:
+        """The feedback questions of a run with their golds; none where its feedback hides golds."""
+        return work(request, team, lambda: host.questions(team, play, run))
 
     @app.post(f"{prefix}/plays/{{play}}/runs/{{run}}/reset", response_model=dict[str, Any])
     def reset(play: PlayId, run: Run, body: Reset, team: Caller, request: Request) -> Response:
@@ -192,6 +216,11 @@ def _add_routes(app: FastAPI, host: Host) -> None:
     def step(play: PlayId, run: Run, body: Step, team: Caller, request: Request) -> Response:
         """Take a step of a run."""
         return act(request, team, play, run, "step", body)
+
+    @app.post(f"{prefix}/plays/{{play}}/runs/{{run}}/evaluate", response_model=dict[str, Any])
+    def evaluate(play: PlayId, run: Run, body: Evaluate, team: Caller, request: Request) -> Response:
+        """Evaluate a context on single feedback and held-out questions; of the latter only scores are told."""
+        return act(request, team, play, run, "evaluate", body)
 
     @app.post(f"{prefix}/plays/{{play}}/runs/{{run}}/finish", response_model=dict[str, Any])
     def finish(play: PlayId, run: Run, body: Finish, team: Caller, request: Request) -> Response:

@@ -11,7 +11,7 @@ from lse_gym.leaderboard.board import Board, facts
 from lse_gym.leaderboard.checks import length_problems
 from lse_gym.leaderboard.document import check_schema, check_text
 from lse_gym.leaderboard.errors import SubmissionError
-from lse_gym.leaderboard.host.run import Step
+from lse_gym.leaderboard.host.run import Step, measured
 from lse_gym.leaderboard.host.secret import public_names
 from lse_gym.leaderboard.host.store import Play, PlayStore, Team
 from lse_gym.leaderboard.statistics import interval, mean, summarize
@@ -146,9 +146,10 @@ def _rows(steps: Sequence[Step], contexts: dict[str, str]) -> list[dict[str, Any
     at: dict[str, int] = {}  # where a context was visited last
     here = 0
     for step in steps:
-        if step.kind == "finish" or not step.answer["info"]["evaluated"]:
+        score = measured(step.kind, step.answer)
+        if score is None:
             continue
-        answer, info, text = step.answer, step.answer["info"], step.answer["context"]
+        answer, text = step.answer, step.answer["context"]
         if step.kind == "step" or text not in at:
             key = text_digest(text)
             contexts[key] = text
@@ -158,14 +159,14 @@ def _rows(steps: Sequence[Step], contexts: dict[str, str]) -> list[dict[str, Any
                     "parent_id": here if rows else None,
                     "round_idx": len(rows),
                     "context": key,
-                    "performance": info["held_out_score"],
-                    "feedback_score": answer["feedback_score"],
-                    "batch": int(info["batch"]),
+                    "performance": score,
+                    "feedback_score": answer.get("feedback_score", 0.0),
+                    "batch": int(answer["info"]["batch"]) if "info" in answer else 0,
                     "spent": dict(zip(SPENT, answer["spent"], strict=False)),
                 }
             )
             at[text] = len(rows) - 1
-        here = at[text]
+        here = at[text] if step.kind != "evaluate" else here
     return rows
 
 

@@ -14,7 +14,7 @@ class HostRules:
     run_hours: float = 24.0
     """from a run's first step to its last; after that it can only be finished"""
     steps_per_run: int = 5000
-    """resets and steps of a run at most"""
+    """resets, steps and evaluations of a run at most"""
     requests_per_s: float = 50.0
     """requests of a team, on the average"""
     burst: int = 100

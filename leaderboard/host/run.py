@@ -3,12 +3,14 @@
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.envs.models.base import TaskModel
+from lse_gym.envs.remote.questions import evaluated, told_of
 from lse_gym.envs.remote.wire import packed
 from lse_gym.envs.state import TOLD
 from lse_gym.leaderboard.errors import BoardError
@@ -25,6 +27,13 @@ class Step(NamedTuple):
     request: Mapping[str, Any]
     answer: Mapping[str, Any]
     responses: Sequence[Sequence[Any]]
+
+
+def measured(kind: str, answer: Mapping[str, Any]) -> float | None:
+    """The held-out score of the context that an answer tells of; None where not all of it was measured."""
+    if kind == "evaluate":
+        return answer["held_out_score"]
+    return answer["info"]["held_out_score"] if kind != "finish" and answer["info"]["evaluated"] else None
 
 
 class Refusal(Exception):  # noqa: N818 - no error of ours: it is told to the player
@@ -86,8 +95,7 @@ class LiveRun:
         except (ArgumentError, UnknownNameError, gym.error.ResetNeeded) as error:
             raise Refusal(400, str(error)) from None
         text = json.dumps(answer, allow_nan=False)
-        if self._seed in text:
-            raise BoardError(f"{self.track.id} shows the secret seed of a domain: it cannot be played.")
+        self._check_secrecy(text)
         answer = json.loads(text)
         self._taken(kind, answer)
         return Step(kind, request, answer, self.recorder.taken() if kind != "finish" else [])
@@ -99,17 +107,36 @@ class LiveRun:
             return packed(self.env, (observation, 0.0, False, False, info))
         if kind == "step":
             return packed(self.env, self.env.step(request["action"]))
+        if kind == "evaluate":
+            if not self.count:
+                raise Refusal(400, "a run begins with a reset.")
+            return evaluated(self.env, request["context"], request["questions"])
         return self._sealed_scores(request["contexts"])
 
     def _taken(self, kind: str, answer: Mapping[str, Any]) -> None:
         self.count += 1
-        if kind == "finish":
-            self.finished = True
-        elif answer["info"]["evaluated"]:
-            context, score = answer["context"], answer["info"]["held_out_score"]
+        self.finished = kind == "finish"
+        score = measured(kind, answer)
+        if score is not None:
+            context = answer["context"]
             if not self.visited or score >= self.visited[self.best]:
                 self.best = context
             self.visited[context] = score
+
+    @cached_property
+    def questions(self) -> list[dict[str, Any]]:
+        """What a player may know of the feedback questions before any step.
+
+        Raises:
+            BoardError: it would tell the secret.
+        """
+        found = told_of(self.env.family.load(self.env.domain_name), self.env.feedback_mode)
+        self._check_secrecy(json.dumps(found))
+        return found
+
+    def _check_secrecy(self, text: str) -> None:
+        if self._seed in text:
+            raise BoardError(f"{self.track.id} shows the secret seed of a domain: it cannot be played.")
 
     def _sealed_scores(self, contexts: Sequence[str]) -> dict[str, Any]:
         """Scores on the sealed questions, outside of the budget: the seed context's, and those asked for."""

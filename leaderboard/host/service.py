@@ -7,7 +7,8 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
@@ -136,28 +137,27 @@ class Host:
             team: who asks.
             number: id of the play.
             run: number of the run.
-            kind: "reset", "step" or "finish".
+            kind: "reset", "step", "evaluate" or "finish".
             at: number of the request within the run, from 0.
             request: what is asked.
 
         Raises:
             Refusal: it is not executed.
         """
-        play, track = self._play(team, number)
-        if not 0 <= run < len(public_names(track)):
-            raise Refusal(404, NO_PLAY)
+        play, track = self._run(team, number, run)
         digest = sha256(json.dumps([kind, request], sort_keys=True).encode()).digest()
         kept = self.store.answered(play.id, run, at)
         if kept:
             return _same(kept, digest, at)
-        live = self._slot(play, track, run)
-        if not live.lock.acquire(blocking=False):
-            raise Refusal(409, "the request before this one is being worked on.", busy=True)
-        try:
+        with _held(self._slot(play, track, run)) as live:
             kept = self.store.answered(play.id, run, at)  # by whoever had the lock
             return _same(kept, digest, at) if kept else self._execute(live, play, run, kind, at, request, digest)
-        finally:
-            live.lock.release()
+
+    def questions(self, team: Team, number: str, run: int) -> bytes:
+        """What a player may know of the feedback questions of a run, as JSON."""
+        play, track = self._run(team, number, run)
+        with _held(self._slot(play, track, run)) as live:
+            return json.dumps({"questions": live.questions}).encode()
 
     def _execute(
         self, live: LiveRun, play: Play, run: int, kind: str, at: int, request: Mapping[str, Any], digest: bytes
@@ -249,6 +249,12 @@ class Host:
             raise Refusal(410, f"the track {play.track} is not played here any more as it was.")
         return play, track
 
+    def _run(self, team: Team, number: str, run: int) -> tuple[Play, Track]:
+        play, track = self._play(team, number)
+        if not 0 <= run < len(public_names(track)):
+            raise Refusal(404, NO_PLAY)
+        return play, track
+
     def _slot(self, play: Play, track: Track, run: int) -> LiveRun:
         with self._guard:
             live = self._live.get((play.id, run))
@@ -265,6 +271,16 @@ class Host:
         with self._guard:
             if self._live.get((play, run)) is live:
                 del self._live[play, run]
+
+
+@contextmanager
+def _held(live: LiveRun) -> Generator[LiveRun]:
+    if not live.lock.acquire(blocking=False):
+        raise Refusal(409, "the request before this one is being worked on.", busy=True)
+    try:
+        yield live
+    finally:
+        live.lock.release()
 
 
 def _same(kept: tuple[bytes, bytes], digest: bytes, at: int) -> bytes:

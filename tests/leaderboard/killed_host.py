@@ -52,13 +52,28 @@ def actions(player: int, steps: int) -> list[str]:
 
 
 def go(env, player: int, steps: int) -> list:
-    """What a player sees: a reset, the steps, with a jump back now and then."""
+    """What a player sees: a reset, the steps, now and then single questions, or a jump back."""
     seen = [env.reset(seed=player)]
     for number, action in enumerate(actions(player, steps)):
         seen.append(env.step(action))
+        if number % 7 == 3:
+            seen.append(asked(env, f"{action} Asked.", [("feedback", 0), ("held_out", number), ("feedback", 0)]))
         if number % 7 == 6:
             seen.append(env.reset(options={"context": action, "batch": 0}))
     return seen
+
+
+def asked(env, context: str, places) -> list:
+    """What comes of a context on single questions: scores, and what else there is to know of feedback questions."""
+    core = env.unwrapped
+    domain = core.family.load(core.domain_name)
+    counts = {split: len(domain.splits[split]) for split, _ in places}
+    questions = [domain.splits[split][number % counts[split]] for split, number in places]
+    (found,) = core.session.run([core.session.evaluate(domain, context, questions)])
+    attempts = [one for one, (split, _) in zip(found.attempts, places, strict=True) if split == "feedback"]
+    report = core.session.report(domain, attempts, core.feedback_mode)
+    said = [attempt.response for attempt in attempts if core.feedback_mode != "score"]
+    return [found.scores.tolist(), said, repr(report), found.usage]
 
 
 def play_under_kills(folder: Path, track, players: int, steps: int, kills: int, seed: int) -> tuple[list, list, list]:

@@ -2,20 +2,24 @@
 
 import json
 import os
+from itertools import cycle
 
 import gymnasium as gym
 import pytest
 
+from lse_gym.agents import agent_class
 from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.host import server
 from lse_gym.leaderboard.host.secret import check_playable, draw, public_names, secret_env
 from lse_gym.leaderboard.track import all_tracks
 from tests.leaderboard import hosted as hosts
+from tests.leaderboard.killed_host import asked
 
 pytestmark = [pytest.mark.extra("host"), pytest.mark.extra("api")]
 
 FAMILIES = {
     "qa": {},
+    "one": {"domains": ("brewing-0",)},
     "passages": {"env": "LSE/PassageOrder-v1", "domains": ("mill-0",)},
     "sql": {"env": "LSE/TextToSQL-v1", "domains": ("clinic-0",)},
     "desk": {"env": "LSE/ServiceDesk-v0", "domains": ("office-0",)},
@@ -42,8 +46,8 @@ class Tap:
         await self.app(scope, receive, kept)
 
 
-def play(hosted, track, token, context):
-    """A run on every domain, with a refused request among them; returns the plays' secrets."""
+def play(hosted, track, token, context, agent):
+    """A run on every domain, all that may be asked of single questions and refused requests among it."""
     os.environ["LSE_GYM_TOKEN"] = token
     for domain in public_names(track):
         env = gym.make("LSE/Remote-v0", url=hosted.url, track=track.id, play="only", domain=domain)
@@ -52,17 +56,23 @@ def play(hosted, track, token, context):
         for number in range(3):
             env.step(f"{context}\nLine {number}.")
             env.reset()
-        with pytest.raises(ValueError, match="number"):
-            core.client.post(f"{core._run}/step", {"number": -1, "action": context})
+        places = [(split, i) for split in ("feedback", "held_out") for i in range(core.track["sizes"][split])]
+        asked(env, context, places)
+        assert core.family.load(domain).splits["feedback"][0].gold
+        for number, places in ((-1, ["feedback-0"]), (core._number, ["test-0"])):
+            with pytest.raises(ValueError, match=r"number|questions"):
+                core.client.post(f"{core._run}/evaluate", {"number": number, "context": "", "questions": places})
+        if agent:
+            agent_class(agent)(env).learn(2)
         core.finish([core.context])
         core.client.get(f"plays/{core._run.split('/')[1]}")
         env.close()
 
 
-def said(hosted, play, run):
+def said(steps):
     """What the task model answered to feedback questions: it may be right for others."""
-    steps = [step.answer for step, _ in hosted.store.steps(play, run) if step.kind != "finish"]
-    return {problem[1] for answer in steps for problem in answer["report"][1]}
+    answers = [step.answer for step in steps if step.kind != "finish"]
+    return {problem[1] for answer in answers for problem in answer["report"][1]}
 
 
 def check_secrecy(hosted, track, sent, teams):
@@ -78,7 +88,9 @@ def check_secrecy(hosted, track, sent, teams):
         for run, name in enumerate(public_names(track)):
             drawn = draw(secret, track, one.id, run)
             domain = secret_env(track, drawn, name).family.load(name)
-            shown = {question.gold for question in domain.splits["feedback"]} | said(hosted, one.id, run)
+            steps = [step for step, _ in hosted.store.steps(one.id, run)]
+            own = json.dumps([step.request for step in steps])  # what an agent has found out comes back to it
+            shown = {question.gold for question in domain.splits["feedback"]} | said(steps)
             hidden = [*domain.splits["held_out"], *domain.splits["test"]]
             golds = {q.gold for q in hidden if len(q.gold) >= SHORTEST_GOLD} - shown
             whole = map(json.dumps, [*(question.text for question in hidden), *golds])  # some begin like others
@@ -86,11 +98,11 @@ def check_secrecy(hosted, track, sent, teams):
             kept = [*rules, *others, token, drawn.domain, str(secret), f"{secret:x}"]
             assert any(json.dumps(question.text) in got for question in domain.splits["feedback"])
             for text in [*whole, *(json.dumps(text)[1:-1] for text in kept)]:
-                assert text not in got, (track.id, text)
+                assert text not in got or text in own, (track.id, text)
             assert drawn.domain.rpartition("-")[2] not in got
 
 
-def record(tmp_path, monkeypatch, families, plays):
+def record(tmp_path, monkeypatch, families, plays, agents=(None,)):
     sent = {}
     monkeypatch.setattr(server, "make_app", lambda host, make=server.make_app: Tap(make(host), sent))
     tracks = [
@@ -101,8 +113,8 @@ def record(tmp_path, monkeypatch, families, plays):
     with hosts.hosting(tmp_path, *tracks) as hosted:
         for track in tracks:
             teams = {f"{track.id} {n}": (hosted.token(f"{track.id} {n}"), f"Of team {n:04}.") for n in range(plays)}
-            for token, context in teams.values():
-                play(hosted, track, token, context)
+            for (token, context), agent in zip(teams.values(), cycle(agents), strict=False):
+                play(hosted, track, token, context, agent)
             check_secrecy(hosted, track, sent, teams)
         salt = (tmp_path / "salt").read_text()
         assert all(salt.encode() not in got for got in sent.values())
@@ -113,10 +125,24 @@ def test_nothing_hidden_is_sent(tmp_path, monkeypatch):
     assert len(record(tmp_path, monkeypatch, ["qa", "passages"], plays=2)) == 4
 
 
+@pytest.mark.extra("gepa")
+def test_nothing_hidden_is_sent_to_agents_that_ask_single_questions(tmp_path, monkeypatch):
+    agents = ["gepa", "instruct-and-shots"]
+    assert len(record(tmp_path, monkeypatch, ["one"], plays=2, agents=agents)) == 2
+
+
+@pytest.mark.long
+@pytest.mark.extra("dspy")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nothing_hidden_is_sent_to_agents_of_dspy(tmp_path, monkeypatch, family):
+    agents = ["dspy-bootstrap", "dspy-mipro"]
+    assert len(record(tmp_path, monkeypatch, [family], plays=2, agents=agents)) == 2
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES)
 def test_nothing_hidden_is_sent_in_200_plays(tmp_path, monkeypatch, family):
-    """34 of each family, 204 in all."""
+    """34 of each family, more than 200 in all."""
     assert len(record(tmp_path, monkeypatch, [family], plays=34)) == 34
 
 

@@ -29,7 +29,6 @@ from tests.patience import STALL_S
 pytestmark = [pytest.mark.extra("host"), pytest.mark.extra("api")]
 
 QUICK = {"domains": ("mill-0",), "env": "LSE/PassageOrder-v1", "budget": {"calls": 2000}}
-NEED_MORE = ["oracle", "gepa", "instruct-and-shots", "dspy-bootstrap", "dspy-mipro"]  # single questions, or the rules
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ SLOW = {  # seconds to import
 
 
 @pytest.mark.parametrize(
-    "agent", [pytest.param(one, marks=SLOW.get(one, ())) for one in AGENTS if one not in (*NEED_MORE, "sb3")]
+    "agent", [pytest.param(one, marks=SLOW.get(one, ())) for one in AGENTS if one not in ("oracle", "sb3")]
 )
 def test_every_agent_plays_unchanged(hosted, agent, tmp_path):
     summary = evolve(config(hosted, agent, rounds=2), tmp_path / "run")
@@ -76,10 +75,13 @@ def team_id():
     return os.environ["LSE_GYM_TOKEN"].split("_")[1]
 
 
-@pytest.mark.parametrize("agent", [pytest.param(one, marks=SLOW.get(one, ())) for one in NEED_MORE])
-def test_who_needs_more_than_observations_is_told(hosted, agent, tmp_path):
-    with pytest.raises(ArgumentError, match=r"no oracle|at the host"):
-        evolve(config(hosted, agent, rounds=2), tmp_path / "run")
+def test_an_oracle_is_refused_before_a_play_begins(hosted, tmp_path):
+    with pytest.raises(ArgumentError, match="no oracle"):
+        evolve(config(hosted, "oracle", rounds=2), tmp_path / "run")
+    refused = CliRunner().invoke(app, command(hosted, "--agent", "oracle", "--out", str(tmp_path / "out")))
+    assert refused.exit_code != 0
+    assert hosted.store.plays(team_id()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def command(hosted, *more):

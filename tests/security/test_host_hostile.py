@@ -78,6 +78,7 @@ def steps(hosted):
 
 
 STEP = {"number": 3, "action": "C."}
+ASK = {"number": 3, "context": "C.", "questions": ["feedback-0"]}
 NOBODY = "lse_0123456789abcdef_" + "0" * 64
 
 
@@ -97,6 +98,13 @@ def cases(play, token):
     yield "another kind", request(f"{run}/reset", {"number": 1}, token), 409
     yield "a step ahead", request(f"{run}/step", {"number": 99, "action": "Z."}, token), 409
     yield "finish with what was not visited", request(f"{run}/finish", {"number": 3, "contexts": ["Z."]}, token), 400
+    yield "a question of the test", request(f"{run}/evaluate", ASK | {"questions": ["test-0"]}, token), 422
+    yield "a question that is not", request(f"{run}/evaluate", ASK | {"questions": ["feedback-9999"]}, token), 400
+    yield "no question", request(f"{run}/evaluate", ASK | {"questions": []}, token), 422
+    yield "an evaluation before a reset", request(f"/v1/plays/{play}/runs/1/evaluate", ASK | {"number": 0}, token), 400
+    yield "an evaluation in the place of a step", request(f"{run}/evaluate", ASK | {"number": 1}, token), 409
+    yield "questions of a run that is not", request(f"/v1/plays/{play}/runs/7/questions", b"", token, "GET"), 404
+    yield "questions without a token", request(f"{run}/questions", b"", "", "GET"), 401
     yield "three contexts", request(f"{run}/finish", {"number": 3, "contexts": ["A.", "B.", "A."]}, token), 422
     yield "a run that is not", request(f"/v1/plays/{play}/runs/7/step", STEP, token), 404
     yield "a run below zero", request(f"/v1/plays/{play}/runs/-1/step", STEP, token), 422
@@ -159,14 +167,15 @@ def test_each_is_refused_and_nothing_is_executed(hosted, played):
 def test_another_team_finds_nothing(hosted, played):
     """A play of others is not there, whatever is asked of it."""
     token, before = hosted.token("the curious"), steps(hosted)
-    for kind, body in (("reset", {}), ("step", {"action": "C."}), ("finish", {})):
+    for kind, body in (("reset", {}), ("step", {"action": "C."}), ("evaluate", ASK), ("finish", {})):
         answers = [
-            ask(hosted, request(f"/v1/plays/{play}/runs/0/{kind}", {"number": 0, **body}, token)).partition(b"\r\n\r\n")
+            ask(hosted, request(f"/v1/plays/{play}/runs/0/{kind}", {**body, "number": 0}, token)).partition(b"\r\n\r\n")
             for play in (played[0], "0" * 32)
         ]
         assert {status(answer[0]) for answer in answers} == {404}
         assert answers[0][2] == answers[1][2]
-    assert status(ask(hosted, request(f"/v1/plays/{played[0]}", b"", token, "GET"))) == 404
+    for path in (f"/v1/plays/{played[0]}", f"/v1/plays/{played[0]}/runs/0/questions"):
+        assert status(ask(hosted, request(path, b"", token, "GET"))) == 404
     assert status(ask(hosted, request(f"/v1/plays/{played[0]}/about", {"name": "mine"}, token))) == 404
     assert b'{"plays":[]}' in ask(hosted, request("/v1/plays", b"", token, "GET"))
     assert steps(hosted) == before
@@ -261,4 +270,4 @@ def test_whatever_the_schema_allows_is_answered_as_it_says(tmp_path, monkeypatch
 
             fuzz()
             tried += 1
-    assert tried == 9
+    assert tried == 11
