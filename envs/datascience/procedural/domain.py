@@ -49,9 +49,14 @@ class Item(NamedTuple):
         asked, family = dataset.questions[version], FAMILY_OF.get(dataset.shape, NUMBERS)[version]
         question = Question(f"{dataset.name}/{family}", asked.text, script(asked.plan), heads(asked))
         target = asked.plan.name or asked.plan.target
-        content = repr([(file, name, csv_text(one)) for file, of in asked.files.items() for name, one in of.items()])
-        digest = sha256(content.encode()).hexdigest()
-        return cls(question, family, source(world, asked), csv_text(asked.truth), target, digest)
+        files = source(world, asked)
+        content = [
+            (file, name, csv_text(table) if name else files[file].decode())
+            for file, tables in asked.files.items()
+            for name, table in tables.items()
+        ]
+        digest = sha256(repr(content).encode()).hexdigest()
+        return cls(question, family, files, csv_text(asked.truth), target, digest)
 
 
 class HouseDomain(DataScienceDomain):

@@ -22,14 +22,16 @@ TASKS = {"graded": "classification", "daily": "time_series_analysis"}  # of the 
 
 def csv_text(table: Table) -> str:
     """A table as CSV; no value of ours needs quotes."""
-    return "\n".join([",".join(table), *(",".join(map(cell, row)) for row in zip(*table.values(), strict=True))]) + "\n"
+    rows = zip(*map(_cells, table.values()), strict=True)
+    return "\n".join([",".join(table), *map(",".join, rows)]) + "\n"
 
 
-def cell(value: object) -> str:
-    """A value as CSV has it: what is missing is empty, and a number has all its digits."""
-    if value is None:
-        return ""
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+def _cells(values: Iterable[object]) -> list[str]:
+    """Values as CSV has them: what is missing is empty, and a number has all its digits."""
+    return [
+        repr(value).removesuffix(".0") if isinstance(value, float) else "" if value is None else str(value)
+        for value in values
+    ]
 
 
 def file_bytes(tables: Mapping[str, Table]) -> bytes:
