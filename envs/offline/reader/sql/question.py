@@ -8,6 +8,7 @@ from lse_gym.envs.offline.reader.sql.reading import STOP, Choose, Reading
 from lse_gym.envs.offline.reader.sql.rules import Knowledge, Rule
 from lse_gym.envs.offline.reader.sql.schema import Schema, Table
 
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 YEAR = re.compile(r"(?:19|20)\d\d")
 SCALED = re.compile(r"([\w.]+)(\s*[*/]\s*\d+(?:\.\d+)?)")
 OPERATIONS = {
@@ -150,10 +151,12 @@ def _measure(reading: Reading, at: int, table: str) -> Measure | None:
 def _amounts(reading: Reading, table: str) -> list[Condition]:
     found = []
     for i, word in enumerate(reading.words):
+        if not NUMBER.fullmatch(word):
+            continue
         before = reading.lower[max(0, i - 3) : i]
         sign = ">" if set(before) & set(ABOVE) else "<" if set(before) & set(BELOW) else ""
         sign = ">=" if before[-2:] == ["at", "least"] else "<=" if before[-2:] == ["at", "most"] else sign
-        if not sign or not re.fullmatch(r"\d+(?:\.\d+)?", word):
+        if not sign:
             continue
         earlier = [p for p in sorted({*reading.rules, *reading.columns}, reverse=True) if p < i]
         measure = next((m for p in earlier if (m := _measure_at(reading, p, table))), None)

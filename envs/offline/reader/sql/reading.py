@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from lse_gym.envs.offline.reader.english import stem, stems
+from lse_gym.envs.offline.reader.english import stem
 from lse_gym.envs.offline.reader.sql.rules import Knowledge, Rule
 from lse_gym.envs.offline.reader.sql.schema import Schema
 
@@ -32,9 +32,8 @@ class Reading:
         self._match(choose)
 
     def _match(self, choose: Choose) -> None:
-        nouns = {stems(name.replace("_", " ")): name for name in self.schema.tables}
-        names = _column_index(self.schema)
-        longest = max((len(key) for key in (*nouns, *names, *self.knowledge.phrases)), default=1)
+        nouns, names = self.schema.nouns, self.schema.columns
+        longest = max([self.schema.longest, *map(len, self.knowledge.phrases)])
         at = 0
         while at < len(self.words):
             for size in range(min(longest, len(self.words) - at), 0, -1):
@@ -56,15 +55,3 @@ class Reading:
                 at += size - 1
                 break
             at += 1
-
-
-def _column_index(schema: Schema) -> dict[tuple[str, ...], list[tuple[str, str]]]:
-    index: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for table in schema.tables.values():
-        for column in table.columns:
-            whole = stems(column.replace("_", " "))
-            parts = {whole, *((word,) for word in whole)} if column not in table.keys else {whole}
-            for part in parts:
-                if part:
-                    index.setdefault(part, []).append((table.name, column))
-    return index

@@ -1,8 +1,11 @@
 """The schema as the reader sees it: parsed from the CREATE TABLE statements in the prompt, nothing else."""
 
 import re
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import NamedTuple
+
+from lse_gym.envs.offline.reader.english import stems
 
 CREATE = re.compile(r'CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(["`\[]?)([^\s("`\]]+)["`\]]?\s*\(', re.IGNORECASE)
 FOREIGN = re.compile(
@@ -24,14 +27,15 @@ class Edge(NamedTuple):
     target_column: str
 
 
-class Table(NamedTuple):
+@dataclass(frozen=True)
+class Table:
     """A table: its columns in order, with their declared types, and which of them are keys."""
 
     name: str
     columns: dict[str, str]
     keys: frozenset[str]
 
-    @property
+    @cached_property
     def texts(self) -> list[str]:
         """Text columns that are neither keys nor dates."""
         return [
@@ -40,23 +44,47 @@ class Table(NamedTuple):
             if name not in self.keys and kind.upper() in ("TEXT", "VARCHAR", "CHAR") and not DATE_NAME.search(name)
         ]
 
-    @property
+    @cached_property
     def label(self) -> str:
         """The column that names a row: the first text column, else the first column."""
         named = [name for name in self.texts if re.search(r"name|title", name, re.IGNORECASE)]
         return next(iter([*named, *self.texts, *self.columns]))
 
-    @property
+    @cached_property
     def dates(self) -> list[str]:
         """Columns whose name speaks of a date."""
         return [name for name in self.columns if DATE_NAME.search(name)]
 
 
-class Schema(NamedTuple):
+@dataclass(frozen=True)
+class Schema:
     """Tables by lower-case name, and the foreign keys between them."""
 
     tables: dict[str, Table]
     edges: tuple[Edge, ...]
+
+    @cached_property
+    def nouns(self) -> dict[tuple[str, ...], str]:
+        """The tables by the stems of their names."""
+        return {stems(name.replace("_", " ")): name for name in self.tables}
+
+    @cached_property
+    def columns(self) -> dict[tuple[str, ...], list[tuple[str, str]]]:
+        """Tables and columns by the stems of a column's name, and by each of them where the column is no key."""
+        index: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        for table in self.tables.values():
+            for column in table.columns:
+                whole = stems(column.replace("_", " "))
+                parts = {whole, *((word,) for word in whole)} if column not in table.keys else {whole}
+                for part in parts:
+                    if part:
+                        index.setdefault(part, []).append((table.name, column))
+        return index
+
+    @cached_property
+    def longest(self) -> int:
+        """How many words the longest name has."""
+        return max(map(len, (*self.nouns, *self.columns)), default=1)
 
 
 @lru_cache(maxsize=256)

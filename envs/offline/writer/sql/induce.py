@@ -62,9 +62,12 @@ def _alike(statement: Statement) -> tuple:
 
 
 def _answer(question: str, schema: Schema, book: Rulebook) -> tuple[Understanding | None, Statement | None]:
-    knowledge = book.knowledge()
-    understood = understand(question, schema, knowledge)
-    return understood, read_statement(compose(understood, schema, knowledge)) if understood else None
+    if question not in book.answers:
+        knowledge = book.knowledge()
+        understood = understand(question, schema, knowledge)
+        ours = read_statement(compose(understood, schema, knowledge)) if understood else None
+        book.answers[question] = understood, ours
+    return book.answers[question]
 
 
 def _explain(

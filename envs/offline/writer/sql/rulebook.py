@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from lse_gym.envs.offline.examples import strip_examples
 from lse_gym.envs.offline.reader.sql.rules import Knowledge, Rule, gather, parse_rule
@@ -22,6 +23,7 @@ class Rulebook:
         self.prose: list[str] = []
         self.rules: dict[tuple[str, tuple[str, ...]], Rule] = {}
         self.words: dict[tuple[str, ...], str] = {}  # stems -> the phrase as it was written
+        self.answers: dict[str, Any] = {}  # to questions, for as long as the rules stay as they are
         for line in strip_examples(context).splitlines():
             rules = parse_rule(line, frozen)
             if not rules and line.strip():
@@ -34,6 +36,8 @@ class Rulebook:
         """Put a rule in, in place of one with the same trigger; False where it was there already."""
         key = self._key(rule)
         new = self.rules.get(key) != rule
+        if new:
+            self.answers.clear()
         self.rules[key] = rule
         if words:
             self.words[rule.trigger] = words
@@ -41,6 +45,7 @@ class Rulebook:
 
     def drop(self, rule: Rule) -> None:
         """Take a rule out."""
+        self.answers.clear()
         self.rules.pop(self._key(rule), None)
 
     def knowledge(self) -> Knowledge:
