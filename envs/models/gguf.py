@@ -58,7 +58,7 @@ def converted(file: Path, digest: str, dtype: str) -> Path:
         dtype: of the numbers; "auto" is float32.
 
     Raises:
-        MissingExtraError: the package gguf is not installed.
+        MissingExtraError: a package that reads GGUF files is not installed.
         ValueError, OSError, …: it is no GGUF file of a model that Transformers knows.
     """
     dtype = AUTO if dtype == "auto" else dtype
@@ -71,7 +71,8 @@ def converted(file: Path, digest: str, dtype: str) -> Path:
 
 def _convert(file: Path, folder: Path, dtype: str) -> None:
     """Write beside ``folder`` and rename: other processes see all of it or nothing."""
-    require("gguf", "gguf", "A GGUF file")
+    for module in ("gguf", "accelerate"):  # Transformers reads such a file with both
+        require(module, "gguf", "A GGUF file")
     log.info("converting %s, which is done once: %s", file.name, folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as temporary:

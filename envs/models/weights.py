@@ -52,7 +52,7 @@ class Weights:
         """Folder or id, and revision, "" for none: what engines take. A GGUF file is converted on first use.
 
         Raises:
-            MissingExtraError: the package that reads GGUF files is not installed.
+            MissingExtraError: a package that reads GGUF files is not installed.
             UnknownModelError: it cannot be read.
         """
         if not self.path.lower().endswith(SUFFIX):

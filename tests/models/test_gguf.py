@@ -1,6 +1,7 @@
 """`hf:FILE.gguf`: a tiny model written as llama.cpp writes one answers as the model that it was made from."""
 
 import json
+import sys
 
 import pytest
 
@@ -119,9 +120,11 @@ def test_it_is_converted_once_and_a_damaged_folder_is_made_again(file, place, mo
     assert converted(file, digest, "float32") == folder
     assert (folder / "model.safetensors").stat().st_size > 1000
     assert [*place.iterdir()] == [folder]  # nothing half made is left
-    monkeypatch.setitem(__import__("sys").modules, "gguf", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'lse-gym\[gguf\]'"):
-        converted(file, digest, "bfloat16")
+    for module in ("gguf", "accelerate"):
+        told = rf"needs {module}: pip install 'lse-gym\[gguf\]'"
+        with monkeypatch.context() as patch, pytest.raises(MissingExtraError, match=told):
+            patch.setitem(sys.modules, module, None)
+            converted(file, digest, "bfloat16")
 
 
 def test_the_revision_is_the_digest_of_the_file_wherever_it_lies(file, place, tmp_path):
