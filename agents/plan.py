@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import inf
 from typing import NamedTuple
 
 from lse_gym.agents import AGENTS
@@ -13,7 +14,7 @@ from lse_gym.envs.budget import NOTHING, RESOURCES, Budget, Usage
 from lse_gym.envs.core import MAX_FEEDBACK_CHARS, ContextEnv
 from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Prompt, Question, Split
 from lse_gym.envs.editing import editor_prompt
-from lse_gym.envs.errors import ProviderError
+from lse_gym.envs.errors import ArgumentError, ProviderError
 from lse_gym.envs.evaluation import core_env, final_scores
 from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models import make_model
@@ -73,6 +74,9 @@ def plan_run(config: Config) -> Plan:
         LSEGymError: the run could not start: wrong arguments, or data that cannot be used.
     """
     core, domain, agent = _parts(config)
+    if core.remote:  # the host pays its task model; what reports will hold, and so what an editor costs, nobody knows
+        dear = bool(config.editor and costs(config.editor))
+        return NO_PLAN._replace(search=Usage(edits=config.rounds, usd=inf if dear else 0.0))
     editor = make_model(config.editor) if config.editor else None
     held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
     batch = min(core.feedback_size, len(pool))
@@ -96,6 +100,8 @@ def plan_run(config: Config) -> Plan:
 def plan_lasting(config: Config) -> Usage:
     """What a comparison asks at most to tell what lasts of a run: feedback again, and held-out without a context."""
     core, domain, _ = _parts(config)
+    if core.remote:  # it is not asked
+        return NOTHING
     again = [*domain.splits["feedback"], *domain.splits["held_out"]]
     return _bound(core, domain, _requests(core, domain, again))
 
@@ -115,6 +121,10 @@ def estimates(config: Config) -> str:
 def preview(config: Config) -> Preview:
     """What the questions of a run look like, and what is wrong with them."""
     core, domain, _ = _parts(config)
+    if core.remote:
+        raise ArgumentError(
+            "--plan: what is asked at a host is not known here. `lse-gym leaderboard play TRACK --plan` tells the rest."
+        )
     question = domain.splits["held_out"][0]
     prompt = domain.prompt(domain.seed_context, question)
     sizes = {split: len(domain.splits[split]) for split in SPLITS}

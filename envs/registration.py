@@ -114,6 +114,11 @@ def describe(name: str) -> tuple[str, str]:
     return (env_class(name).__doc__ or "").splitlines()[0], ENVS[name][-1]
 
 
+def is_remote(name: str) -> bool:
+    """Whether a registered env of this package is at a host, which draws what it is about."""
+    return name in ENVS and env_class(name).remote
+
+
 def env_class(name: str) -> Any:
     """The class of a registered env."""
     module, env, *_ = ENVS[name]

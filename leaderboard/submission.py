@@ -167,7 +167,9 @@ def _misfit(runs: Sequence[Run], track: Track) -> str:
     for name, cap in track.budget.items():
         spent = config.get(f"budget_{name}") or max(run.summary[name] for run in runs)
         if spent > cap:
-            return f"its budget is {cap:,.0f} {name}, and the runs had {spent:,.0f} (--budget-{name} {cap:g} keeps to it)"
+            return (
+                f"its budget is {cap:,.0f} {name}, and the runs had {spent:,.0f} (--budget-{name} {cap:g} keeps to it)"
+            )
     short = [d for d in track.domains if len({r.config["seed"] for r in runs if r.config["domain"] == d}) < track.seeds]
     return f"it wants {track.seeds} seeds of each of {', '.join(track.domains)}" if short else ""
 

@@ -16,6 +16,7 @@ from lse_gym.agents.run import evolve, has_run, is_finished
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.errors import ArgumentError, LSEGymError, UnknownNameError
 from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.registration import is_remote
 
 KEPT = "result.jsonl"  # in the directory of a run that is done
 
@@ -66,7 +67,8 @@ def jobs_of(grid: Grid, out: str | os.PathLike[str]) -> list[Job]:
         for unseen in [_after(env, domain, grid.domains)]
         for seed in grid.seeds
         for folder in [runs / _folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}"]
-        for settings in [one.apply(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=seed))]
+        for drawn in [0 if is_remote(env) else seed]  # at a host each run has questions of its own
+        for settings in [one.apply(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=drawn))]
     ]
 
 
@@ -100,6 +102,8 @@ def run_grid(
         first = next(job for job in jobs if job.contestant is contestant)
         config = first.settings.config()
         config.make_agent(config.make_env())
+        for name in grid.others:
+            replace(first.settings, task_model=name).config().make_env()
     ended = {job.folder: found for job in jobs if (found := _ended(job))}
     results = {folder: result for folder, (_, result, _) in ended.items() if result is not None}
 
@@ -147,7 +151,9 @@ def _same(job: Job) -> bool:
 
 def _after(env: str, domain: str, domains: Sequence[tuple[str, str]]) -> list[str]:
     """The domain of the same env that follows in a grid, the first one after the last; none where it is alone."""
-    names = [name for one, name in domains if one == env]
+    names = [name for one, name in domains if one == env and not is_remote(env)]
+    if not names:
+        return []
     follows = names[(names.index(domain) + 1) % len(names)]
     return [follows] if follows != domain else []
 

@@ -97,7 +97,7 @@ def measure(
         unseen: domains of the same env to score them on as well.
     """
     summary, rows = read_object(folder / "summary.json"), read_objects(folder / "trajectory.jsonl")
-    env = settings.config().make_env()
+    env = settings.config().make_env(record=str(folder / "responses.jsonl"))
     core = core_env(env)
     domain = core.family.load(core.domain_name)
     curve, best = [], 0.0
@@ -106,7 +106,7 @@ def measure(
         curve.append([row["spent"]["calls"], best])
     seed_context, context = rows[0]["context"], (folder / "best_context.txt").read_text(encoding="utf-8")
     copied, overlap = overlaps(context, [question.text for question in domain.splits["feedback"]])
-    kept = retained(env, rows[: max(rows, key=merit)["id"] + 1])
+    kept = None if core.remote else retained(env, rows[: max(rows, key=merit)["id"] + 1])
 
     def test(env: gym.Env, domain: str | None = None) -> list[float]:
         return [evaluate_context(env, text, "test", domain).mean for text in (seed_context, context)]

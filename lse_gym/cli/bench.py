@@ -51,7 +51,7 @@ from lse_gym.cli.common import (
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm_all, show_plans
 from lse_gym.envs.errors import MissingExtraError
 from lse_gym.envs.extras import available
-from lse_gym.envs.registration import ENVS
+from lse_gym.envs.registration import ENVS, is_remote
 
 APART = ("sb3", "moi")  # agents that need a file of their own, or passages: named, or they do not take part
 BUDGET_CALLS = 1300  # pays for about 20 edits
@@ -100,9 +100,14 @@ def bench_command(
         int, typer.Option(min=0, help="Edits of a run, at most.", rich_help_panel="Budget")
     ] = DEFAULT.rounds,
     budget_calls: Annotated[
-        float,
-        typer.Option(min=0, help="Hard cap on the calls of a run, task model and editor.", rich_help_panel="Budget"),
-    ] = BUDGET_CALLS,
+        float | None,
+        typer.Option(
+            min=0,
+            help="Hard cap on the calls of a run, task model and editor; "
+            f"by default {BUDGET_CALLS:,}, at a host the track's.",
+            rich_help_panel="Budget",
+        ),
+    ] = None,
     budget_tokens: Annotated[
         float | None, typer.Option(min=0, help="Hard cap on tokens.", rich_help_panel="Budget")
     ] = None,
@@ -135,7 +140,9 @@ def bench_command(
 ) -> None:
     """Run optimizers on the same domains under the same hard budget, and print the table of a paper."""
     if quick:
-        seeds, rounds, budget_calls = 1, QUICK_ROUNDS, QUICK_CALLS
+        seeds, rounds = 1, QUICK_ROUNDS
+    if budget_calls is None and not any(map(is_remote, env or ())):
+        budget_calls = QUICK_CALLS if quick else BUDGET_CALLS
     settings = [env_settings(one, questions, scorer, env_set, data_dir, exclude) for one in env or [DEFAULT.env]]
     shared = Settings(
         **settings[0],  # but for the env, the same for all

@@ -14,13 +14,12 @@ from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.console import counted
 from lse_gym.agents.live import Live
-from lse_gym.agents.plan import NO_PLAN, costs
+from lse_gym.agents.plan import plan_run
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli.common import DEFAULT, Editor, MaxEditTokens, app, check_pairs, err_console, out_console, say, writable
 from lse_gym.cli.leaderboard import BOARD, BoardPath, board_app
 from lse_gym.cli.messages import command_line
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm
-from lse_gym.envs.budget import NOTHING
 from lse_gym.envs.errors import ArgumentError, ProviderError
 from lse_gym.envs.redaction import redact_logs
 from lse_gym.envs.remote.client import Client
@@ -148,7 +147,7 @@ def play_command(
     if plan:
         _show_plan(facts, runs)
         return
-    _confirm(runs, confirm_usd, yes)
+    confirm(plan_run(next(iter(runs.values()))), confirm_usd, yes)
     out = out or Path("plays") / play.replace(":", "-")
     about = {"name": name or agent.rpartition(":")[2], "kind": agent, "editor": config.editor or ""}
     about |= {"version": version, "url": link, "commit": commit}
@@ -194,12 +193,3 @@ def _show_plan(facts: Mapping[str, Any], runs: Mapping[str, Config]) -> None:
     say(f"questions   an evaluation takes at most {once:,} calls; sealed at the end: {sizes['test']:,} a domain")
     if first.editor:
         say(f"editor      {first.editor}: at most {calls * len(runs):,} calls in all, yours to pay")
-
-
-def _confirm(runs: Mapping[str, Config], limit: float, yes: bool) -> None:
-    """Ask first where the editor has a price: what it will cost is not known before the reports are."""
-    editors = {config.editor for config in runs.values() if config.editor}
-    if yes or not any(costs(editor) for editor in editors):
-        return
-    unknown = NO_PLAN._replace(search=NOTHING._replace(usd=float("inf")))
-    confirm(unknown, limit, yes)
