@@ -27,6 +27,7 @@ class EditorTask(NamedTuple):
     context: str
     report: Report
     max_chars: int
+    instruction: str
 
 
 class EditorPrompt(TextOf[EditorTask]):
@@ -57,7 +58,7 @@ def editor_prompt(
         f"{_LIMIT}{max_chars} characters. Reason first, then put the new instructions between <prompt> and </prompt>. "
         "Or, to change single lines only, put each between <add> and </add> or <remove> and </remove>."
     )
-    return EditorPrompt(text, EditorTask(context, report_of(report), max_chars))
+    return EditorPrompt(text, EditorTask(context, report_of(report), max_chars, instruction))
 
 
 def parse_edit(response: str, context: str) -> str | None:

@@ -8,15 +8,12 @@ from typing import Any
 
 from lse_gym.envs.domain import SPLITS, Asked, Attempt, Domain, Family, Outcome, Prompt, Question, Split
 from lse_gym.envs.editing import INSTRUCTION, editor_prompt, parse_edit
+from lse_gym.envs.editor.prompt import HEAD
 from lse_gym.envs.editor.tamper import tampering
 from lse_gym.envs.models import make_model
 from lse_gym.envs.report import Report
 from lse_gym.envs.session import Session
 from lse_gym.envs.state import MAX_FEEDBACK_CHARS, feedback_batch
-
-HEAD = (
-    "An editor improves the instructions of a language model from reports on its answers; it works by an instruction."
-)
 
 
 class EditorDomain(Domain):

@@ -13,8 +13,8 @@ class EditorEnv(ContextEnv):
     """Edit the instruction that an editor works by; the reward is how much more its edits then improve other contexts.
 
     ## Description
-    The task model is an editor here: ``task_model="nano-editor"`` or a served one. It improves the contexts of the
-    domains of a family from reports, by the paragraph of its prompt that says how to go about it; that paragraph is
+    The task model is an editor here: the stand-in "apprentice", "nano-editor" or a served one. It improves the contexts
+    of the domains of a family from reports, by the paragraph of its prompt that says how to go about it; that is
     the context of this env. ``answerer`` answers the questions of those domains. Source: STOP, arXiv 2310.02304, whose
     improver improves itself, with a meta-utility that is the mean of what it then improves.
     :func:`lse_gym.envs.editor.tamper.tamper_rate` tells what share of proposals tries to leave its task.
@@ -47,8 +47,9 @@ class EditorEnv(ContextEnv):
     | held_out_domains | int | 10 | domains | what the reward is computed on |
     | inner_feedback_size | int | 4 | questions | of a report that the editor gets |
 
-    ``task_model`` is "writer" unless told otherwise, which heeds no instruction: with it every reward is 0. Feedback
-    batches are of 3 domains unless told otherwise. ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
+    ``task_model`` is "apprentice" unless told otherwise; "writer" heeds no instruction: with it every reward is 0.
+    Feedback batches are of 3 domains unless told otherwise. ``reset(options=...)`` takes ``context``, ``domain`` and
+    ``batch``.
 
     ## Cost
     At most ``edits * (feedback_size + held_out_domains)`` calls of the editor per reset and per step, 13 by default.
@@ -72,7 +73,7 @@ class EditorEnv(ContextEnv):
         own = "domain answerer edits inner_size feedback_domains held_out_domains inner_feedback_size".split()
         check_names(options, *own)
         family = EditorFamily(answerer, edits, inner_size, feedback_domains, held_out_domains, inner_feedback_size)
-        options = {"task_model": "writer", "feedback_size": 3, **options}
+        options = {"task_model": "apprentice", "feedback_size": 3, **options}
         super().__init__(family, domain=domain, **options)
 
 

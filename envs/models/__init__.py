@@ -32,6 +32,7 @@ ABOUT = {
 MODELS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "reader": ("lse_gym.envs.offline.reader", "Reader", ()),
     "writer": ("lse_gym.envs.offline.writer", "Writer", ()),
+    "apprentice": ("lse_gym.envs.offline.apprentice", "Apprentice", ()),
     **{name: ("lse_gym.envs.models.huggingface", "HuggingFaceModel", (path, name)) for name, path in SHIPPED.items()},
     **{name: ("lse_gym.envs.models.packaged", "packaged_model", (name,)) for name in PACKAGES},
 }
@@ -43,14 +44,15 @@ BACKENDS = {
     "replay": ("lse_gym.envs.models.replay", "ReplayModel", "FILE"),
 }
 MODEL_NAMES = [*MODELS, *(f"{backend}:{argument}" for backend, (_, _, argument) in BACKENDS.items()), "module:Class"]
-UNCACHED = ("reader", "writer", "replay")  # as fast as the cache
+UNCACHED = ("reader", "writer", "apprentice", "replay")  # as fast as the cache
 
 
 def make_model(name: str, *, record: str | None = None) -> TaskModel:
     """Make the model that ``name`` stands for; an engine is loaded once however many envs use it.
 
     Args:
-        name: ``reader`` (offline task model), ``writer`` (offline editor), ``nano`` (a small transformer, both),
+        name: ``reader`` (offline task model), ``writer`` (offline editor), ``apprentice`` (one that heeds its
+            instruction), ``nano`` (a small transformer, both),
             ``nano-editor`` (it after more lessons in editing), ``nano-lse`` (that after LSE training),
             ``nano-qa`` (``nano`` after lessons in multiple choice), ``pico`` (a smaller task model),
             ``smollm2`` (SmolLM2-135M-Instruct, from a package of its own),

@@ -9,7 +9,7 @@ from lse_gym.envs.models.environment import server_url
 from lse_gym.envs.models.packaged import PACKAGES
 from lse_gym.envs.redaction import public_url
 
-STAND_INS = ("reader", "writer")
+STAND_INS = ("reader", "writer", "apprentice")
 REAL = "openai:MODEL (a server), hf:ID (Transformers) or vllm:ID"
 WORLDLY = (  # whose questions ask for more than the prompt holds
     "LSE/AWM-v0",

@@ -72,7 +72,7 @@ def test_an_instruction_that_helps_the_editor_is_rewarded():
 
 
 def test_the_writer_heeds_no_instruction():
-    env = make(domain="program-repair")
+    env = make(domain="program-repair", task_model="writer")
     env.reset(seed=0)
     assert env.step("Do nothing at all.")[1] == 0.0
 
