@@ -84,6 +84,6 @@ def workflow() -> str:
 
 
 def files_of(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files that paths name; of a folder, every ``.json`` in it."""
+    """The files that paths name; of a folder, every ``.json`` in it. What is called ``.json`` is no folder of files."""
     for path in paths:
-        yield from sorted(path.rglob("*.json")) if path.is_dir() else [path]
+        yield from sorted(path.rglob("*.json")) if path.is_dir() and path.suffix != ".json" else [path]

@@ -1,6 +1,7 @@
 """Asking a host: one JSON request at a time, repeated until it is answered, which a host never does twice."""
 
 import json
+import logging
 import time
 import weakref
 from collections.abc import Mapping
@@ -14,11 +15,16 @@ from lse_gym.envs.models.environment import environment_key
 from lse_gym.envs.redaction import note, public_url
 from lse_gym.envs.remote.wire import TOKEN_VARIABLE, VERSION
 
+log = logging.getLogger("lse_gym.remote")
 PURPOSE = "An env at a host (LSE/Remote-v0)"
-TIMEOUT_S = 300.0  # of one try: a step waits for the host's task model
-PATIENCE_S = 180.0  # for a host that is away, as when it is started again, or has no room
+CONNECT_S = 5.0  # for a connection
+TIMEOUT_S, ABOUT_S = 300.0, 30.0  # of one try: a request of a run waits for the host's task model, others do not
+PATIENCE_S = 180.0  # for a host that is away in the middle of a run, as when it is started again, or has no room
+BRIEFLY_S = 2.0  # for one that is not there where no run has begun: the address may be wrong
 WAIT_S, LONGEST_WAIT_S = 0.2, 5.0  # between two tries
 MAX_BYTES = 32_000_000  # of an answer
+ABSENT = "Check the address, and with its owner that `lse-gym leaderboard host` runs there."
+AWAY = (0, 502, 503, 504)  # no answer at all, or that of a proxy
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -47,7 +53,7 @@ class Client:
     def _http(self) -> Any:
         httpx = require("httpx", "api", PURPOSE)
         local = urlsplit(self.url).hostname in LOOPBACK
-        made = httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=not local)
+        made = httpx.Client(base_url=self.url, trust_env=not local)
         weakref.finalize(self, made.close)
         return made
 
@@ -72,26 +78,34 @@ class Client:
         return self._ask("POST", path, json.dumps(body).encode())
 
     def _ask(self, method: str, path: str, content: bytes | None) -> dict[str, Any]:
-        httpx, deadline, wait = require("httpx", "api", PURPOSE), time.monotonic() + PATIENCE_S, WAIT_S
+        httpx, began, wait = require("httpx", "api", PURPOSE), time.monotonic(), WAIT_S
+        of_a_run, where = "/runs/" in path, public_url(self.url)
         while True:
             try:
-                status, data, after = self._send(method, path, content)
-            except httpx.HTTPError as error:
-                status, data, after = 0, {"error": f"no answer ({type(error).__name__})"}, 0.0
+                status, data, after = self._send(method, path, content, TIMEOUT_S if of_a_run else ABOUT_S)
+            except (httpx.HTTPError, OSError) as error:
+                status, data, after = 0, {}, 0.0
+                told = f"no host answers at {where}: {str(error) or type(error).__name__}. {ABSENT}"
+            else:
+                told = f"the host {where} says: {str(data.get('error', f'status {status}'))[:1000]}"
             if status == 200:
                 return data
-            told = f"the host {public_url(self.url)} says: {str(data.get('error', f'status {status}'))[:1000]}"
-            if not (status in (0, 429, 502, 503, 504) or data.get("busy")):
+            if not (status in AWAY or status == 429 or data.get("busy")):
                 raise _error(status, told)
-            if time.monotonic() > deadline:
+            patience = PATIENCE_S if of_a_run or status not in (0, 502, 504) else BRIEFLY_S
+            if time.monotonic() > began + patience:
                 raise UnavailableError(told) from None
+            if wait == WAIT_S and status in AWAY and of_a_run:
+                log.warning("%s It is tried for %.0f s.", told, patience)
             time.sleep(min(max(wait, after), LONGEST_WAIT_S))
             wait *= 2
 
-    def _send(self, method: str, path: str, content: bytes | None) -> tuple[int, dict[str, Any], float]:
+    def _send(self, method: str, path: str, content: bytes | None, timeout: float) -> tuple[int, dict[str, Any], float]:
         token = self._token or environment_key(TOKEN_VARIABLE)
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        with self._http.stream(method, f"/{VERSION}/{path}", content=content, headers=headers) as response:
+        limits = require("httpx", "api", PURPOSE).Timeout(timeout, connect=CONNECT_S)
+        asked = self._http.stream(method, f"/{VERSION}/{path}", content=content, headers=headers, timeout=limits)
+        with asked as response:
             got = bytearray()
             for piece in response.iter_bytes():
                 got += piece
@@ -102,7 +116,8 @@ class Client:
         except (ValueError, RecursionError):
             data = None
         if not isinstance(data, dict):
-            data, status = {"error": "what it sends is no JSON object"}, response.status_code
+            status = response.status_code
+            data = {"error": f"what comes back is no JSON (status {status}), as of another server. {ABSENT}"}
             return (status if status != 200 else 500), data, 0.0
         after = response.headers.get("Retry-After", "")
         return response.status_code, data, float(after) if after.isdecimal() else 0.0

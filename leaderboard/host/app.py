@@ -140,33 +140,34 @@ def _add_routes(app: FastAPI, host: Host) -> None:
     teams, strangers = Buckets(rules.requests_per_s, rules.burst), Buckets(STRANGERS_PER_S, STRANGERS_AT_ONCE)
     places, bearer = Places(rules.at_once), HTTPBearer(auto_error=False, description="the token of a team")
 
-    def stranger(request: Request) -> None:
-        _wait(strangers.take(_address(request)))
-
-    async def team_of(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> Team:
+    async def anybody(
+        request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+    ) -> Team | None:
         team = host.known(given.credentials) if given else None
         if given and team is None:
             team = await run_in_threadpool(host.team_of, given.credentials)
         if team is None:
-            stranger(request)
-            raise Refusal(401, "there is no such token.")
+            _wait(strangers.take(_address(request)))
+            return None
+        request.state.recognise()
         _wait(teams.take(team.id))
+        return team
+
+    async def team_of(team: Annotated[Team | None, Depends(anybody)]) -> Team:
+        if team is None:
+            raise Refusal(401, "there is no such token.")
         return team
 
     Caller = Annotated[Team, Depends(team_of)]  # noqa: N806 - a type
 
-    @app.get(f"{prefix}/tracks")
-    async def tracks(request: Request) -> dict[str, Any]:
+    @app.get(f"{prefix}/tracks", dependencies=[Depends(anybody)])
+    async def tracks() -> dict[str, Any]:
         """The tracks that are played here."""
-        stranger(request)
         return {"tracks": host.all_facts()}
 
-    @app.get(f"{prefix}/tracks/{{track}}")
-    async def track(
-        track: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")], request: Request
-    ) -> dict[str, Any]:
+    @app.get(f"{prefix}/tracks/{{track}}", dependencies=[Depends(anybody)])
+    async def track(track: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")]) -> dict[str, Any]:
         """What there is to know of a track."""
-        stranger(request)
         return host.facts(track)
 
     @app.get(f"{prefix}/plays")

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from lse_gym.envs.errors import ProviderError
+from lse_gym.envs.errors import ProviderError, UnavailableError
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.stored import checked, request_key
 
@@ -18,6 +18,8 @@ class _Job:
 
 class SharedModel(TaskModel):
     """A model that any number of threads ask at once: what waits while it answers is its next batch, all together.
+
+    A batch that fails as a whole is asked again, what each of them wanted by itself.
 
     Args:
         model: who answers.
@@ -58,6 +60,10 @@ class SharedModel(TaskModel):
             found, failure = {}, ProviderError(f"{self.name!r} broke down ({type(error).__name__}: {error}).")
         else:
             failure = None
+        if failure and not found and len(jobs) > 1 and not isinstance(failure, UnavailableError):
+            for job in jobs:  # one of them may have broken it for all
+                self._answer([job])
+            return
         for job in jobs:
             mine = {request: found[request] for request in job.requests if request in found}
             if all(request in mine for request in job.requests):

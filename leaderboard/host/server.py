@@ -26,18 +26,45 @@ except ImportError:  # Windows: two hosts of one board are not noticed there
 
 HEADER_S, IDLE_S = 10.0, 60.0  # for the head of a request to come, and between two requests of a connection
 MAX_CONNECTIONS = 1000  # at a time
+STRANGERS_OF_ADDRESS, STRANGERS = 100, 400  # connections on which no token has come yet
 LOCK = "played.lock"
 
 
 class PatientOnce(H11Protocol):
-    """A connection whose requests have to begin and come to the end of their head in time."""
+    """A connection whose requests have to begin and come to the end of their head in time.
+
+    It is a stranger's until a request with the token of a team has come on it. There are so many of strangers at a
+    time, in all and of an address; beyond that the oldest is cut, so that there is always room for who has a token.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
+    _opened: float
 
     def connection_made(self, transport: Any) -> None:
         """Wait for a head."""
         super().connection_made(transport)
+        self._opened, self.stranger = self.loop.time(), True
+        self.app_state = {**self.app_state, "recognise": self._recognise}  # the state of each of its requests
         self._arm()
+        self._make_room()
+
+    def _recognise(self) -> None:
+        self.stranger = False
+
+    def _make_room(self) -> None:
+        strangers = [one for one in self.connections if isinstance(one, PatientOnce) and one.stranger]
+        here = [one for one in strangers if one.address == self.address]
+        for group, most in ((here, STRANGERS_OF_ADDRESS), (strangers, STRANGERS)):
+            if len(group) > most:
+                oldest = min(group, key=lambda one: one._opened)
+                oldest.stranger = False  # as it is none any more
+                oldest.transport.abort()
+                return
+
+    @property
+    def address(self) -> str:
+        """Where it comes from."""
+        return self.client[0] if self.client else ""
 
     def data_received(self, data: bytes) -> None:
         """Wait no longer than for one head."""

@@ -44,6 +44,20 @@ def _env_arguments() -> frozenset[str]:
     return frozenset({*own, *CoreOptions.__annotations__} - {"options"})
 
 
+def words_of(context: Any) -> list[str]:
+    """The arguments and options that a command was given on its line, as words to give it again."""
+    words = []
+    for param in context.command.params:
+        source = context.get_parameter_source(param.name)
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        value = context.params[param.name]
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            option = [param.opts[0]] if param.opts[0].startswith("-") else []
+            words += option if isinstance(one, bool) else [*option, str(one)]
+    return words
+
+
 def command_line(*words: str) -> str:
     """A command line of this program that a shell takes as it stands."""
     return shlex.join(["lse-gym", *words])

@@ -18,7 +18,7 @@ from lse_gym.agents.plan import plan_run
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli.common import DEFAULT, Editor, MaxEditTokens, app, check_pairs, err_console, out_console, say, writable
 from lse_gym.cli.leaderboard import BOARD, BoardPath, board_app
-from lse_gym.cli.messages import command_line
+from lse_gym.cli.messages import command_line, words_of
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm
 from lse_gym.envs.errors import ArgumentError, ProviderError
 from lse_gym.envs.redaction import redact_logs
@@ -106,6 +106,7 @@ def team_command(
 
 @board_app.command("play")
 def play_command(
+    context: typer.Context,
     track: Annotated[str, typer.Argument(help="Id of a track that the host plays.")],
     url: Annotated[str, typer.Option(envvar="LSE_GYM_HOST", help="Address of the host; LSE_GYM_TOKEN has the token.")],
     agent: Annotated[str, typer.Option(help=f"Agent: {', '.join(AGENTS)}.")] = DEFAULT.agent,
@@ -157,9 +158,13 @@ def play_command(
         with Live(config.rounds, console=err_console) as live:
             summaries, state = play_track(client, runs, about, out, on_node=live.show)
     except (KeyboardInterrupt, ProviderError) as error:
-        again = command_line("leaderboard", "play", track, "--url", url, "--agent", agent, "…", "--out", str(out))
+        given = words_of(context)
+        missing = [
+            word for name, value in (("--url", url), ("--out", out)) if name not in given for word in (name, f"{value}")
+        ]
+        again = command_line("leaderboard", "play", *given, *missing)
         reason = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{str(error).rstrip('.')}."
-        say(f"{reason} Every step is kept at the host; go on with the same options and --out: {again}", err_console)
+        say(f"{reason} Every step is kept at the host; go on with: {again}", err_console)
         raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
     _tell(summaries, state)
 

@@ -106,6 +106,13 @@ def step(name, folder, **environment):
 
 
 @pytest.mark.extra("data")
+def test_a_folder_that_is_called_as_a_submission_is_refused(tmp_path, good):
+    """As a submodule of a pull request is one, and empty."""
+    (tmp_path / "one.json").mkdir()
+    assert check(tmp_path / "one.json")[0] == 1
+    assert check(tmp_path, good)[0] == 1
+
+
 def test_the_workflow_refuses_what_is_no_submission_and_checks_what_is(good, tmp_path):
     import yaml
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from functools import partial
 
 import gymnasium as gym
 import pytest
@@ -81,6 +82,28 @@ def test_a_failure_costs_only_whose_requests_failed():
     for thread in [*first, *threads]:
         thread.join()
     assert results == {0: ["good"], 1: ["fine"]}
+
+
+def test_a_model_that_breaks_down_costs_only_who_broke_it():
+    slow = Slow()
+    slow.complete = partial(breaking, slow.complete)
+    model = SharedModel(slow)
+    first, _ = side_by_side(model, [[Request("", "first")]])
+    while not slow.batches:
+        pass
+    threads, results = side_by_side(model, [[Request("", "good")], [Request("", "crash")], [Request("", "fine")]])
+    while len(model._waiting) < 3:
+        pass
+    slow.go.set()
+    for thread in [*first, *threads]:
+        thread.join()
+    assert results == {0: ["good"], 1: [], 2: ["fine"]}
+
+
+def breaking(complete, requests):
+    if any(request.user == "crash" for request in requests):
+        raise ZeroDivisionError
+    return complete(requests)
 
 
 def test_what_was_kept_is_not_asked_again():

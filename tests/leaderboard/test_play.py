@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from lse_gym.agents import AGENTS
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli.main import app
-from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.errors import ArgumentError, ProviderError
+from lse_gym.envs.remote import client
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.host.store import STORE, PlayStore
 from lse_gym.leaderboard.host.tokens import token_team
@@ -116,6 +118,32 @@ def test_a_play_becomes_an_entry_above_what_was_reproduced(hosted, tmp_path):
     assert "by the submitter, on public test questions" not in page
     hosted.store.check_log()
     assert [action for _, action, _ in hosted.store.history(play.id)].count("run finished") == 2
+
+
+def test_the_line_that_says_how_to_go_on_can_be_run_as_it_is(hosted, tmp_path, monkeypatch):
+    """After a failure in the middle of a play, with options that have values of several words."""
+    monkeypatch.chdir(tmp_path)
+    model, answered = hosted.host._models["two-v1"].model, []
+
+    def failing(requests, complete=model.complete):
+        answered.append(complete(requests))
+        if len(answered) > 2:
+            raise ProviderError("it is gone")
+        return answered[-1]
+
+    options = ["--set", "temperature=0", "--set", "selection=ucb", "--name", "an 'agent'", "--yes"]
+    with monkeypatch.context() as broken:
+        broken.setattr(model, "complete", failing)
+        broken.setattr(client, "PATIENCE_S", 0.0)
+        ended = CliRunner().invoke(app, command(hosted, *options), catch_exceptions=False)
+    assert ended.exit_code == 1
+    words = shlex.split(ended.output.partition("go on with: ")[2])
+    assert words[0] == "lse-gym"
+    done = CliRunner().invoke(app, words[1:], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    (play,) = hosted.store.plays(team_id())
+    assert f"entry {play.entry} of the board" in done.output
+    assert json.loads(play.about)["name"] == "an 'agent'"
 
 
 def test_a_killed_player_goes_on_to_the_result_of_an_undisturbed_one(hosted, tmp_path):

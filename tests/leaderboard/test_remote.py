@@ -2,6 +2,9 @@
 
 import copy
 import pickle
+import socket
+import threading
+import time
 import warnings
 
 import gymnasium as gym
@@ -9,10 +12,18 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env, data_equivalence
 
-from lse_gym.envs.errors import ArgumentError, AuthenticationError, MissingArgumentError, UnknownNameError
+from lse_gym.envs.errors import (
+    ArgumentError,
+    AuthenticationError,
+    MissingArgumentError,
+    UnavailableError,
+    UnknownNameError,
+)
+from lse_gym.envs.remote import client
 from lse_gym.leaderboard.host.secret import draw, secret_env
 from tests.envs.specs import rollout
 from tests.leaderboard import hosted as hosts
+from tests.patience import STALL_S
 
 pytestmark = [pytest.mark.extra("host"), pytest.mark.extra("api")]
 
@@ -166,6 +177,44 @@ def test_a_wrong_option_says_what_is_right_and_changes_nothing(make):
     assert env.unwrapped._number == 1
     with pytest.raises(gym.error.ResetNeeded):
         make().unwrapped.step("A.")
+
+
+@pytest.mark.parametrize("what", ["nobody", "no name", "another server"])
+def test_where_no_host_is_that_is_told_within_seconds(what, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        if what == "another server":
+            threading.Thread(target=answer_once, args=[other]).start()
+        elif what == "nobody":
+            other.close()
+        url = "https://host.invalid" if what == "no name" else f"http://127.0.0.1:{port}"
+        monkeypatch.setattr(client, "BRIEFLY_S", 0.5)
+        began = time.monotonic()
+        with pytest.raises((UnavailableError, ArgumentError), match="Check the address") as caught:
+            gym.make("LSE/Remote-v0", url=url, track="small-v1")
+        assert url in str(caught.value)
+        assert time.monotonic() < began + 5 + STALL_S
+
+
+def answer_once(server):
+    line, _ = server.accept()
+    line.recv(10_000)
+    line.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope")
+    line.close()
+
+
+def test_a_host_that_goes_away_in_a_run_is_waited_for_and_that_is_told(make, hosted, monkeypatch, caplog):
+    env = make()
+    env.reset(seed=1)
+    monkeypatch.setattr(client, "PATIENCE_S", 0.5)
+    with monkeypatch.context() as away:
+        away.setattr(env.unwrapped.client, "url", "http://127.0.0.1:9")
+        env.unwrapped.client.close()
+        with pytest.raises(UnavailableError, match=r"no host answers at http://127\.0\.0\.1:9"):
+            env.step("A.")
+    assert "It is tried for" in caplog.text
+    env.unwrapped.client.close()
+    assert env.step("A.")[4]["edits"] == 1
 
 
 def test_a_wrong_token_is_told(hosted, monkeypatch):

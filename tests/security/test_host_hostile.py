@@ -1,5 +1,6 @@
 """A host among hostile clients: each is refused with a reason, nothing is executed for them, and others play on."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -244,6 +245,27 @@ def test_hostile_clients_do_not_disturb_a_player(hosted, played, clients, action
     drawn = draw(hosted.host._secrets[track.id], track, env.unwrapped._run.split("/")[1], 0)
     assert data_equivalence(seen, go(secret_env(track, drawn, env.unwrapped.domains[0]), 1, actions), exact=True)
     assert wrong == []
+
+
+def test_strangers_take_no_room_from_who_has_a_token(hosted, monkeypatch):
+    """Idle connections without end, and all requests that strangers of this address have: the oldest go."""
+    monkeypatch.setattr(server, "STRANGERS_OF_ADDRESS", 20)
+    monkeypatch.setattr(server, "HEADER_S", 600.0)
+    token, where = hosted.token("the crowded out"), urlsplit(hosted.url)
+    env = gym.make("LSE/Remote-v0", url=hosted.url, track="small-v1", token=token, play="calm")
+    env.reset(seed=1)
+    strangers = [socket.create_connection((where.hostname, where.port)) for _ in range(60)]
+    while 429 not in {status(ask(hosted, request("/v1/tracks", b"", "", "GET"))) for _ in range(20)}:
+        pass
+    assert env.step("A.")[4]["edits"] == 1
+    assert status(ask(hosted, request("/v1/tracks", b"", token, "GET"))) == 200
+    for line in strangers[:30]:  # a timeout is no ConnectionError
+        line.settimeout(STALL_S)
+        with contextlib.suppress(ConnectionError):
+            assert line.recv(1) == b""
+    for line in strangers:
+        line.close()
+    env.close()
 
 
 @pytest.mark.long

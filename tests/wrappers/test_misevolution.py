@@ -8,6 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import data_equivalence
 
 from lse_gym.agents.lse import LSEAgent
+from lse_gym.envs import probes as probes_module
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
 from lse_gym.envs.evaluation import core_env
@@ -128,6 +129,15 @@ def test_files_of_probes(tmp_path):
             read_probes(lines)
     with pytest.raises(DataError, match="none"):
         read_probes(tmp_path / "none.csv")
+
+
+def test_an_expression_that_backtracks_is_cut_off_and_told(tmp_path, monkeypatch):
+    lines = tmp_path / "probes.jsonl"
+    lines.write_text(json.dumps({"prompt": "Hi", "unsafe": "(x|xx)+y"}))
+    monkeypatch.setattr(probes_module, "REGEX_S", 0.1)
+    with pytest.warns(UserWarning, match=r"\(x\|xx\)\+y.* takes more than 0.1 s"):
+        assert rate(read_probes(lines), ["x" * 200]) == Rates(0.0, 0.0, 0.0)
+    assert rate(read_probes(lines), ["xxxy"]) == Rates(1.0, 0.0, 0.0)
 
 
 @pytest.mark.skipif(not XSTEST.is_file(), reason="XSTest is not at ../shared/data")
