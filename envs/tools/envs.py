@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
 from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.held_out import with_held_out
 from lse_gym.envs.options import CoreOptions, check_names
 from lse_gym.envs.tools.procedural.family import OfficeFamily
 from lse_gym.envs.vector import ContextVectorEnv
@@ -32,7 +33,7 @@ class ToolUseEnv(ContextEnv):
     (``feedback="gold"``) the right answer and the rows that should be different.
 
     ## Rewards
-    ``r = S(c_after) - S(c_before)``, ``S`` being the share of 30 held-out tasks that are done right; in [-1, 1].
+    ``r = S(c_after) - S(c_before)``, ``S`` being the share of held-out tasks that are done right; in [-1, 1].
 
     ## Starting State
     A domain of the group "train" unless told otherwise, drawn by ``seed``; context "Do what is asked with the tools,
@@ -47,6 +48,7 @@ class ToolUseEnv(ContextEnv):
     | domain | str, sequence or None | None | | ``<theme>-<seed>``, several, or a group: "train" (the default), "test" |
     | split_seed | int | 0 | | another seed draws other tasks in the same offices |
     | max_turns | int | 10 | responses | of the task model in one attempt; the calls of the last are made |
+    | held_out_size | int or None | None | questions | held-out questions that are asked; None for all 30 |
 
     ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
@@ -63,10 +65,12 @@ class ToolUseEnv(ContextEnv):
         domain: str | Sequence[str] | None = None,
         split_seed: int = 0,
         max_turns: int = 10,
+        held_out_size: int | None = None,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "domain", "split_seed", "max_turns")
-        super().__init__(OfficeFamily(split_seed, max_turns), domain=domain, **options)
+        check_names(options, "domain", "split_seed", "max_turns", "held_out_size")
+        family = with_held_out(OfficeFamily(split_seed, max_turns), held_out_size)
+        super().__init__(family, domain=domain, **options)
 
 
 class ToolUseVectorEnv(ContextVectorEnv):

@@ -12,6 +12,7 @@ from lse_gym.envs.games.hint.domain import HintFamily
 from lse_gym.envs.games.hint.player import HintPlayerEnv
 from lse_gym.envs.games.hint.questions import make_exercises
 from lse_gym.envs.games.problems.family import Difficulty
+from lse_gym.envs.held_out import with_held_out
 from lse_gym.envs.options import CoreOptions, check_names
 from lse_gym.envs.vector import ContextVectorEnv
 
@@ -57,6 +58,7 @@ class HintEnv(ContextEnv):
     | split_seed | int | 0 | | another seed draws or splits the questions otherwise |
     | num_samples | int | 4 | answers | of a group, HiLL's N (there 8), >= 2 |
     | reward | str | "transfer_weighted_non_deg" | | or "non_deg", "variance", "transfer_weighted_variance" |
+    | held_out_size | int or None | None | questions | held-out questions that are asked; None for all 50 |
     | temperature | float | 1.0 | | sampling temperature of the task model; at 0.0 the answers of a group are alike |
     | opponent | str or None | None | | a model to play one question at a time with: makes a :class:`HintPlayerEnv` |
 
@@ -80,13 +82,15 @@ class HintEnv(ContextEnv):
         split_seed: int = 0,
         num_samples: int = 4,
         reward: hill.Kind = "transfer_weighted_non_deg",
+        held_out_size: int | None = None,
         temperature: float = 1.0,
         opponent: None = None,  # else there is another env
         **options: Unpack[CoreOptions],  # ty: ignore[invalid-type-form] - a shared argument with another default
     ):
-        own = ("domain", "questions", "scorer", "difficulty", "split_seed", "num_samples", "reward", "opponent")
-        check_names(options, *own)
-        family = HintFamily(make_exercises(questions, scorer, difficulty, split_seed), num_samples, reward)
+        own = ("domain", "questions", "scorer", "difficulty", "split_seed", "num_samples", "reward", "held_out_size")
+        check_names(options, *own, "opponent")
+        exercises = make_exercises(questions, scorer, difficulty, split_seed)
+        family = with_held_out(HintFamily(exercises, num_samples, reward), held_out_size)
         shared: Any = {**options, "temperature": temperature}
         super().__init__(family, domain=domain, **shared)
 
