@@ -15,7 +15,7 @@ from lse_gym.leaderboard.checks import problems
 from lse_gym.leaderboard.copies import copied, index_rows
 from lse_gym.leaderboard.document import check_schema, read_document
 from lse_gym.leaderboard.errors import BoardError, SubmissionError
-from lse_gym.leaderboard.statistics import mean
+from lse_gym.leaderboard.statistics import area, mean
 from lse_gym.leaderboard.store import Store, now
 from lse_gym.leaderboard.submission import best_context, digest
 from lse_gym.leaderboard.text import alike
@@ -101,7 +101,7 @@ class Board:
             "team": document["team"]["name"],
             "agent": document["agent"]["name"],
             "submitted": now(),
-            "facts": json.dumps(facts(document), ensure_ascii=False),
+            "facts": json.dumps(facts(document, track), ensure_ascii=False),
         }
         pieces = [*index_rows(0, document)]
         with self.store.writing():
@@ -254,7 +254,7 @@ def _commitment(salt: bytes) -> str:
     return sha256(b"lse-gym salt" + salt).hexdigest()
 
 
-def facts(document: Mapping[str, Any]) -> dict[str, Any]:
+def facts(document: Mapping[str, Any], track: Track) -> dict[str, Any]:
     """What lists and tables tell of a document, without opening it again."""
     runs = document["runs"]
     best = [best_context(run, document) for run in runs]
@@ -270,5 +270,10 @@ def facts(document: Mapping[str, Any]) -> dict[str, Any]:
         "tokens": max(run["ledger"]["tokens"] for run in runs),
         "usd": max(run["ledger"]["usd"] for run in runs),
         "edits": max(len(run["trajectory"]) - 1 for run in runs),
+        "area": mean([_area(run, track.budget["calls"]) for run in runs]) if "calls" in track.budget else None,
         "contexts_sha256": sha256(canonical(best)).hexdigest(),
     }
+
+
+def _area(run: Mapping[str, Any], cap: float) -> float:
+    return area([(row["spent"]["calls"], row["performance"]) for row in run["trajectory"]], cap)

@@ -44,8 +44,7 @@ def check_file(path: Path, tracks: Mapping[str, Track], board: Board | None = No
         data = read_file(path)
         document = read_submission(data)
         entry = f"{document['agent']['name']} of {document['team']['name']} in {document['track']}"
-        accept(document, tracks)
-        known = facts(document)
+        known = facts(document, accept(document, tracks))
         entry += f", {counted(known['runs'], 'run')}, test score {known['claimed']:.3f}"
         remark = board.rehearse(data) if board else ""
     except SubmissionError as error:

@@ -26,10 +26,12 @@ COLUMNS: Mapping[str, str] = {
     "team": "who submitted it",
     "kind": "the agent's name in the package, or its class",
     "editor": "model that writes the edits",
-    "level": "how far it was verified: self-reported, replayed, reproduced; flagged and rejected do not rank",
+    "level": "how far it was verified: self-reported, replayed, reproduced, played; flagged and rejected do not rank",
     "reason": "why it was flagged or rejected",
     "score": "sealed score in [0, 1]: computed by the board, on questions that nobody has seen",
     "seed": "sealed score of the context that the runs start from",
+    "area": "the best held-out score so far, averaged over the calls of the budget",
+    "retention": "of played entries: score of the best context on the feedback questions shown before it",
     "claimed": "test score in [0, 1] that the submitter claims, on public questions",
     "context_tokens": "mean length of the contexts, in tokens of four characters",
     "calls": "most model calls of a run, editor included",
@@ -43,9 +45,10 @@ COLUMNS: Mapping[str, str] = {
     "low": "lower end of the 95 % interval of the sealed score",
     "high": "its upper end",
     "items": "sealed questions",
+    "unseen": "of played entries: sealed score of the same contexts on other secret domains of their themes",
     "transfer": "JSON: sealed scores of the same contexts with other task models",
 }
-_DERIVED = ("low", "high", "items", "transfer")
+_DERIVED = ("low", "high", "items", "unseen", "transfer")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would execute
 
 
@@ -59,6 +62,7 @@ def _flat(row: Row) -> Iterator[tuple[str, Any]]:
     ranks = row.score is not None
     yield from zip(("low", "high"), row.ci95 if ranks else (None, None), strict=True)
     yield "items", row.details.get("items") if ranks else None
+    yield "unseen", row.unseen["score"] if row.unseen else None
     yield "transfer", json.dumps({model: found["score"] for model, found in row.transfer.items()})
 
 

@@ -37,6 +37,9 @@ class Row(NamedTuple):
     sha256: str
     details: dict[str, Any]
     summary: Summary | None
+    area: float | None = None
+    unseen: dict[str, Any] | None = None
+    retention: float | None = None
     label: str = ""
     """the agent's name; with the number of the entry, where others on the track have that name"""
 
@@ -72,6 +75,7 @@ def _row(entry: dict[str, Any]) -> Row:
         score=float(details["score"]) if ranks else None,
         ci95=(float(details["ci95"][0]), float(details["ci95"][1])) if ranks else (0.0, 1.0),
         seed=float(details["seed"]) if ranks else None,
+        **{name: details.get(name) for name in ("unseen", "retention") if ranks},
         transfer={model: {**found, "score": float(found["score"])} for model, found in details["transfer"].items()}
         if ranks
         else {},

@@ -76,6 +76,21 @@ def groups(ranked: Sequence[Summary]) -> list[int]:
     return found
 
 
+def area(curve: Sequence[tuple[float, float]], cap: float) -> float:
+    """The best score so far, averaged over a budget: what was spent when a score was found, and the score, in order.
+
+    Before the first one it is that one. In [0, 1], higher the sooner a run gets somewhere.
+
+    >>> area([(50, 0.25), (100, 0.75), (150, 0.5)], 200)
+    0.5
+    """
+    at, best, total = 0.0, curve[0][1], 0.0
+    for spent, score in [*curve, (cap, 0.0)]:
+        now = max(at, min(spent, cap))
+        total, at, best = total + best * (now - at), now, max(best, score)
+    return total / cap
+
+
 def apart(claimed: Sequence[float], found: Sequence[float], z: float) -> bool:
     """Whether two means of independent scores in [0, 1] differ by more than chance at ``z`` standard deviations.
 

@@ -44,6 +44,7 @@ FACTS: Mapping[str, type | tuple[type, ...]] = {
     "contexts_sha256": str,
     "runs": int,
     **dict.fromkeys(("claimed", "claimed_seed", "context_tokens", "calls", "tokens", "usd", "edits"), _NUMBER),
+    "area": (*_NUMBER, type(None)),  # entries of earlier versions have none
 }
 
 

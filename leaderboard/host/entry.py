@@ -47,7 +47,7 @@ def enter(board_path: Path, store: PlayStore, track: Track, play: Play, team: Te
         "team": team.name,
         "agent": document["agent"]["name"],
         "submitted": now(),
-        "facts": json.dumps(facts(document), ensure_ascii=False),
+        "facts": json.dumps(facts(document, track), ensure_ascii=False),
     }
     with Board(board_path) as board:
         with board.store.writing():
@@ -174,6 +174,9 @@ def _details(ends: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What a verification tells of an entry, by what the runs ended with."""
     scores = {name: [end["best_scores"]] for name, end in ends.items()}
     summary = summarize(scores, drawn=True)
+    told = all("unseen" in end for end in ends.values())  # hosts of earlier versions measured less
+    others = [*next(iter(ends.values()))["transfer"]] if told else []
+    retained = [end["retention"] for end in ends.values() if end.get("retention") is not None]
     return {
         "schema_version": SCHEMA_VERSION,
         "drawn": True,
@@ -183,7 +186,16 @@ def _details(ends: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         "items": sum(len(items) for items in summary.items.values()),
         "domains": {name: mean(of) for name, (of,) in scores.items()},
         "scores": scores,
-        "transfer": {},
+        "transfer": {name: _elsewhere([end["transfer"][name] for end in ends.values()]) for name in others},
+        "unseen": _elsewhere([end["unseen"] for end in ends.values()]) if told else None,
+        "retention": mean(retained) if retained else None,
         "shuffled": mean([end["shuffled"] for end in ends.values()]),
         "failures": [],
     }
+
+
+def _elsewhere(runs: Sequence[Sequence[Sequence[float]]]) -> dict[str, Any]:
+    """Of the first and the best contexts of runs, scored elsewhere: mean of these, its interval, and mean of those."""
+    first, best = ({str(n): [pair[i]] for n, pair in enumerate(runs)} for i in (0, 1))
+    summary = summarize(best, drawn=True)
+    return {"score": summary.mean, "ci95": interval(summary), "seed": summarize(first).mean}

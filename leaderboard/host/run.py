@@ -14,6 +14,7 @@ from lse_gym.envs.remote.questions import evaluated, told_of
 from lse_gym.envs.remote.wire import packed
 from lse_gym.envs.state import TOLD
 from lse_gym.leaderboard.errors import BoardError
+from lse_gym.leaderboard.host.measure import also_measured
 from lse_gym.leaderboard.host.model import Recorder
 from lse_gym.leaderboard.host.secret import Draw, secret_env
 from lse_gym.leaderboard.replay import shuffled
@@ -51,19 +52,22 @@ class LiveRun:
         track: the track.
         drawn: what it is about.
         name: the public name of its domain.
-        model: the task model, which all runs share.
+        models: the track's task models, which all runs share; the first one is played.
+        unseen: another domain, that the best context is scored on in the end.
     """
 
-    def __init__(self, track: Track, drawn: Draw, name: str, model: TaskModel):
+    def __init__(self, track: Track, drawn: Draw, name: str, models: Mapping[str, TaskModel], unseen: Draw):
         self.track, self.lock = track, threading.Lock()
         self.env, self._seed = secret_env(track, drawn, name), drawn.domain.rpartition("-")[2]
-        self.recorder = Recorder(model)
+        self._models, self._unseen = models, unseen
+        self.recorder = Recorder(models[track.task_model])
         self.env.session.metered.model = self.recorder
         self.count = 0  # requests executed so far
         self.started: float | None = None  # Unix time of the first one
         self.finished = False
         self.visited: dict[str, float] = {}  # context to its held-out score
         self.best = ""  # the first context, then that of the best held-out score; of equals the latest
+        self._shown: list[dict[str, Any]] = []  # of the contexts visited by steps: context, score, feedback batch
 
     def go_through(self, steps: Iterable[Step]) -> None:
         """Execute what was executed before, with the responses that were kept.
@@ -122,6 +126,9 @@ class LiveRun:
             if not self.visited or score >= self.visited[self.best]:
                 self.best = context
             self.visited[context] = score
+            if kind != "evaluate":
+                told = {"batch": answer["info"]["batch"], "feedback_score": answer["feedback_score"]}
+                self._shown.append({"context": context, "performance": score} | told)
 
     @cached_property
     def questions(self) -> list[dict[str, Any]]:
@@ -156,4 +163,13 @@ class LiveRun:
             "best_scores": found[chosen].scores.tolist(),
             "shuffled": shuffled(domain, questions, found[chosen].responses),
             "used": {name: getattr(spent, name) for name in TOLD},
+            **self._also(chosen),
         }
+
+    def _also(self, chosen: str) -> dict[str, Any]:
+        elsewhere = secret_env(self.track, self._unseen, "unseen")
+        others = {name: model for name, model in self._models.items() if name != self.track.task_model}
+        last = max((place for place, one in enumerate(self._shown) if one["context"] == chosen), default=-1)
+        evaluated_only = {"context": chosen, "performance": self.visited[chosen], "batch": -1}
+        shown = self._shown[: last + 1] or [*self._shown, evaluated_only]
+        return also_measured(self.track, self.env, elsewhere.family.load(elsewhere.domain_name), others, shown)

@@ -55,15 +55,16 @@ class Host:
             check_playable(track)
             check_suite(track)
             self._secrets[track.id] = board.secret(track)
-            self._models[track.id] = self._model(track)
-            self._facts[track.id] = facts(track, self._models[track.id].revision, self.rules)
+            self._models[track.id] = {name: self._model(name) for name in track.models}
+            revision = self._models[track.id][track.task_model].revision
+            self._facts[track.id] = facts(track, revision, self.rules)
         self._live: OrderedDict[tuple[str, int], LiveRun] = OrderedDict()
         self._guard, self._entering, self._here = threading.Lock(), threading.Lock(), threading.local()
         self._known: dict[bytes, tuple[Team, float]] = {}
 
-    def _model(self, track: Track) -> SharedModel:
-        known = {shared.name: shared for shared in self._models.values()}
-        return known.get(track.task_model) or SharedModel(make_model(track.task_model))
+    def _model(self, name: str) -> SharedModel:
+        known = {name: shared for models in self._models.values() for name, shared in models.items()}
+        return known.get(name) or SharedModel(make_model(name))
 
     def known(self, token: str) -> Team | None:
         """The team of a token that was good a few seconds ago."""
@@ -259,8 +260,11 @@ class Host:
         with self._guard:
             live = self._live.get((play.id, run))
             if live is None:
-                drawn, name = draw(self._secrets[track.id], track, play.id, run), public_names(track)[run]
-                live = self._live[play.id, run] = LiveRun(track, drawn, name, self._models[track.id])
+                names, secret = public_names(track), self._secrets[track.id]
+                drawn = draw(secret, track, play.id, run)
+                unseen = draw(secret, track, play.id, len(names) + run % len(track.domains))  # one a theme
+                live = LiveRun(track, drawn, names[run], self._models[track.id], unseen)
+                self._live[play.id, run] = live
             self._live.move_to_end((play.id, run))
             idle = [key for key, other in self._live.items() if other is not live and not other.lock.locked()]
             for key in idle[: max(0, len(self._live) - self.rules.live_runs)]:

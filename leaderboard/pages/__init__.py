@@ -116,7 +116,7 @@ def build(board: Board, out: Path) -> int:
             make(out / "entry" / f"{row.id}.html", partial(_entry, site, board, track, row))
         make(out / "track" / f"{track.id}.html", partial(_track, site, track, rows))
     tracks = [(track, ranking.get(name, [])) for name, track in board.tracks.items()]
-    tracks.sort(key=lambda pair: -len(pair[1]))
+    tracks.sort(key=lambda pair: (pair[0].env, [*pair[0].budget.values()], pair[0].id))
     write_text(out / "index.html", site.page("index.html", "", "", tracks=tracks))
     for entry in board.store.ids("level = 'withdrawn'"):
         for path in (out / "entry").glob(f"{entry}[-.]*"):
@@ -135,7 +135,7 @@ def track_page(site: Site, track: Track, rows: list[Row]) -> str:
         "../",
         "",
         track=track,
-        columns=columns(track),
+        columns=columns(track, rows),
         data=data,
         shown=SHOWN,
         embedded=Markup(embed(data)),

@@ -25,6 +25,7 @@ def entry_parts(row: Row, document: Mapping[str, Any], track: Track) -> dict[str
     runs = [_run_parts(row, number, run, document) for number, run in enumerate(document["runs"])]
     return {
         "row": row,
+        "elsewhere": row.transfer | ({"unseen domains": row.unseen} if row.unseen else {}),
         "document": document,
         "runs": runs,
         "commands": [shlex.join(["lse-gym", *arguments]) for arguments in commands(document, track)],

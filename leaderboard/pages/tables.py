@@ -27,12 +27,17 @@ class Column(NamedTuple):
         return "" if value is None else self.shown(row) if self.shown else format(value, self.form)
 
 
-def columns(track: Track) -> list[Column]:
-    """The columns of a track's table."""
+def columns(track: Track, rows: Sequence[Row] = ()) -> list[Column]:
+    """The columns of a track's table: of entries, those in which one of them has something to tell."""
+    found = _columns(track)
+    return [column for column in found if any(column.value(row) is not None for row in rows)] if rows else found
+
+
+def _columns(track: Track) -> list[Column]:
     transfer = [
         Column(
             f"on {base_name(model).rpartition('/')[2]}",
-            f"transfer: the same contexts, answered by {model}",
+            f"transfer: sealed score of the same contexts where {model} answers",
             lambda row, model=model: row.transfer.get(model, {}).get("score"),
             ".3f",
         )
@@ -46,7 +51,20 @@ def columns(track: Track) -> list[Column]:
         Column("sealed score", "computed by the board, on questions that nobody has seen", lambda r: r.score, ".3f"),
         Column("95 % interval", "of the sealed score; sorted by its lower end", _low, ".3f", _interval),
         Column("gain", "sealed score less that of the seed context", _gain, "+.3f"),
+        Column("area", "best held-out score so far, averaged over the calls of the budget", lambda r: r.area, ".3f"),
         *transfer,
+        Column(
+            "unseen",
+            "sealed score of the same contexts on other secret domains of their themes, less that of the seed context",
+            _unseen,
+            "+.3f",
+        ),
+        Column(
+            "retention",
+            "score of the best context on the feedback questions that the run was shown before it",
+            lambda r: r.retention,
+            ".3f",
+        ),
         Column("context", "mean length, in tokens of four characters", lambda r: r.context_tokens, ",.0f"),
         Column("calls", "most model calls of a run, editor included", lambda r: r.calls, ",.0f"),
         Column("tokens", "most tokens of a run, editor included", lambda r: r.tokens, ",.0f"),
@@ -64,7 +82,7 @@ def columns(track: Track) -> list[Column]:
 
 def table_data(track: Track, rows: Sequence[Row]) -> dict[str, Any]:
     """What the script needs: columns, and of every row its entry, its cells and its sort keys."""
-    found = columns(track)
+    found = columns(track, rows)
     return {
         "columns": [{"name": column.name, "numeric": column.numeric} for column in found],
         "rows": [
@@ -90,6 +108,10 @@ def _low(row: Row) -> float | None:
 
 def _interval(row: Row) -> str:
     return f"{row.ci95[0]:.3f} to {row.ci95[1]:.3f}"
+
+
+def _unseen(row: Row) -> float | None:
+    return row.unseen["score"] - row.unseen["seed"] if row.unseen else None
 
 
 def _gain(row: Row) -> float | None:

@@ -29,21 +29,26 @@ def recorded(file: str) -> str:
     return f"{table}\n{_source(Source(kept['command'], kept['commit']))}"
 
 
-def board(folder: str) -> str:
-    """The agents of a board by its tracks: rank, score and interval."""
+def board(folder: str, family: str = "") -> str:
+    """Who is on a board, by its tracks: rank, score and interval; of the tracks whose ids begin with ``family``."""
     with Board(RESULTS.parent / folder) as opened:
-        return board_table(opened)
+        return board_table(opened, family)
 
 
-def board_table(opened: Board) -> str:
+def board_table(opened: Board, family: str = "") -> str:
     """The same, of a board that is open."""
-    ranking = {track: rows for track, rows in sorted(rank(opened).items()) if rows}
+    budget = {track.id: [*track.budget.values()] for track in opened.tracks.values()}
+    found = {track: rows for track, rows in rank(opened).items() if rows and track.startswith(family)}
+    ranking = {track: found[track] for track in sorted(found, key=lambda track: (budget[track], track))}
+    order = {agent: place for place, agent in enumerate(AGENTS)}
+    labels = {row.label: order.get(row.kind, len(order)) for rows in ranking.values() for row in rows}
     table = []
-    for agent in AGENTS:
-        found = [next((row for row in rows if row.agent == agent), None) for rows in ranking.values()]
-        cells = [f"{r.group}: {r.score:.3f} ({r.ci95[0]:.3f} to {r.ci95[1]:.3f})" if r else "" for r in found]
-        table.append([f"`{agent}`", *cells])
-    return markdown(["agent", *(f"`{track}`" for track in ranking)], table)
+    for label in sorted(labels, key=lambda label: (labels[label], label)):
+        rows = [next((row for row in rows if row.label == label), None) for rows in ranking.values()]
+        cells = [f"{r.group}: {r.score:.3f} ({r.ci95[0]:.3f} to {r.ci95[1]:.3f})" if r else "" for r in rows]
+        table.append([f"`{label}`", *cells])
+    groups = [str(max(row.group or 0 for row in rows)) for rows in ranking.values()]
+    return markdown(["agent", *(f"`{track}`" for track in ranking)], [*table, ["ranks", *groups]])
 
 
 def _source(source: Source | None) -> str:

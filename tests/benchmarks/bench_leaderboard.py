@@ -145,7 +145,7 @@ def fill(board: Board, like: dict, tracks: list[Track], start: int, end: int) ->
             document["track"] = track.id
             document["sha256"] = digest(document)
             row = {"sha256": document["sha256"], "track": track.id, "team": document["team"]["name"]}
-            row |= {"agent": document["agent"]["name"], "submitted": now(), "facts": json.dumps(facts(document))}
+            row |= {"agent": document["agent"]["name"], "submitted": now(), "facts": json.dumps(facts(document, track))}
             entry = board.store.add_entry(row, json.dumps(document).encode(), index_rows(0, document))
             board.store.log(entry, "submitted", document["sha256"])
             scores = {name: [(rng.random(100) < rng.random()).astype(float).tolist()] for name in track.domains}

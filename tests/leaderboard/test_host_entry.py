@@ -7,6 +7,7 @@ import pytest
 
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.host import service
+from lse_gym.leaderboard.host.entry import entry_of
 from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.ranking import rank
 from tests.leaderboard import hosted as hosts
@@ -120,3 +121,45 @@ def test_an_entry_tells_how_many_plays_were_begun(tmp_path, track):
         build(board, tmp_path / "site")
     assert "had begun 3 plays of this track" in (tmp_path / "site" / "entry" / "1.html").read_text()
     assert json.loads((tmp_path / "site" / "entry" / "1.json").read_text())["agent"]["name"] == "try 1"
+
+
+def test_an_entry_tells_what_its_contexts_do_elsewhere(tmp_path):
+    """Another task model that is the same one answers the same; what earlier hosts have not measured stays empty."""
+    track = hosts.make_track(tmp_path, **QUICK, models={"reader": "1", "lse_gym.envs.offline.reader:Reader": "1"})
+    with hosts.hosting(tmp_path, track) as hosted:
+        player = Player(hosted)
+        play = player.begin("one")
+        first = player.act(play, "reset", 0, seed=1).json()["context"]
+        turned = "\n".join(reversed(first.splitlines()))
+        player.act(play, "step", 1, action=turned)
+        ended = player.act(play, "finish", 2, contexts=[turned]).json()
+        assert ended["transfer"]["lse_gym.envs.offline.reader:Reader"] == [ended["seed_scores"], ended["best_scores"]]
+        assert ended["unseen"] != [ended["seed_scores"], ended["best_scores"]]
+        team = hosted.store.team(hosted.store.play(play).team)
+        _, before = entry_of(NoMeasures(hosted.store), track, hosted.store.play(play), team)
+    assert (before["transfer"], before["unseen"], before["retention"]) == ({}, None, None)
+    with Board(tmp_path) as board:
+        (row,) = rank(board)["small-v1"]
+        build(board, tmp_path / "site")
+    (other,) = row.transfer.values()
+    assert other["score"] == row.score
+    assert row.unseen["seed"] != row.seed
+    assert 0 <= row.retention <= 1
+    assert 0 < row.area < 1
+    page = (tmp_path / "site" / "track" / "small-v1.html").read_text()
+    assert "<dt>retention</dt><dd>score of the best context on the feedback questions" in page
+    assert "<dt>test score</dt>" not in page  # nobody claims one here
+
+
+class NoMeasures:
+    """A store as hosts of earlier versions left it."""
+
+    def __init__(self, store):
+        self.store = store
+
+    def steps(self, play, run):
+        for step, at in self.store.steps(play, run):
+            answer = {
+                name: value for name, value in step.answer.items() if name not in ("transfer", "unseen", "retention")
+            }
+            yield step._replace(answer=answer), at

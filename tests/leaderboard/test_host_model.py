@@ -127,7 +127,7 @@ def test_a_failed_step_is_not_taken_and_tells_nothing_of_the_prompt(tmp_path, mo
         env = gym.make("LSE/Remote-v0", url=hosted.url, track="small-v1", token=hosted.token("a team"))
         twin = gym.make("LSE/Remote-v0", url=hosted.url, track="small-v1", token=hosted.token("another"))
         first = env.reset(seed=1)
-        model = hosted.host._models["small-v1"].model
+        model = hosted.host._models["small-v1"]["reader"].model
         with monkeypatch.context() as failing:
             failing.setattr(model, "complete", lambda requests: (_ for _ in ()).throw(ProviderError(HIDDEN)))
             with pytest.raises(UnavailableError, match="the task model failed") as caught:
