@@ -60,7 +60,7 @@ def arguments(case: tuple[str, str], folder: Path) -> tuple[str, dict]:
         return name, {"domain": ["bikes-0", "marina-1"], "feedback_size": 1}
     if name == "LSE/Editor-v0":  # a chain of edits a question, and two evaluations
         small = {"feedback_domains": 2, "held_out_domains": 2, "inner_size": 4, "inner_feedback_size": 2}
-        return name, {"domain": ["program-repair", "text-to-sql"], "feedback_size": 1, **small}
+        return name, {"domain": ["question-answering", "text-to-sql"], "feedback_size": 1, **small}
     if name == "LSE/Feedback-v0":  # a box a function
         return name, {"domain": ["parking-0", "hotel-0"], "feedback_size": 1}
     if name == "LSE/DataScience-v0":

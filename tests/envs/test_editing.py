@@ -12,6 +12,7 @@ from lse_gym.envs.report import Problem, Report
 
 SEED = "Answer with one statement."
 CONTEXT = f"{SEED}\n- a means b.\n- c means d."
+LINES = 8  # of a context, and of an edit
 line = st.text(
     st.characters(codec="utf-8", exclude_characters="<>\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), min_size=1
 )
@@ -47,7 +48,7 @@ def test_nothing_left_is_no_edit():
     assert parse_edit("<remove>- a means b.</remove>", "- a means b.") is None
 
 
-@given(st.lists(line), st.lists(line, min_size=1))
+@given(st.lists(line, max_size=LINES), st.lists(line, min_size=1, max_size=LINES))
 def test_adding_twice_is_adding_once(context, added):
     response = "".join(f"<add>{text}</add>" for text in added)
     once = parse_edit(response, "\n".join(["A first line.", *context]))
@@ -56,7 +57,7 @@ def test_adding_twice_is_adding_once(context, added):
     assert {text.strip() for text in added} - {""} <= {text.strip() for text in once.split("\n")}
 
 
-@given(st.lists(line), st.data())
+@given(st.lists(line, max_size=LINES), st.data())
 def test_what_was_added_can_be_removed(context, data):
     start = "\n".join(["A first line.", *context])
     fresh = data.draw(line.filter(lambda text: text.strip() and text.strip() not in map(str.strip, start.split("\n"))))

@@ -9,7 +9,7 @@ from tests.envs.hostile import TEXTS, hostile_actions
 from tests.envs.stub import make
 
 ACTIONS = 100_000
-SHARE, SHARE_ON_SQL = 17_000, 3_000  # what of them fits into the default run
+SHARE, SHARE_ON_SQL = 8_000, 1_500  # what of them fits into the default run
 
 
 def survive(env, actions):
@@ -72,7 +72,7 @@ def test_all_hostile_actions_on_the_sql_path(tiny_bird):
 
 def test_hostile_contexts_on_full_evaluations():
     env = gym.make("LSE/TextToSQL-v1", domain="library-0", max_edits=10**6)
-    assert survive(env, hostile_actions(3, 150)) == 150
+    assert survive(env, hostile_actions(3, 80)) == 80
 
 
 def test_the_stream_is_seeded_and_has_every_kind():

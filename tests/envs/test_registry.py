@@ -70,15 +70,15 @@ def test_passive_checker_is_content(made):
 
 
 def test_twin_rollouts_agree(made):
-    one, two = (rollout(make(made), seed=11) for _ in range(2))
+    one, two, other = (rollout(make(made), seed, steps=6) for seed in (11, 11, 12))
     assert data_equivalence(one, two, exact=True)
-    assert not data_equivalence(one, rollout(make(made), seed=12), exact=True)
+    assert not data_equivalence(one, other, exact=True)
 
 
 def test_seeded_reset_forgets_the_past(made):
     env = make(made)
-    first = rollout(env, seed=11)
-    assert data_equivalence(first, rollout(env, seed=11), exact=True)
+    first, again = (rollout(env, seed=11, steps=6) for _ in range(2))
+    assert data_equivalence(first, again, exact=True)
 
 
 DIGEST = """
@@ -102,9 +102,9 @@ def runnable():
             yield case.values[0]
 
 
-@pytest.mark.parametrize("hash_seed", ["0", "4711"])
-def test_processes_and_hash_seeds_agree(tmp_path_factory, hash_seed):
-    """One process for every id, as its start costs more than what it is asked."""
+def test_processes_and_hash_seeds_agree(tmp_path_factory):
+    """One process for every id, as its start costs more than what it is asked; its hashes are not those of here."""
+    hash_seed = next(seed for seed in ("0", "4711") if seed != os.environ.get("PYTHONHASHSEED"))
     cases = [arguments(case, tmp_path_factory.mktemp("data")) for case in runnable()]
     cases += [("LSE/TextToSQL-v1", {"domain": ["studio-3", "library-2"]})]
     root = Path(__file__).parents[2]

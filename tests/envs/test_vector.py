@@ -47,7 +47,7 @@ def same(a, b):
 @pytest.mark.parametrize("options", [{}, {"budget": {"calls": 400}}, {"budget": {"edits": 4}}, {"samples": 2}])
 @pytest.mark.parametrize("name", ["stub", "sql", "bird"])
 def test_vector_equals_single_envs(name, options, tiny_bird):
-    steps = 12
+    steps = 6
     if name == "stub":
         few = {"budget": {"tokens": 12_000, "usd": 9_000}} if options.get("budget", {}).get("calls") else options
         kwargs = {"domain": ["some", "d"], "max_edits": 3, **few}
