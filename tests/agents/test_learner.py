@@ -57,7 +57,7 @@ def make(folder, env, out, kind=Bandit, dev=(), resume=False, **args):
 
 @pytest.mark.parametrize(("advantage", "whiten"), [*((name, False) for name in ADVANTAGES), ("delta", True)])
 def test_the_policy_gets_better(folder, env, tmp_path, advantage, whiten):
-    learner = make(folder, env, tmp_path, steps=40, samples=8, advantage=advantage, whiten=whiten, lr=2e-2)
+    learner = make(folder, env, tmp_path, steps=30, samples=8, advantage=advantage, whiten=whiten, lr=4e-2)
     rows = []
     learner.learn(rows.append)
     first, last = (np.mean([row["score"] for row in part]) for part in (rows[:3], rows[-3:]))

@@ -128,8 +128,8 @@ with Board(sys.argv[1]) as board:
 
 def test_a_build_that_is_killed_goes_on(tmp_path, packed):
     with Board(tmp_path / "board", create=True) as board:
-        fill(board, packed, 30)
-        for pages in (1, 10, 25):
+        fill(board, packed, 15)
+        for pages in (1, 12):
             process = Command(tmp_path / "board", tmp_path / "killed", cwd=tmp_path, code=BUILDER)
             until = time.monotonic() + 60
             while len([*(tmp_path / "killed").rglob("*.html")]) < pages and time.monotonic() < until:

@@ -43,7 +43,7 @@ def test_each_is_small_standard_and_whole(name):
 
 def test_its_batch_gives_the_tokens_of_plain_generate():
     model, domain = HuggingFaceModel(NANO), ProceduralFamily().load("hotel-2")
-    requests = [Request(domain.system(domain.oracle_context), domain.user(q)) for q in domain.splits["test"][:12]]
+    requests = [Request(domain.system(domain.oracle_context), domain.user(q)) for q in domain.splits["test"][:5]]
     for request, answer in zip(requests, model.complete(requests), strict=True):
         ids = torch.tensor([model.prompt_ids(request)])
         out = model.model.generate(ids, max_new_tokens=request.max_tokens, do_sample=False)
@@ -53,14 +53,14 @@ def test_its_batch_gives_the_tokens_of_plain_generate():
 
 def test_it_knows_what_its_context_tells():
     names = ["clinic-0", "hotel-0", "lab-0"]
-    assert sum(score(names, "seed", 10)) / 30 <= 0.5
-    assert sum(score(names, "oracle", 10)) / 30 >= 0.6
+    assert sum(score(names, "seed", 5)) / 15 <= 0.5
+    assert sum(score(names, "oracle", 5)) / 15 >= 0.6
 
 
 def test_another_answers_multiple_choice_from_its_context():
     names = ["glasswork-0", "apiary-0", "observatory-0"]
-    assert sum(score(names, "seed", 10, "nano-qa", ProceduralQAFamily)) / 30 <= 0.5
-    assert sum(score(names, "oracle", 10, "nano-qa", ProceduralQAFamily)) / 30 >= 0.85
+    assert sum(score(names, "seed", 5, "nano-qa", ProceduralQAFamily)) / 15 <= 0.5
+    assert sum(score(names, "oracle", 5, "nano-qa", ProceduralQAFamily)) / 15 >= 0.85
 
 
 @pytest.mark.parametrize("editor", ["nano", "nano-editor", "nano-lse"])
@@ -68,7 +68,7 @@ def test_it_edits(editor):
     config = Config.of(domain="shop-1", task_model="reader", editor=editor, max_edit_tokens=512)
     agent = config.make_agent(config.make_env())
     assert isinstance(agent, LSEAgent)
-    agent.learn(3)
+    agent.learn(1)
     assert len({node["context"] for node in agent.tree.nodes}) > 1
 
 

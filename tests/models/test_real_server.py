@@ -19,7 +19,7 @@ class Few(ProceduralFamily):
 
     def load(self, name):
         domain = copy(super().load(name))
-        domain.splits = {split: questions[:6] for split, questions in domain.splits.items()}
+        domain.splits = {split: questions[:3] for split, questions in domain.splits.items()}
         return domain
 
 
@@ -31,7 +31,7 @@ def server(tmp_path_factory):
 
 def episode(model):
     _load.cache_clear()  # the address is read when the model is made
-    env = ContextEnv(Few(), domain="clinic-1", task_model=model, feedback_size=3)
+    env = ContextEnv(Few(), domain="clinic-1", task_model=model, feedback_size=2)
     _, first = env.reset(seed=0)
     oracle = env.family.load("clinic-1").oracle_context
     feedback, *_, last = env.step(oracle)

@@ -53,7 +53,7 @@ def test_the_oracle_leads_to_every_gold_and_the_seed_to_few(theme):
     assert 0.05 < sum(found) / len(found) <= 0.4
 
 
-@pytest.mark.parametrize("name", ["studio-1", "nursery-0"])
+@pytest.mark.parametrize("name", ["nursery-0", pytest.param("studio-1", marks=pytest.mark.long)])
 def test_each_rule_of_the_oracle_matters(name):
     """Without a line of the playbook some task fails that needs it; a line that no task needs is not counted."""
     domain, world = FAMILY.load(name), make_world(name)
