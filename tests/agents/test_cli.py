@@ -178,7 +178,7 @@ def test_a_full_disk_keeps_what_is_done(tmp_path):
 
 @pytest.mark.skipif(not GEOQUERY.exists(), reason="GeoQuery is not beside the repository")
 def test_real_questions(tmp_path):
-    done = run("evolve", "--env", "LSE/BIRD-v0", "--data-dir", GEOQUERY, "--out", "run", cwd=tmp_path)
+    done = run("evolve", "--env", "LSE/BIRD-v0", "--data-dir", GEOQUERY, "--rounds", 6, "--out", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["domain"] == "geography"
@@ -240,7 +240,7 @@ def test_archive_and_train_say_what_is_missing(tmp_path):
 @pytest.mark.extra("hf")
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
     run("archive", "--domains", "library-0,shop-0", "--seeds", 1, "--rounds", 1, "--out", "a", cwd=tmp_path)
-    options = ("--steps", 3, "--states-per-step", 1, "--samples", 2, "--max-edit-tokens", 24, "--lr", 1e-3)
+    options = ("--steps", 2, "--states-per-step", 1, "--samples", 2, "--max-edit-tokens", 24, "--lr", 1e-3)
     command = ("train", "a/states.jsonl", *options)
     assert run(*command, "--out", "whole", cwd=tmp_path).returncode == 0
     killed = Command(*command, "--out", "cut", cwd=tmp_path)
@@ -252,7 +252,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
     whole, cut = (tmp_path / name / "best" / "model.safetensors" for name in ("whole", "cut"))
     assert whole.read_bytes() == cut.read_bytes()
     steps = [json.loads(line)["step"] for line in (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()]
-    assert steps == [0, 1, 2]
+    assert steps == [0, 1]
 
 
 @pytest.mark.extra("hf")
