@@ -12,7 +12,12 @@ from lse_gym.envs.errors import MissingExtraError
 
 PACKAGE = "lse-gym"
 REQUIREMENT = re.compile(r"""([\w.-]+)(?:\[([^]]*)\])?[^;]*(?:;.*extra *== *["']([\w.-]+)["'])?""")
-IMPORTED_AS = {"scikit-learn": "sklearn", "pyyaml": "yaml"}  # where a package is imported by another name than its own
+IMPORTED_AS = {  # where a package is imported by another name than its own
+    "codespell": "codespell_lib",
+    "pytest-xdist": "xdist",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+}
 
 
 @cache

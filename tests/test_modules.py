@@ -5,13 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
 
 from lse_gym.envs.errors import MissingExtraError
-from lse_gym.envs.extras import missing
+from lse_gym.envs.extras import available, extras, missing, module_of
 from tests.layers import MODULES
 
 
@@ -26,6 +26,17 @@ def test_it_imports_or_names_its_extra_and_its_examples_are_true(name):
         assert "with needs(" in MODULES[name].read_text(encoding="utf-8")  # it is itself what needs the extra
         pytest.skip(str(error))
     assert doctest.testmod(module).failed == 0
+
+
+def test_what_is_installed_is_not_missing():
+    """A package whose module has another name has to be in the list of these."""
+    installed = {re.sub(r"[-_.]+", "-", found.name).lower() for found in metadata.distributions()}
+    assert not [
+        name
+        for packages in extras().values()
+        for name in packages
+        if name in installed and not available(module_of(name))
+    ]
 
 
 def test_there_are_modules_and_examples():

@@ -122,9 +122,10 @@ def test_it_is_converted_once_and_a_damaged_folder_is_made_again(file, place, mo
     assert [*place.iterdir()] == [folder]  # nothing half made is left
     for module in ("gguf", "accelerate"):
         told = rf"needs {module}: pip install 'lse-gym\[gguf\]'"
-        with monkeypatch.context() as patch, pytest.raises(MissingExtraError, match=told):
+        with monkeypatch.context() as patch:
             patch.setitem(sys.modules, module, None)
-            converted(file, digest, "bfloat16")
+            with pytest.raises(MissingExtraError, match=told):
+                converted(file, digest, "bfloat16")
 
 
 def test_the_revision_is_the_digest_of_the_file_wherever_it_lies(file, place, tmp_path):
