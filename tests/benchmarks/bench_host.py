@@ -4,11 +4,14 @@
 
 The host is a process of its own; the players are one other, without an env, so that two cores are enough. What the host
 takes is told by its header ``Server-Timing``: from the first byte of a request to the answer, less the run's own work.
+These are times of the clock, which a busy machine stretches; what its processor took is told beside them.
 """
 
 import argparse
 import asyncio
 import json
+import os
+import resource
 import sys
 import tempfile
 import time
@@ -90,6 +93,7 @@ async def main() -> None:
         finally:
             host.stop()
         wrong = check(folder, plays, given.steps, seen)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         size = sum(path.stat().st_size for path in folder.glob("played.sqlite*"))
     all_ms, own_ms, run_ms = 1000 * np.array(took).T
     rows = {
@@ -99,6 +103,8 @@ async def main() -> None:
         **{f"host alone, ms, p{p}": round(float(np.percentile(own_ms, p)), 2) for p in (50, 99)},
         **{f"run, ms, p{p}": round(float(np.percentile(run_ms, p)), 2) for p in (50, 99)},
         **{f"whole, ms, p{p}": round(float(np.percentile(all_ms, p)), 2) for p in (50, 99)},
+        "host, its start and all runs, processor ms / request": round(1000 * sum(used[:2]) / len(took), 2),
+        "load of the machine": [round(one, 1) for one in os.getloadavg()],
         "kB on the disk / step": round(size / len(took) / 1000, 2),
     }
     print(json.dumps(rows, indent=1))

@@ -72,7 +72,8 @@ def play(hosted, track, token, context, agent):
 def said(steps):
     """What the task model answered to feedback questions: it may be right for others."""
     answers = [step.answer for step in steps if step.kind != "finish"]
-    return {problem[1] for answer in answers for problem in answer["report"][1]}
+    found = {problem[1] for answer in answers for problem in answer["report"][1]}
+    return found | {response for answer in answers for response in answer.get("responses", ())}
 
 
 def check_secrecy(hosted, track, sent, teams):
