@@ -19,8 +19,8 @@ log = logging.getLogger("lse_gym.remote")
 PURPOSE = "An env at a host (LSE/Remote-v0)"
 CONNECT_S = 5.0  # for a connection
 TIMEOUT_S, ABOUT_S = 300.0, 30.0  # of one try: a request of a run waits for the host's task model, others do not
-PATIENCE_S = 180.0  # for a host that is away in the middle of a run, as when it is started again, or has no room
-BRIEFLY_S = 2.0  # for one that is not there where no run has begun: the address may be wrong
+PATIENCE_S = 180.0  # for a host that was there and is away, as when it is started again, or has no room
+BRIEFLY_S = 2.0  # for one that has not answered yet: the address may be wrong
 WAIT_S, LONGEST_WAIT_S = 0.2, 5.0  # between two tries
 MAX_BYTES = 32_000_000  # of an answer
 ABSENT = "Check the address, and with its owner that `lse-gym leaderboard host` runs there."
@@ -42,7 +42,7 @@ class Client:
 
     def __init__(self, url: str, token: str | None = None):
         require("httpx", "api", PURPOSE)
-        self.url, self._token = _checked(url), token
+        self.url, self._token, self._met = _checked(url), token, False
         if token:
             note(token)
 
@@ -89,13 +89,14 @@ class Client:
             else:
                 told = f"the host {where} says: {str(data.get('error', f'status {status}'))[:1000]}"
             if status == 200:
+                self._met = True
                 return data
             if not (status in AWAY or status == 429 or data.get("busy")):
                 raise _error(status, told)
-            patience = PATIENCE_S if of_a_run or status not in (0, 502, 504) else BRIEFLY_S
+            patience = PATIENCE_S if self._met or status not in AWAY else BRIEFLY_S
             if time.monotonic() > began + patience:
                 raise UnavailableError(told) from None
-            if wait == WAIT_S and status in AWAY and of_a_run:
+            if wait == WAIT_S and status in AWAY and self._met:
                 log.warning("%s It is tried for %.0f s.", told, patience)
             time.sleep(min(max(wait, after), LONGEST_WAIT_S))
             wait *= 2
