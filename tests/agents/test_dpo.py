@@ -25,9 +25,6 @@ from lse_gym.cli.main import app
 from lse_gym.envs.errors import ArgumentError, DataError, RunDirectoryError
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.huggingface import HuggingFaceModel
-from lse_gym.envs.models.nano.data import draw_sample
-from lse_gym.envs.models.nano.tokenizer import train_tokenizer
-from lse_gym.envs.models.nano.train import make_model
 
 pytestmark = [pytest.mark.extra("trl"), pytest.mark.filterwarnings("ignore")]  # those of the libraries underneath
 SMALL = {"lr": 1e-2, "batch": 2, "save_every": 2, "epochs": 4.0, "max_edit_tokens": 8, "samples": 4}
@@ -35,17 +32,6 @@ PAIRS = [
     Pair("library-0", f"context {i}", f"<add>- good {i}</add>", f"<add>- bad {i}</add>", 0.2, 0.0, 0.3)
     for i in range(6)
 ]
-
-
-@pytest.fixture(scope="module")
-def editor(tmp_path_factory):
-    samples = [draw_sample((3, i), 4) for i in range(30)]
-    tokenizer = train_tokenizer(text for s in samples for text in (s.system, *(t for turn in s.turns for t in turn)))
-    folder = tmp_path_factory.mktemp("editor")
-    torch.manual_seed(0)
-    make_model(tokenizer, width=32, layers=2).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.fixture(scope="module")

@@ -20,23 +20,9 @@ from lse_gym.agents.lse.settings import LearnerArgs
 from lse_gym.agents.lse.states import State
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, UnknownNameError
 from lse_gym.envs.models.huggingface import HuggingFaceModel
-from lse_gym.envs.models.nano.data import draw_sample
-from lse_gym.envs.models.nano.tokenizer import train_tokenizer
-from lse_gym.envs.models.nano.train import make_model
 
 STATES = [State("library-0", f"Context {i}.", 0.2, f"report {i}", 0.3) for i in range(5)]
 SMALL = {"steps": 3, "states_per_step": 2, "samples": 3, "max_edit_tokens": 6, "lr": 1e-2, "dev_every": 2}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    samples = [draw_sample((3, i), 4) for i in range(30)]
-    tokenizer = train_tokenizer(text for s in samples for text in (s.system, *(t for turn in s.turns for t in turn)))
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("editor")
-    make_model(tokenizer, width=32, layers=2).save_pretrained(path)
-    tokenizer.save_pretrained(path)
-    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +37,13 @@ class Bandit(Learner):
         return np.array([min(1.0, len(text) / 60) for text in answers])
 
 
-def make(folder, env, out, kind=Bandit, dev=(), resume=False, **args):
-    return kind(HuggingFaceModel(folder), env, STATES, dev, out, LearnerArgs(**SMALL | args), resume=resume)
+def make(editor, env, out, kind=Bandit, dev=(), resume=False, **args):
+    return kind(HuggingFaceModel(editor), env, STATES, dev, out, LearnerArgs(**SMALL | args), resume=resume)
 
 
 @pytest.mark.parametrize(("advantage", "whiten"), [*((name, False) for name in ADVANTAGES), ("delta", True)])
-def test_the_policy_gets_better(folder, env, tmp_path, advantage, whiten):
-    learner = make(folder, env, tmp_path, steps=30, samples=8, advantage=advantage, whiten=whiten, lr=4e-2)
+def test_the_policy_gets_better(editor, env, tmp_path, advantage, whiten):
+    learner = make(editor, env, tmp_path, steps=30, samples=8, advantage=advantage, whiten=whiten, lr=4e-2)
     rows = []
     learner.learn(rows.append)
     first, last = (np.mean([row["score"] for row in part]) for part in (rows[:3], rows[-3:]))
@@ -70,10 +56,10 @@ def read(path):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
-def test_an_interrupted_training_goes_on_to_the_same_weights(folder, env, tmp_path):
-    whole = make(folder, env, tmp_path / "whole", steps=4, dev=STATES[:2])
+def test_an_interrupted_training_goes_on_to_the_same_weights(editor, env, tmp_path):
+    whole = make(editor, env, tmp_path / "whole", steps=4, dev=STATES[:2])
     whole.learn()
-    cut = make(folder, env, tmp_path / "cut", steps=4, dev=STATES[:2])
+    cut = make(editor, env, tmp_path / "cut", steps=4, dev=STATES[:2])
 
     def stop(row):
         if row["step"] == 1:
@@ -83,7 +69,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(folder, env, tmp_pa
         cut.learn(stop)
     with (tmp_path / "cut" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 2, "score": 0.0}\n{"st')  # a row whose checkpoint a kill has cost
-    again = make(folder, env, tmp_path / "cut", steps=4, dev=STATES[:2], resume=True)
+    again = make(editor, env, tmp_path / "cut", steps=4, dev=STATES[:2], resume=True)
     again.learn()
     pairs = zip(whole.editor.model.parameters(), again.editor.model.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
@@ -93,11 +79,11 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(folder, env, tmp_pa
     assert "dev_improvement" in rows[0][0]
 
 
-def test_training_on_its_own_chains_goes_on_to_the_same_weights(folder, env, tmp_path):
+def test_training_on_its_own_chains_goes_on_to_the_same_weights(editor, env, tmp_path):
     def learner(out, resume=False):
         chains, dev = (Chains(env, ["library-0", "shop-0"], 2, lengths=(2, 2), seed=seed) for seed in (0, 1))
         settings = LearnerArgs(**SMALL | {"steps": 4, "credit": "line", "price": 0.01})
-        return Lines(HuggingFaceModel(folder), env, chains, dev, tmp_path / out, settings, resume=resume)
+        return Lines(HuggingFaceModel(editor), env, chains, dev, tmp_path / out, settings, resume=resume)
 
     class Lines(Learner):
         """Answers are lines, however the model writes."""
@@ -124,37 +110,37 @@ def test_training_on_its_own_chains_goes_on_to_the_same_weights(folder, env, tmp
     assert any(row["grad_norm"] > 0 for row in rows[0])
 
 
-def test_more_steps_may_be_asked_for_later(folder, env, tmp_path):
-    whole = make(folder, env, tmp_path / "whole", steps=4)
+def test_more_steps_may_be_asked_for_later(editor, env, tmp_path):
+    whole = make(editor, env, tmp_path / "whole", steps=4)
     whole.learn()
-    make(folder, env, tmp_path / "longer", steps=3).learn()
-    longer = make(folder, env, tmp_path / "longer", steps=4, patience=99, resume=True)
+    make(editor, env, tmp_path / "longer", steps=3).learn()
+    longer = make(editor, env, tmp_path / "longer", steps=4, patience=99, resume=True)
     longer.learn()
     pairs = zip(whole.editor.model.parameters(), longer.editor.model.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     assert read(tmp_path / "whole" / "metrics.jsonl") == read(tmp_path / "longer" / "metrics.jsonl")
 
 
-def test_a_directory_is_not_overwritten(folder, env, tmp_path):
-    make(folder, env, tmp_path)
+def test_a_directory_is_not_overwritten(editor, env, tmp_path):
+    make(editor, env, tmp_path)
     with pytest.raises(RunDirectoryError, match="this training already"):
-        make(folder, env, tmp_path)
+        make(editor, env, tmp_path)
     with pytest.raises(RunDirectoryError, match="another training"):
-        make(folder, env, tmp_path, lr=1.0, resume=True)
+        make(editor, env, tmp_path, lr=1.0, resume=True)
 
 
-def test_training_stops_when_the_dev_states_do_not_improve(folder, env, tmp_path):
+def test_training_stops_when_the_dev_states_do_not_improve(editor, env, tmp_path):
     class Flat(Bandit):
         def scores_after(self, states, answers):
             return np.full(len(answers), 0.5)
 
-    learner = make(folder, env, tmp_path, Flat, dev=STATES[:1], steps=50, dev_every=1, patience=2)
+    learner = make(editor, env, tmp_path, Flat, dev=STATES[:1], steps=50, dev_every=1, patience=2)
     learner.learn()
     assert learner.step_number == 3
 
 
-def test_rewards_are_those_of_the_env(folder, env, tmp_path):
-    learner = make(folder, env, tmp_path, Learner)
+def test_rewards_are_those_of_the_env(editor, env, tmp_path):
+    learner = make(editor, env, tmp_path, Learner)
     single = gym.make("LSE/TextToSQL-v1", domain="library-0")
     observation, info = single.reset(seed=0)
     state = State("library-0", observation["context"], info["held_out_score"], observation["feedback"], 0.0)
@@ -168,8 +154,8 @@ def test_rewards_are_those_of_the_env(folder, env, tmp_path):
         assert found[answer] - state.performance == pytest.approx(reward)
 
 
-def test_logprobs_are_those_of_one_row_at_a_time(folder, env, tmp_path):
-    learner = make(folder, env, tmp_path)
+def test_logprobs_are_those_of_one_row_at_a_time(editor, env, tmp_path):
+    learner = make(editor, env, tmp_path)
     prompt, rows = [5, 6, 7, 8], [[9, 10, 11], [12], [13, 14]]
     logprobs, mask = learner.policy.logprobs(prompt, rows)
     for row, found, kept in zip(rows, logprobs, mask, strict=True):
@@ -179,8 +165,8 @@ def test_logprobs_are_those_of_one_row_at_a_time(folder, env, tmp_path):
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
-def test_a_prompt_computed_once_gives_the_gradient_of_whole_rows(folder, env, tmp_path, monkeypatch, temperature):
-    learner = make(folder, env, tmp_path, temperature=temperature)
+def test_a_prompt_computed_once_gives_the_gradient_of_whole_rows(editor, env, tmp_path, monkeypatch, temperature):
+    learner = make(editor, env, tmp_path, temperature=temperature)
     prompt, rows, found = [*range(5, 45)], [[9, 10, 11], [12], [13, 14]], {}
     assert learner.editor.shares
     for shares in (True, False):
@@ -196,12 +182,12 @@ def test_a_prompt_computed_once_gives_the_gradient_of_whole_rows(folder, env, tm
 
 
 @pytest.mark.extra("tensorboard")
-def test_metrics_go_to_tensorboard_once_a_step(folder, env, tmp_path):
+def test_metrics_go_to_tensorboard_once_a_step(editor, env, tmp_path):
     from tensorboard.backend.event_processing import event_accumulator as accumulator
 
     for steps in (2, 3):  # stopped after two steps, then continued
-        editor, settings = HuggingFaceModel(folder), LearnerArgs(**SMALL | {"steps": 3})
-        learner = Bandit(editor, env, STATES, (), tmp_path, settings, resume=steps == 3, loggers=["tensorboard"])
+        model, settings = HuggingFaceModel(editor), LearnerArgs(**SMALL | {"steps": 3})
+        learner = Bandit(model, env, STATES, (), tmp_path, settings, resume=steps == 3, loggers=["tensorboard"])
         rows = []
         if steps == 2:
             with pytest.raises(KeyboardInterrupt):
@@ -235,8 +221,8 @@ def test_other_loggers_get_settings_and_rows(tmp_path, monkeypatch):
         make_logger("tensorbord", tmp_path, {})
 
 
-def test_the_loss_is_clipped_on_both_sides_and_once_more_for_bad_edits(folder, env, tmp_path):
-    learner = make(folder, env, tmp_path)
+def test_the_loss_is_clipped_on_both_sides_and_once_more_for_bad_edits(editor, env, tmp_path):
+    learner = make(editor, env, tmp_path)
     for advantage, ratio, expected in (
         (1.0, 1.0, -1.0),
         (1.0, 1.5, -1.2),
@@ -249,22 +235,22 @@ def test_the_loss_is_clipped_on_both_sides_and_once_more_for_bad_edits(folder, e
         assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
-def test_every_state_is_seen_once_an_epoch(folder, env, tmp_path):
-    learner = make(folder, env, tmp_path)
+def test_every_state_is_seen_once_an_epoch(editor, env, tmp_path):
+    learner = make(editor, env, tmp_path)
     seen = [state for step in range(5) for state in learner._batch(step)]
     assert sorted(seen[:5]) == sorted(seen[5:]) == sorted(STATES)
     assert seen[:5] != seen[5:]
 
 
-def test_wrong_settings_say_so(folder, env, tmp_path):
+def test_wrong_settings_say_so(editor, env, tmp_path):
     with pytest.raises(UnknownNameError, match="logit_delta"):
-        make(folder, env, tmp_path, advantage="gae")
+        make(editor, env, tmp_path, advantage="gae")
     with pytest.raises(ArgumentError, match="temperature"):
-        make(folder, env, tmp_path, temperature=0.0)
+        make(editor, env, tmp_path, temperature=0.0)
     with pytest.raises(ArgumentError, match="samples"):
-        make(folder, env, tmp_path, advantage="grpo", samples=1)
+        make(editor, env, tmp_path, advantage="grpo", samples=1)
     with pytest.raises(ArgumentError, match="lse-gym archive"):
-        Learner(HuggingFaceModel(folder), env, [], [], tmp_path)
+        Learner(HuggingFaceModel(editor), env, [], [], tmp_path)
 
 
 scores = st.floats(0, 1)

@@ -4,7 +4,6 @@ import json
 
 import gymnasium as gym
 import pytest
-import torch
 from datasets import Dataset
 from transformers import AutoTokenizer
 from transformers.utils import get_json_schema
@@ -14,9 +13,6 @@ from lse_gym.agents.lse import trl as path
 from lse_gym.agents.lse.states import State, write_states
 from lse_gym.agents.lse.trl_environment import environment_factory
 from lse_gym.agents.lse.verl import compute_score, verl_rows, write_verl
-from lse_gym.envs.models.nano.data import draw_sample
-from lse_gym.envs.models.nano.tokenizer import train_tokenizer
-from lse_gym.envs.models.nano.train import make_model
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of the libraries underneath
 
@@ -32,21 +28,10 @@ def states(env):
     return [State("library-0", domain.seed_context, 0.34, f"report {i}", 0.5) for i in range(4)]
 
 
-@pytest.fixture(scope="module")
-def editor(tmp_path_factory):
-    samples = [draw_sample((3, i), 4) for i in range(30)]
-    tokenizer = train_tokenizer(text for s in samples for text in (s.system, *(t for turn in s.turns for t in turn)))
-    folder = tmp_path_factory.mktemp("editor")
-    torch.manual_seed(0)
-    make_model(tokenizer, width=32, layers=2).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
 @pytest.mark.parametrize("advantage", ["delta", "grpo"])
 def test_the_script_trains_end_to_end(editor, states, tmp_path, advantage):
     write_states(tmp_path / "states.jsonl", states)
-    options = ("--editor", str(editor), "--advantage", advantage, "--cpu", "--steps", "2", "--out", str(tmp_path / "t"))
+    options = ("--editor", editor, "--advantage", advantage, "--cpu", "--steps", "2", "--out", str(tmp_path / "t"))
     path.main([str(tmp_path / "states.jsonl"), *options])
     assert (tmp_path / "t" / "best" / "model.safetensors").exists()
 
@@ -56,7 +41,7 @@ def test_the_advantage_is_the_improvement_and_not_a_group_s(env, states, editor,
     changes = {"use_cpu": True, "bf16": False, "gradient_checkpointing": False, "max_completion_length": 8}
     config = path.paper_config(tmp_path, num_generations=2, per_device_train_batch_size=2, **changes)
     trainer = path.LSETrainer(
-        model=str(editor), reward_funcs=reward, args=config, train_dataset=path.state_dataset(env, states)
+        model=editor, reward_funcs=reward, args=config, train_dataset=path.state_dataset(env, states)
     )
     row = trainer.train_dataset[0]
     output = trainer._generate_and_score_completions([row, row])
@@ -130,7 +115,7 @@ def test_the_trainer_takes_the_environment(editor, env, tmp_path, monkeypatch):
     changes = {"use_cpu": True, "bf16": False, "gradient_checkpointing": False, "max_completion_length": 12}
     changes |= {"num_generations": 2, "per_device_train_batch_size": 2, "gradient_accumulation_steps": 1}
     trainer = GRPOTrainer(
-        model=str(editor),
+        model=editor,
         args=path.paper_config(tmp_path, max_steps=1, **changes),
         train_dataset=Dataset.from_list([{"prompt": [{"role": "user", "content": "Improve the instructions."}]}] * 2),
         environment_factory=environment_factory("LSE/TextToSQL-v1", domain="library-0", max_edits=1),
