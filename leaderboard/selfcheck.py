@@ -113,5 +113,5 @@ def _on_contexts(core: ContextEnv, public: Domain, sealed: Domain) -> Iterator[A
         asked = domain.splits["test"]
         dump = "\n\n".join(f"{domain.user(question)}\n{domain.gold_response(question)}" for question in asked)
         dump = f"{sealed.seed_context}\n{dump}"[: core.max_chars]
-        caught = find_leaks(dump, [public, sealed]).problem()
-        yield Attack(f"context: gold dump of {name} test answers", 0.0 if caught else score([dump])[0], 0.0)
+        caught = find_leaks(dump, [public, sealed]).problem()  # where a context holds two or more
+        yield Attack(f"context: gold dump of {name} test answers", 0.0 if caught else score([dump])[0], allowed)

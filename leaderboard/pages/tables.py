@@ -28,9 +28,9 @@ class Column(NamedTuple):
 
 
 def columns(track: Track, rows: Sequence[Row] = ()) -> list[Column]:
-    """The columns of a track's table: of entries, those in which one of them has something to tell."""
-    found = _columns(track)
-    return [column for column in found if any(column.value(row) is not None for row in rows)] if rows else found
+    """The columns of a track's table: of entries, the rank and those in which one of them has something to tell."""
+    rank, *others = _columns(track)
+    return [rank, *(one for one in others if not rows or any(one.value(row) is not None for row in rows))]
 
 
 def _columns(track: Track) -> list[Column]:
@@ -111,8 +111,12 @@ def _interval(row: Row) -> str:
 
 
 def _unseen(row: Row) -> float | None:
-    return row.unseen["score"] - row.unseen["seed"] if row.unseen else None
+    return _less(row.unseen["score"], row.unseen["seed"]) if row.unseen else None
 
 
 def _gain(row: Row) -> float | None:
-    return None if row.score is None or row.seed is None else row.score - row.seed
+    return None if row.score is None or row.seed is None else _less(row.score, row.seed)
+
+
+def _less(one: float, other: float) -> float:
+    return round(one - other, 9) + 0.0  # never -0.000

@@ -134,8 +134,11 @@ def test_selfcheck_passes_on_a_shipped_track():
     assert [attack for attack in attack_track(ALL["sql-clinic-reader-1300-v2"]) if not attack.holds] == []
 
 
+OFFLINE = [one for one in ALL.values() if one.offline and "-ladder-" not in one.id or "-ladder-170-" in one.id]
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("track", [track for track in ALL.values() if track.offline], ids=lambda track: track.id)
+@pytest.mark.parametrize("track", OFFLINE, ids=lambda track: track.id)  # rungs of a ladder differ in the budget alone
 def test_selfcheck_passes_on_every_offline_track(track):
     assert [attack for attack in attack_track(track) if not attack.holds] == []
 
