@@ -21,6 +21,7 @@ from lse_gym.agents.settings import Settings
 from lse_gym.agents.tree import merit
 from lse_gym.envs.errors import DataError
 from lse_gym.envs.evaluation import core_env, evaluate_context
+from lse_gym.envs.registration import is_remote
 from lse_gym.envs.retention import retained
 
 OVERLAP_WORDS = 5  # words in a row that count as taken over from a question
@@ -97,7 +98,8 @@ def measure(
         unseen: domains of the same env to score them on as well.
     """
     summary, rows = read_object(folder / "summary.json"), read_objects(folder / "trajectory.jsonl")
-    env = settings.config().make_env(record=str(folder / "responses.jsonl"))
+    play = str(folder / "responses.jsonl") if is_remote(settings.env) else None  # the run's own; nothing else is added
+    env = settings.config().make_env(record=play)
     core = core_env(env)
     domain = core.family.load(core.domain_name)
     curve, best = [], 0.0

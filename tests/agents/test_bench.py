@@ -92,7 +92,9 @@ def test_what_an_earlier_version_kept_is_measured_again_and_not_run_again(grid, 
         assert (old.diversity, old.unseen) == (None, None)
         assert "diversity" not in report([old])
     monkeypatch.setattr(grid_module, "evolve", None)
+    paid = {path: path.read_bytes() for path in tmp_path.rglob("responses.jsonl")}
     assert run_grid(few, tmp_path) == found
+    assert paid == {path: path.read_bytes() for path in tmp_path.rglob("responses.jsonl")}, "what a run paid for"
 
 
 def test_processes_give_the_same_results(grid, tmp_path):
