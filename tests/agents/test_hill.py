@@ -1,4 +1,4 @@
-"""HiLL's joint loop: what is drawn and worked, hinted, replaced and rewarded. Needs the extra `hf`."""
+"""HiLL's joint loop: what is drawn and worked, hinted, replaced and rewarded."""
 
 from math import exp
 

@@ -11,6 +11,8 @@ from lse_gym.envs.domain import Question
 from lse_gym.envs.errors import ArgumentError, RunDirectoryError, UnknownNameError
 from lse_gym.envs.models.base import Request
 
+pytestmark = pytest.mark.extra("hf")  # for checkpoints
+
 # A toy with a known optimum: one question, whose answer is D. The beginner's logits are those of A to D, plus what a
 # hint adds; D is as good as never sampled, but with the hint "gold" it is. An answer goes on for 19 tokens that are
 # always the same, as most of a real one is told by what stands before.
