@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lse_gym.envs.editing import editor_prompt, parse_edit
+from lse_gym.envs.editing import INSTRUCTION, editor_prompt, parse_edit
 from lse_gym.envs.report import Problem, Report
 
 SEED = "Answer with one statement."
@@ -75,6 +75,6 @@ def test_the_prompt_knows_its_parts_and_so_do_its_copies(duplicate):
     report = Report("a head", (Problem("Which?", "A", "B", 0.0),), "error").text()
     prompt = duplicate(editor_prompt(CONTEXT, report, 123))
     assert prompt == editor_prompt(CONTEXT, str(report), 123), "as text they are the same"
-    assert prompt.data == (CONTEXT, report.data, 123)
+    assert prompt.data == (CONTEXT, report.data, 123, INSTRUCTION)
     assert editor_prompt(CONTEXT, "a text", 123).data.report == Report("a text")
     assert type(prompt[:5]) is str

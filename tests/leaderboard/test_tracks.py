@@ -134,7 +134,7 @@ def test_selfcheck_passes_on_a_shipped_track():
     assert [attack for attack in attack_track(ALL["sql-clinic-reader-1300-v2"]) if not attack.holds] == []
 
 
-OFFLINE = [one for one in ALL.values() if one.offline and "-ladder-" not in one.id or "-ladder-170-" in one.id]
+OFFLINE = [one for one in ALL.values() if (one.offline and "-ladder-" not in one.id) or "-ladder-170-" in one.id]
 
 
 @pytest.mark.long
