@@ -16,9 +16,10 @@ from lse_gym.envs.errors import ArgumentError, BudgetExhausted, MissingArgumentE
 from lse_gym.envs.metered import Task
 from lse_gym.envs.options import CoreOptions, check_counts, check_names, check_reset
 from lse_gym.envs.remote.client import Client, odd
+from lse_gym.envs.remote.domain import RemoteFamily
 from lse_gym.envs.remote.notes import read_play, write_play
 from lse_gym.envs.remote.questions import evaluation
-from lse_gym.envs.remote.session import RemoteFamily, RemoteModel, RemoteSession
+from lse_gym.envs.remote.session import RemoteModel, RemoteSession
 from lse_gym.envs.remote.wire import Outcome, unpacked
 from lse_gym.envs.report import Report
 from lse_gym.envs.session import Evaluation
