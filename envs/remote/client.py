@@ -125,7 +125,7 @@ class Client:
 
 
 def _error(status: int, told: str) -> Exception:
-    if status in (401, 403):
+    if status == 401:
         return AuthenticationError(f"{told} Set {TOKEN_VARIABLE} to the token that its owner gave you.")
     return ArgumentError(told) if status < 500 else ProviderError(told)
 

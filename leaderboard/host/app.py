@@ -16,7 +16,7 @@ with needs("host", "A host of played tracks"):
     from fastapi import Depends, FastAPI, Path, Request, Response
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse
-    from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+    from fastapi.security import HTTPBearer
     from pydantic import BaseModel, ConfigDict, Field
     from starlette.concurrency import run_in_threadpool
     from starlette.exceptions import HTTPException
@@ -140,9 +140,8 @@ def _add_routes(app: FastAPI, host: Host) -> None:
     teams, strangers = Buckets(rules.requests_per_s, rules.burst), Buckets(STRANGERS_PER_S, STRANGERS_AT_ONCE)
     places, bearer = Places(rules.at_once), HTTPBearer(auto_error=False, description="the token of a team")
 
-    async def anybody(
-        request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-    ) -> Team | None:
+    async def anybody(request: Request) -> Team | None:
+        given = await bearer(request)  # not as a dependency: the API would say that a token is wanted
         team = host.known(given.credentials) if given else None
         if given and team is None:
             team = await run_in_threadpool(host.team_of, given.credentials)
@@ -153,7 +152,10 @@ def _add_routes(app: FastAPI, host: Host) -> None:
         _wait(teams.take(team.id))
         return team
 
-    async def team_of(team: Annotated[Team | None, Depends(anybody)]) -> Team:
+    async def team_of(
+        team: Annotated[Team | None, Depends(anybody)], given: Annotated[object, Depends(bearer)]
+    ) -> Team:
+        del given
         if team is None:
             raise Refusal(401, "there is no such token.")
         return team

@@ -24,7 +24,7 @@ PATIENCE_S = 1.0  # of this host, so that the tests end
 @pytest.fixture(scope="module")
 def hosted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
-    (folder / "host.json").write_text(json.dumps({"steps_per_run": 60, "requests_per_s": 500, "burst": 1000}))
+    (folder / "host.json").write_text(json.dumps({"steps_per_run": 70, "requests_per_s": 500, "burst": 1000}))
     quick = {"env": "LSE/PassageOrder-v1", "domains": ("mill-0", "museum-0"), "budget": {"calls": 100_000}}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(guard, "BODY_S", PATIENCE_S)
@@ -207,10 +207,10 @@ def test_limits_of_a_run_and_of_a_team_hold(hosted):
         ask(hosted, request("/v1/plays", {"track": "small-v1", "name": "one"}, token)).split(b"\r\n\r\n")[1]
     )
     run = f"/v1/plays/{play['play']}/runs/0"
-    for number in range(60):
+    for number in range(70):
         assert status(ask(hosted, request(f"{run}/reset", {"number": number}, token))) == 200
-    assert status(ask(hosted, request(f"{run}/reset", {"number": 60}, token))) == 403
-    assert status(ask(hosted, request(f"{run}/finish", {"number": 60}, token))) == 200
+    assert status(ask(hosted, request(f"{run}/reset", {"number": 70}, token))) == 403
+    assert status(ask(hosted, request(f"{run}/finish", {"number": 70}, token))) == 200
     begun = [
         status(ask(hosted, request("/v1/plays", {"track": "small-v1", "name": f"n{i}"}, token))) for i in range(21)
     ]
