@@ -94,10 +94,10 @@ class Client:
             if not (status in AWAY or status == 429 or data.get("busy")):
                 raise _error(status, told)
             patience = PATIENCE_S if self._met or status not in AWAY else BRIEFLY_S
-            if time.monotonic() > began + patience:
-                raise UnavailableError(told) from None
             if wait == WAIT_S and status in AWAY and self._met:
                 log.warning("%s It is tried for %.0f s.", told, patience)
+            if time.monotonic() > began + patience:
+                raise UnavailableError(told) from None
             time.sleep(min(max(wait, after), LONGEST_WAIT_S))
             wait *= 2
 
