@@ -123,7 +123,7 @@ def test_a_play_becomes_an_entry_above_what_was_reproduced(hosted, tmp_path):
 def test_the_line_that_says_how_to_go_on_can_be_run_as_it_is(hosted, tmp_path, monkeypatch):
     """After a failure in the middle of a play, with options that have values of several words."""
     monkeypatch.chdir(tmp_path)
-    model, answered = hosted.host._models["two-v1"].model, []
+    model, answered = hosted.host._models["two-v1"]["reader"].model, []
 
     def failing(requests, complete=model.complete):
         answered.append(complete(requests))
