@@ -38,7 +38,7 @@ LADDERS = (
         "passages", "Passage order", "LSE/PassageOrder-v1", ("mill", "museum", "harbour"), 6, 2000, {"passages": 20}
     ),
     Ladder("tools", "Tool use", "LSE/ToolUse-v0", ("marina", "archive", "nursery"), 2, 600, {"held_out_size": 8}),
-    Ladder("data", "Data science", "LSE/DataScience-v0", ("ferry", "winery", "vet"), 1, 440, {"held_out_size": 10}),
+    Ladder("data", "Data science", "LSE/DataScience-v0", ("ferry", "winery", "vet"), 3, 440, {"held_out_size": 10}),
     Ladder("hints", "Hints", "LSE/Hint-v0", ("workshop", "farm", "school"), 3, 300, {"held_out_size": 8}),
 )
 
