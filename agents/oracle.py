@@ -29,7 +29,7 @@ class OracleAgent(SearchAgent):
         context = core.family.load(core.domain_name).oracle_context
         if context is None:
             raise ArgumentError(
-                f"domain {core.domain_name!r} has no oracle: nobody has written down all of its conventions. "
-                "Choose another agent, such as 'lse', or an embedded domain."
+                f"domain {core.domain_name!r} has no oracle: nobody has written down all of its conventions, or a host "
+                "keeps them. Choose another agent, such as 'lse', or an embedded domain."
             )
         return context

@@ -15,7 +15,7 @@ from lse_gym.agents.tree import UCB_C, Selection
 from lse_gym.envs.budget import RESOURCES
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluation import core_env
-from lse_gym.envs.registration import ENVS
+from lse_gym.envs.registration import ENVS, default_task_model
 from lse_gym.envs.report import FeedbackMode
 
 FIRST_ENV, FIRST_DOMAIN = "LSE/TextToSQL-v1", "clinic-0"
@@ -69,7 +69,7 @@ class Config:
     @property
     def task_model(self) -> str:
         """The task model."""
-        return self.env_args.get("task_model", Settings.task_model)
+        return self.env_args.get("task_model") or default_task_model(self.env)
 
     @property
     def editor(self) -> str | None:

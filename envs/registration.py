@@ -119,6 +119,11 @@ def is_remote(name: str) -> bool:
     return name in ENVS and env_class(name).remote
 
 
+def default_task_model(name: str) -> str:
+    """The task model of an env where none is named."""
+    return env_class(name if name in ENVS else "LSE/Family-v0").default_task_model
+
+
 def env_class(name: str) -> Any:
     """The class of a registered env."""
     module, env, *_ = ENVS[name]

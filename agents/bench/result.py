@@ -119,7 +119,7 @@ def measure(
         domain=core.domain_name,
         seed=settings.seed,
         agent=settings.agent,
-        task_model=settings.task_model,
+        task_model=settings.config().task_model,
         editor=summary["editor"],
         budget_calls=settings.budget_calls,
         rounds=summary["rounds"],

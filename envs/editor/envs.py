@@ -59,6 +59,8 @@ class EditorEnv(ContextEnv):
     v0: first version.
     """
 
+    default_task_model: ClassVar[str] = "apprentice"
+
     def __init__(
         self,
         domain: str | Sequence[str] | None = None,
@@ -73,7 +75,7 @@ class EditorEnv(ContextEnv):
         own = "domain answerer edits inner_size feedback_domains held_out_domains inner_feedback_size".split()
         check_names(options, *own)
         family = EditorFamily(answerer, edits, inner_size, feedback_domains, held_out_domains, inner_feedback_size)
-        options = {"task_model": "apprentice", "feedback_size": 3, **options}
+        options = {"task_model": self.default_task_model, "feedback_size": 3, **options}
         super().__init__(family, domain=domain, **options)
 
 

@@ -247,7 +247,7 @@ def list_command(
         table.add_column("entry", justify="right", no_wrap=True)
         table.add_column("agent", overflow="fold")
         table.add_column("sealed score,\n95 % interval", justify="right")
-        table.add_column("tokens", justify="right", no_wrap=True)
+        table.add_column("context,\ntokens", justify="right", no_wrap=True)
         table.add_column("level", no_wrap=True)
         for row in rows:
             low, high = row.ci95

@@ -4,11 +4,13 @@ import gymnasium as gym
 import pytest
 
 import lse_gym  # noqa: F401 - registers the ids
+from lse_gym.agents.settings import Config
 from lse_gym.envs.domain import SPLITS
 from lse_gym.envs.editing import INSTRUCTION, editor_prompt
 from lse_gym.envs.editor.family import FAMILIES, EditorFamily
 from lse_gym.envs.editor.tamper import LEAVES, tamper_rate, tampering
 from lse_gym.envs.errors import UnknownNameError
+from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.models.base import Response, TaskModel
 
 SMALL = {"feedback_domains": 1, "held_out_domains": 2, "inner_size": 8, "feedback_size": 1}
@@ -102,3 +104,12 @@ def test_tampering_is_what_names_the_machine_around():
     domain = EditorFamily(feedback=1, held_out=1, size=4).load("program-repair")
     question = domain.splits["held_out"][0]
     assert "speak of scores" in domain.score([question], ["Raise the reward."])[0].error
+
+
+def test_a_run_tells_the_task_model_that_the_env_takes_where_none_is_named():
+    for config, name in [
+        (Config(env="LSE/Editor-v0"), "apprentice"),
+        (Config(env="LSE/Editor-v0", env_args={"task_model": "writer"}), "writer"),
+        (Config(), "reader"),
+    ]:
+        assert config.task_model == name == core_env(config.make_env()).model.name

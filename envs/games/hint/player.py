@@ -128,7 +128,8 @@ class HintPlayerEnv(gym.Env[Any, Any]):
         if side not in SIDES:
             raise unknown("side", side, SIDES)
         if actions not in ACTIONS or (actions == "menu" and side != "hinter"):
-            raise unknown("kind of actions", actions, ACTIONS if side == "hinter" else ACTIONS[:1])
+            kinds = ACTIONS if side == "hinter" else ACTIONS[:1]
+            raise unknown(f"kind of actions of a {side}", actions, kinds, "A menu has hints, for a hinter.")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise unknown("render mode", render_mode, self.metadata["render_modes"], "None renders nothing.")
         if actions == "menu" and menu is None and questions is not None:
