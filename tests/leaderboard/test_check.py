@@ -113,6 +113,7 @@ def test_a_folder_that_is_called_as_a_submission_is_refused(tmp_path, good):
     assert check(tmp_path, good)[0] == 1
 
 
+@pytest.mark.extra("data")
 def test_the_workflow_refuses_what_is_no_submission_and_checks_what_is(good, tmp_path):
     import yaml
 
