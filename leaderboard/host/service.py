@@ -63,7 +63,7 @@ class Host:
         self._known: dict[bytes, tuple[Team, float]] = {}
 
     def _model(self, name: str) -> SharedModel:
-        known = {name: shared for models in self._models.values() for name, shared in models.items()}
+        known = {one: shared for models in self._models.values() for one, shared in models.items()}
         return known.get(name) or SharedModel(make_model(name))
 
     def known(self, token: str) -> Team | None:

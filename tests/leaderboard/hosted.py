@@ -1,12 +1,17 @@
 """A host in this process, on a small track, for tests that play."""
 
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import gymnasium as gym
+
+from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.evaluation import core_env
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.host.secret import draw, secret_env
 from lse_gym.leaderboard.host.server import STORE, listen, make_server
 from lse_gym.leaderboard.host.service import Host
 from lse_gym.leaderboard.host.store import PlayStore
@@ -64,3 +69,24 @@ def hosting(folder: Path, *tracks: Track) -> Generator[Hosted]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@contextmanager
+def remote_envs(hosted: Hosted) -> Generator[Callable[..., gym.Env]]:
+    """Makes envs at a host, by the track and further arguments, and closes them in the end."""
+    with ExitStack() as opened:
+
+        def make(track: str = "small-v1", **more) -> gym.Env:
+            return opened.enter_context(closing(gym.make("LSE/Remote-v0", url=hosted.url, track=track, **more)))
+
+        yield make
+
+
+def local_twin(hosted: Hosted, env: gym.Env) -> ContextEnv:
+    """The env of the same secret, made here, where the run of ``env`` begins."""
+    core = core_env(env)
+    _, play, _, run = core._at().split("/")
+    track = hosted.host.tracks[core.track["id"]]
+    twin = secret_env(track, draw(hosted.host._secrets[track.id], track, play, int(run)), core.domain_name)
+    twin.max_edits = core.max_edits
+    return twin

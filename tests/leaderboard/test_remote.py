@@ -20,7 +20,6 @@ from lse_gym.envs.errors import (
     UnknownNameError,
 )
 from lse_gym.envs.remote import client
-from lse_gym.leaderboard.host.secret import draw, secret_env
 from tests.envs.specs import rollout
 from tests.leaderboard import hosted as hosts
 from tests.patience import STALL_S
@@ -47,33 +46,15 @@ def token(hosted):
 @pytest.fixture
 def make(hosted, token, monkeypatch):
     monkeypatch.setenv("LSE_GYM_TOKEN", token)
-    made = []
-
-    def make(track="small-v1", **more):
-        made.append(gym.make("LSE/Remote-v0", url=hosted.url, track=track, **more))
-        return made[-1]
-
-    yield make
-    for env in made:
-        env.close()
-
-
-def local_twin(hosted, env):
-    """The env of the same secret, made here, where the run of ``env`` begins."""
-    core = env.unwrapped
-    _, play, _, run = core._begun().split("/")
-    track = hosted.host.tracks[core.track["id"]]
-    drawn = draw(hosted.host._secrets[track.id], track, play, int(run))
-    twin = secret_env(track, drawn, core.domain_name)
-    twin.max_edits = core.max_edits
-    return twin
+    with hosts.remote_envs(hosted) as make:
+        yield make
 
 
 @pytest.mark.parametrize("track", ["small-v1", "poor-v1", "gated-v1"])
 def test_remote_equals_local(hosted, make, track):
     """Bit for bit: observations, reports as data, rewards, ends, infos, until the budget is used up and beyond."""
     env = make(track, domain="apiary-secret-2", max_edits=4)
-    twin = local_twin(hosted, env)
+    twin = hosts.local_twin(hosted, env)
     assert (env.observation_space, env.action_space) == (twin.observation_space, twin.action_space)
     jumps = [{"context": "Answer with a letter.\nBe\x00 brief."}, {"batch": 2}, {"domain": "apiary-secret-2"}]
     seen = []

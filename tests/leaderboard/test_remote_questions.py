@@ -11,7 +11,6 @@ from lse_gym.envs.errors import ArgumentError, BudgetExhausted
 from lse_gym.envs.evaluation import core_env, evaluate_context
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.host.run import LiveRun
-from lse_gym.leaderboard.host.secret import draw, secret_env
 from tests.leaderboard import hosted as hosts
 from tests.leaderboard.killed_host import asked
 
@@ -38,23 +37,8 @@ def token(hosted, request, monkeypatch):
 
 @pytest.fixture
 def make(hosted):
-    made = []
-
-    def make(track="small-v1", **more):
-        made.append(gym.make("LSE/Remote-v0", url=hosted.url, track=track, **more))
-        return made[-1]
-
-    yield make
-    for env in made:
-        env.close()
-
-
-def local_twin(hosted, env):
-    """The env of the same secret, made here."""
-    core = core_env(env)
-    _, play, _, run = core._at().split("/")
-    track = hosted.host.tracks[core.track["id"]]
-    return secret_env(track, draw(hosted.host._secrets[track.id], track, play, int(run)), core.domain_name)
+    with hosts.remote_envs(hosted) as make:
+        yield make
 
 
 PLACES = [("feedback", 3), ("held_out", 0), ("held_out", 7), ("feedback", 0), ("feedback", 3)]
@@ -64,7 +48,7 @@ PLACES = [("feedback", 3), ("held_out", 0), ("held_out", 7), ("feedback", 0), ("
 def test_questions_at_a_host_are_answered_as_here(hosted, make, track):
     """Bit for bit, and what is paid; between them steps, which find paid what was asked before."""
     env = make(track)
-    twin, seen = local_twin(hosted, env), []
+    twin, seen = hosts.local_twin(hosted, env), []
     for one in (env, twin):
         rows = [one.reset(seed=2)[1], asked(one, "A.", PLACES), asked(one, "A.", PLACES[:2]), one.step("A.")[4]]
         for context in ("B.", "C.", "D.", "A."):
@@ -90,7 +74,7 @@ def test_agents_that_ask_single_questions_search_as_here(hosted, agent):
     args = {"url": hosted.url, "track": "small-v1"}
     config = Settings(env="LSE/Remote-v0", domain=None, agent=agent, env_args=args, rounds=2).config()
     env = config.make_env()
-    twin, trees = local_twin(hosted, env), []
+    twin, trees = hosts.local_twin(hosted, env), []
     for one in (env, twin):
         running = config.make_agent(one).learn(2)
         trees.append([running.tree.to_json(), running.memory, core_env(one).budget.spent])
