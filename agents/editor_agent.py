@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import gymnasium as gym
 
@@ -67,6 +67,8 @@ class EditorAgent(SearchAgent):
 
     Args = EditorArgs
     args: Any
+    bare: ClassVar[bool] = False
+    """whether an answer without tags is a context all the same, as in the code of some papers; else it is no edit"""
 
     def __init__(self, env: gym.Env | None = None, **args: Any):
         super().__init__(env, **args)
@@ -87,7 +89,7 @@ class EditorAgent(SearchAgent):
         """Ask the editor; an answer without a usable edit leaves the context as it was."""
         notes = self.notes(observation, step, deterministic)
         prompt = editor_prompt(observation["context"], observation["feedback"], self._max_chars(), notes)
-        new = parse_edit(self.ask(prompt, step, deterministic), observation["context"])
+        new = parse_edit(self.ask(prompt, step, deterministic), observation["context"], self.bare)
         return observation["context"] if new is None else new
 
     def notes(self, observation: Observation, step: int, deterministic: bool) -> str:

@@ -38,6 +38,7 @@ class EvoPromptAgent(EditorAgent):
     """
 
     name = "evoprompt"
+    bare = True  # get_final_prompt of the released code
     Args = Args
 
     def select(self) -> Node:

@@ -42,6 +42,7 @@ class GEPAAgent(EditorAgent):
     """
 
     name = package = "gepa"
+    bare = True  # output_extractor of the package, where there is no block
     Args = Args
 
     def most_answers(self, edits: int, held_out: int, batch: int) -> int:
@@ -173,7 +174,7 @@ class _Run:
         except BudgetExhausted:
             self.over = True
             return dict(candidate)
-        return {COMPONENT: clean(parse_edit(answer, context) or context, self.core.max_chars)[0]}
+        return {COMPONENT: clean(parse_edit(answer, context, self.agent.bare) or context, self.core.max_chars)[0]}
 
     def on_valset_evaluated(self, event: Mapping[str, Any]) -> None:
         """Keep a candidate that was evaluated in full."""

@@ -27,6 +27,7 @@ class OPROAgent(EditorAgent):
     """
 
     name = "opro"
+    bare = True  # opt_utils of the released code: a missing tag is an end of the text
     Args = Args
 
     def notes(self, observation: Observation, step: int, deterministic: bool) -> str:

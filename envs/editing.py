@@ -61,18 +61,25 @@ def editor_prompt(
     return EditorPrompt(text, EditorTask(context, report_of(report), max_chars, instruction))
 
 
-def parse_edit(response: str, context: str) -> str | None:
+def parse_edit(response: str, context: str, bare: bool = False) -> str | None:
     """The context after the edit in an editor's response; None where there is no edit, or it leaves next to nothing.
 
     An edit is the complete new context in ``<prompt>`` tags, or else lines in ``<add>`` and ``<remove>`` tags: what is
     to be removed must equal a line of ``context``; what is added comes last, unless it is there already.
+
+    Args:
+        response: what the editor said.
+        context: what it was to edit.
+        bare: whether words without any tag are the complete new context, and of a ``<prompt>`` that is never closed
+            what follows it.
     """
     edit = tagged(response, "prompt")
     if edit is None:
         added, removed = ({line.strip(): None for line in elements(response, tag)} for tag in ("add", "remove"))
-        if not (added or removed):
-            return None
-        kept = [line for line in context.split("\n") if line.strip() not in removed]
-        present = {line.strip() for line in kept}
-        edit = "\n".join([*kept, *(line for line in added if line and line not in present)])
+        if added or removed:
+            kept = [line for line in context.split("\n") if line.strip() not in removed]
+            present = {line.strip() for line in kept}
+            edit = "\n".join([*kept, *(line for line in added if line and line not in present)])
+        else:
+            edit = response.rpartition("<prompt>")[2].strip() if bare else ""
     return edit if len(edit) >= MIN_EDIT_CHARS else None

@@ -52,6 +52,17 @@ def test_self_evolution_is_a_chain(monkeypatch):
     assert len(prompts) == 4
 
 
+@pytest.mark.parametrize(
+    ("name", "taken"), [("opro", True), ("evoprompt", True), ("self-evolve", False), ("textgrad", False)]
+)
+def test_an_answer_without_tags_is_what_the_papers_code_makes_of_it(monkeypatch, name, taken):
+    agent = agent_class(name)(make(), seed=0)
+    told = "Think of the ages in years."
+    monkeypatch.setattr(agent.editor.model, "complete", lambda requests: [Response(told, 1, 1) for _ in requests])
+    seed, child = agent.learn(1).tree.nodes
+    assert child["context"] == (told if taken else seed["context"])
+
+
 def test_opro_shows_earlier_contexts_worst_first(monkeypatch):
     agent, prompts = asked(OPROAgent, 5, monkeypatch, shown=3)
     assert "Score:" not in prompts[0]

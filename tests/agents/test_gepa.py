@@ -5,9 +5,9 @@ import sys
 import gymnasium as gym
 import pytest
 
-from lse_gym.agents.gepa import GEPAAgent
+from lse_gym.agents.gepa import COMPONENT, GEPAAgent, _Run
 from lse_gym.envs.errors import MissingExtraError
-from lse_gym.envs.evaluation import evaluate_context
+from lse_gym.envs.evaluation import core_env, evaluate_context
 
 pytestmark = pytest.mark.extra("gepa")
 
@@ -39,6 +39,15 @@ def test_no_cap_is_passed_and_no_half_paid_score_is_kept(calls):
     free = make()
     for node in agent.tree.nodes:
         assert node["performance"] == evaluate_context(free, node["context"], "held_out").mean
+
+
+def test_an_answer_without_tags_is_a_proposal_as_in_the_package(monkeypatch):
+    agent, told = GEPAAgent(make(), seed=0), "Think of the ages in years."
+    monkeypatch.setattr(agent, "ask", lambda prompt, step: told)
+    run = _Run(agent, core_env(agent.env), core_env(agent.env).family.load("lab-0"), 1, None)
+    assert run.propose_new_texts({COMPONENT: "Answer."}, {COMPONENT: [{"Feedback": ""}]}, [COMPONENT]) == {
+        COMPONENT: told
+    }
 
 
 def test_a_budget_for_nothing_is_no_error():

@@ -44,6 +44,22 @@ def test_an_edit_is_read(response, expected):
     assert parse_edit(response, CONTEXT) == expected
 
 
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ("  A whole new context.\nOf two lines.\n", "A whole new context.\nOf two lines."),
+        ("Reasons.\n<prompt>\nCut off, as no tokens", "Cut off, as no tokens"),
+        ("Reasons. <prompt>An earlier one.</prompt> or <prompt>the last one, cut", "An earlier one."),
+        ("Reasons. <add>- e means f.</add>", f"{CONTEXT}\n- e means f."),
+        ("Reasons.\n<prompt></prompt>", None),
+        ("Too short", None),
+        ("", None),
+    ],
+)
+def test_words_without_tags_are_an_edit_where_they_may_be(response, expected):
+    assert parse_edit(response, CONTEXT, bare=True) == expected
+
+
 def test_nothing_left_is_no_edit():
     assert parse_edit("<remove>- a means b.</remove>", "- a means b.") is None
 
