@@ -15,7 +15,7 @@ from lse_gym.agents.tree import UCB_C, Selection
 from lse_gym.envs.budget import RESOURCES
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluation import core_env
-from lse_gym.envs.registration import ENVS, default_task_model
+from lse_gym.envs.registration import ENVS, default
 from lse_gym.envs.report import FeedbackMode
 
 FIRST_ENV, FIRST_DOMAIN = "LSE/TextToSQL-v1", "clinic-0"
@@ -57,7 +57,8 @@ class Config:
         """
         if "task_model" not in data:
             return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
-        settings = Settings(**{f.name: data[f.name] for f in fields(Settings) if f.name in data})
+        given = {f.name: data[f.name] for f in fields(Settings) if f.name in data}
+        settings = Settings(**dict(one for one in given.items() if one not in SIDE_BY_SIDE.items()))
         known = agent_class(settings.agent).Args.__dataclass_fields__ if settings.agent in AGENTS else OF_AGENT
         return settings.as_config(known)
 
@@ -69,7 +70,11 @@ class Config:
     @property
     def task_model(self) -> str:
         """The task model."""
-        return self.env_args.get("task_model") or default_task_model(self.env)
+        return self.of_env("task_model")
+
+    def of_env(self, name: str) -> Any:
+        """An argument of the env: as it is given, or the env's own default."""
+        return self.env_args[name] if name in self.env_args else default(self.env, name)
 
     @property
     def editor(self) -> str | None:
@@ -121,7 +126,7 @@ class Settings:
 
     env: str = FIRST_ENV
     agent: str = "lse"
-    task_model: str = "reader"
+    task_model: str | None = None  # the env's own
     editor: str | None = None  # LSE_GYM_EDITOR, or writer
     domain: str | None = FIRST_DOMAIN
     start: str = "seed"  # or a text file with the context to start from
@@ -138,7 +143,7 @@ class Settings:
     ucb_c: Annotated[float, Range(0, 1e6)] = UCB_C
     order: Order = "paper"
     feedback: FeedbackMode = "gold"
-    feedback_size: Annotated[int, Range(1, 1_000)] = 10
+    feedback_size: Annotated[int, Range(1, 1_000)] | None = None  # the env's own
     gate: Annotated[int, Range(0, 1_000_000)] = 0
     scoring: str = "set"
     max_chars: Annotated[int, Range(1, 1_000_000)] = 8000
@@ -198,4 +203,6 @@ OF_ENV = (
     *("task_model", "start", "data_dir", "exclude", "split_seed", "feedback", "feedback_size", "gate", "scoring"),
     *("max_chars", "max_tokens"),
 )
+BY_ENV = ("task_model", "feedback_size")  # of these, what envs have different defaults of
+SIDE_BY_SIDE = {"task_model": "reader", "feedback_size": 10}  # what nobody had chosen, where all settings were written
 OF_AGENT = ("editor", "selection", "ucb_c", "order", "max_edit_tokens")

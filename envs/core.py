@@ -112,7 +112,6 @@ class ContextEnv(gym.Env[Observation, str]):
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 - as Gymnasium declares it
     remote: ClassVar[bool] = False  # whether another machine decides what is drawn, and from which seed
-    default_task_model: ClassVar[str] = "reader"  # where none is named
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """The ids of the namespace ``LSE``, one row each."""
 
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 import gymnasium as gym
@@ -119,9 +120,14 @@ def is_remote(name: str) -> bool:
     return name in ENVS and env_class(name).remote
 
 
-def default_task_model(name: str) -> str:
-    """The task model of an env where none is named."""
-    return env_class(name if name in ENVS else "LSE/Family-v0").default_task_model
+def default(name: str, argument: str) -> Any:
+    """What an argument of an env is where none is given; None where it has no such argument.
+
+    An env that is not registered here is taken to have what all share.
+    """
+    classes = env_class(name if name in ENVS else "LSE/Family-v0").__mro__
+    declared = (signature(one.__init__).parameters.get(argument) for one in classes)
+    return next((one.default for one in declared if one is not None), None)
 
 
 def env_class(name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import lse_gym
 from lse_gym.agents import AGENTS
 from lse_gym.agents.run import FACTS
-from lse_gym.agents.settings import Config, Settings
+from lse_gym.agents.settings import BY_ENV, Config, Settings
 from lse_gym.leaderboard.document import check_schema, read_file
 from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.track import Track, base_name, canonical, find_track
@@ -111,8 +111,9 @@ def _read_run(folder: Path) -> Run:
 
 def _by_short_names(config: Mapping[str, Any]) -> dict[str, Any]:
     """What a ``config.json`` holds, in the words of a submission."""
-    settings = asdict(Settings.of(Config.from_json(config)))  # imports nothing
-    return {name: config[name] for name in FACTS if name in config} | settings
+    read = Config.from_json(config)  # imports nothing that it names
+    facts = {name: config[name] for name in FACTS if name in config}
+    return facts | asdict(Settings.of(read)) | {name: read.of_env(name) for name in BY_ENV}
 
 
 def pack(runs: Sequence[Run], tracks: Mapping[str, Track], about: About, track: str | None = None) -> list[dict]:

@@ -46,10 +46,10 @@ class EditorEnv(ContextEnv):
     | feedback_domains | int | 6 | domains | what reports can be on |
     | held_out_domains | int | 10 | domains | what the reward is computed on |
     | inner_feedback_size | int | 4 | questions | of a report that the editor gets |
+    | task_model | str | "apprentice" | | the editor; "writer" heeds no instruction: with it every reward is 0 |
+    | feedback_size | int | 3 | domains | size of a feedback batch |
 
-    ``task_model`` is "apprentice" unless told otherwise; "writer" heeds no instruction: with it every reward is 0.
-    Feedback batches are of 3 domains unless told otherwise. ``reset(options=...)`` takes ``context``, ``domain`` and
-    ``batch``.
+    ``reset(options=...)`` takes ``context``, ``domain`` and ``batch``.
 
     ## Cost
     At most ``edits * (feedback_size + held_out_domains)`` calls of the editor per reset and per step, 13 by default.
@@ -58,8 +58,6 @@ class EditorEnv(ContextEnv):
     ## Version History
     v0: first version.
     """
-
-    default_task_model: ClassVar[str] = "apprentice"
 
     def __init__(
         self,
@@ -70,13 +68,14 @@ class EditorEnv(ContextEnv):
         feedback_domains: int = 6,
         held_out_domains: int = 10,
         inner_feedback_size: int = 4,
+        task_model: str = "apprentice",
+        feedback_size: int = 3,
         **options: Unpack[CoreOptions],
     ):
         own = "domain answerer edits inner_size feedback_domains held_out_domains inner_feedback_size".split()
         check_names(options, *own)
         family = EditorFamily(answerer, edits, inner_size, feedback_domains, held_out_domains, inner_feedback_size)
-        options = {"task_model": self.default_task_model, "feedback_size": 3, **options}
-        super().__init__(family, domain=domain, **options)
+        super().__init__(family, domain=domain, task_model=task_model, feedback_size=feedback_size, **options)
 
 
 class EditorVectorEnv(ContextVectorEnv):

@@ -149,7 +149,12 @@ Exclude = Annotated[
     Path | None, typer.Option(help="File with ids of questions to leave out (broken golds).", rich_help_panel="What")
 ]
 FeedbackSize = Annotated[
-    int, typer.Option(min=1, help="Questions of a feedback batch, that is of a report.", rich_help_panel="What")
+    int | None,
+    typer.Option(
+        min=1,
+        help="Questions of a feedback batch, that is of a report; by default the env's own, mostly 10.",
+        rich_help_panel="What",
+    ),
 ]
 Gate = Annotated[
     int,
@@ -162,7 +167,12 @@ Gate = Annotated[
 MaxTokens = Annotated[
     int, typer.Option(min=1, help="Longest answer of the task model, in tokens.", rich_help_panel="Models")
 ]
-TaskModel = Annotated[str, typer.Option(help=f"Frozen model that answers: {NAMED}.", rich_help_panel="Models")]
+TaskModel = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Frozen model that answers: {NAMED}; by default the env's own, mostly reader.", rich_help_panel="Models"
+    ),
+]
 Editor = Annotated[
     str | None,
     typer.Option(

@@ -340,7 +340,7 @@ def evaluate_command(
         tell_answers(tally.facts(), "task_model", "--max-tokens")
     low, high = score.ci95
     if as_json:
-        facts = {"env_id": config.env, "domain": config.domain, "split": split, "task_model": task_model}
+        facts = {"env_id": config.env, "domain": config.domain, "split": split, "task_model": config.task_model}
         print(json.dumps(facts | {"score": score.mean, "n": score.n, "ci95": score.ci95}))  # noqa: T201
     else:
         out_console.print(

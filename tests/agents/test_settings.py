@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lse_gym.agents.run import evolve
-from lse_gym.agents.settings import Config, Settings
+from lse_gym.agents.settings import OF_ENV, SIDE_BY_SIDE, Config, Settings
 from lse_gym.envs.errors import RunDirectoryError, UnknownNameError
+from lse_gym.envs.options import CoreOptions
+from lse_gym.envs.registration import ENVS, default
 
 PRICED = """
 from lse_gym.envs.models.base import Response, TaskModel, byte_bound
@@ -34,7 +36,7 @@ class Priced(TaskModel):
 
 def as_it_was(config):
     """``config.json`` as versions before 0.2 wrote it: every setting by its short name, side by side."""
-    data = asdict(Settings.of(Config.from_json(config)))
+    data = asdict(Settings.of(Config.from_json(config))) | {"task_model": "reader"}
     facts = ("lse_gym", "task_model_revision", "editor_revision", "data_sha256")
     old = {name: value for name, value in data.items() if name not in ("budget_usd", "budget_edits")}
     return {name: config[name] for name in facts if name in config} | old | {"lse_gym": "0.1.0"}
@@ -92,7 +94,19 @@ def test_short_names_and_json_come_back(changes):
     assert Settings.of(config).config() == config
     assert Config.from_json(json.loads(json.dumps(asdict(config)))) == config
     flat = json.loads(json.dumps(asdict(replace(Settings.of(config), editor=None))))
-    assert Config.from_json(flat) == config, "settings side by side are read too"
+    plain = {name: value for name, value in config.env_args.items() if (name, value) not in SIDE_BY_SIDE.items()}
+    assert Config.from_json(flat) == replace(config, env_args=plain), "settings side by side are read too"
+
+
+def test_what_is_named_is_passed_on_though_it_is_the_default_of_other_envs():
+    named = {"task_model": "reader", "feedback_size": 10}
+    for env in ENVS:
+        assert Config.of(env=env, domain=None, **named).env_args == named
+        assert Config.of(env=env, domain=None).env_args == {}
+        shared = {name: getattr(Settings, name) for name in OF_ENV if name in CoreOptions.__annotations__}
+        own = {name: default(env, name) for name, value in shared.items() if value is not None}
+        assert own.items() <= shared.items(), "what is left out is the env's own"
+    assert [Config.of(env="LSE/Editor-v0").of_env(name) for name in named] == ["apprentice", 3]
 
 
 def test_a_cap_without_end_is_no_cap_and_makes_plain_json(tmp_path):
