@@ -1,6 +1,7 @@
 """Editing as a domain: each question is a domain whose context an editor improves, scored by what that is worth."""
 
 import json
+import logging
 from collections.abc import Generator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
@@ -14,6 +15,8 @@ from lse_gym.envs.models import make_model
 from lse_gym.envs.report import Report
 from lse_gym.envs.session import Session
 from lse_gym.envs.state import MAX_FEEDBACK_CHARS, feedback_batch
+
+log = logging.getLogger("lse_gym.models")  # as what is waited for
 
 
 class EditorDomain(Domain):
@@ -49,6 +52,7 @@ class EditorDomain(Domain):
     ):
         self.name, self._family, self._answerer = name, family, answerer
         self.max_turns, self._size, self._feedback_size, self._max_chars = edits, size, feedback_size, max_chars
+        log.info("drawing what %s has to improve, and measuring it by %s: some seconds, once", name, answerer)
         self.seed_context = INSTRUCTION
         self.oracle_context = None
         self.splits = {split: tuple(self._question(domain) for domain in inner[split]) for split in SPLITS}

@@ -53,7 +53,8 @@ class EditorEnv(ContextEnv):
 
     ## Cost
     At most ``edits * (feedback_size + held_out_domains)`` calls of the editor per reset and per step, 13 by default.
-    The answering model is no part of the budget.
+    The answering model is no part of the budget. The first reset draws all domains, and whatever is new to the
+    answering model takes time: seconds with "reader", the most for "program-repair", whose functions run in boxes.
 
     ## Version History
     v0: first version.

@@ -21,6 +21,7 @@ NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobo
 TESTS = 8  # of a function
 P_WRONG = 0.6  # chance that a matter of a function is not as the code base has it
 SLOT = re.compile(r"<(\w+)>")
+DOC_END = '"""\n    '  # of a function, before its body
 
 
 class Theme(NamedTuple):
@@ -140,7 +141,7 @@ def _function(rng: np.random.Generator, theme: Theme, rules: Rules) -> tuple[str
 def _source(module: str, shape: Shape, forms: Mapping[str, str]) -> str:
     body = SLOT.sub(lambda slot: IDIOMS[slot[1]].forms[forms[slot[1]]].code, shape.body)
     parameters = ", ".join(shape.arguments)
-    return f'# module: {module}\ndef {shape.name}({parameters}):\n    """{shape.purpose}"""\n    {body}'
+    return f'# module: {module}\ndef {shape.name}({parameters}):\n    """{shape.purpose}{DOC_END}{body}'
 
 
 def _tests(rng: np.random.Generator, text: str, gold: str, shape: Shape) -> UnitTests | None:
@@ -148,11 +149,12 @@ def _tests(rng: np.random.Generator, text: str, gold: str, shape: Shape) -> Unit
     before, after = forms_in(text), forms_in(gold)
     bugs = [matter for matter in after if before[matter] != after[matter]]
     codes = [gold, text, *(rewritten(gold, {matter: before[matter]}) for matter in bugs)]
-    functions = [function(code, shape.name) for code in codes]
+    right, *others = (function(shape.arguments, code.partition(DOC_END)[2]) for code in codes)
     for _ in range(20):
         calls = [call(rng, shape) for _ in range(TESTS)]
-        wanted, found, *others = ([one(*arguments.values()) for arguments in calls] for one in functions)
-        if all(other != wanted for other in others) and found != wanted:
-            base = sum(one == other for one, other in zip(found, wanted, strict=True))
+        given = [(*arguments.values(),) for arguments in calls]
+        wanted = [right(*one) for one in given]
+        if all(any(other(*one) != known for one, known in zip(given, wanted, strict=True)) for other in others):
+            base = sum(others[0](*one) == known for one, known in zip(given, wanted, strict=True))
             return UnitTests(shape.name, calls, wanted, base)
     return None

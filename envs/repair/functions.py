@@ -1,6 +1,7 @@
 """The functions of a code base: ten shapes, with the nouns of a theme; and the calls that their tests make."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,16 +97,16 @@ SHAPES = (
 
 def call(rng: np.random.Generator, shape: Shape) -> Arguments:
     """Arguments of one test, in the order of the function's parameters."""
-    drawn = iter(rng.random(20).tolist())  # one draw, as there are many tests
+    drawn = rng.random(20).tolist()[::-1]  # one draw, as there are many tests
 
     def among(low: int, high: int) -> int:
-        return low + int(next(drawn) * (high - low))
+        return low + int(drawn.pop() * (high - low))
 
     first, gaps = among(1, 20), "<missing>" in shape.body
     rows = [
         {
             "name": NAMES[among(0, len(NAMES))],
-            "amount": None if next(drawn) < 0.4 * bool(gaps and i) else among(1, 6) * 50,
+            "amount": None if drawn.pop() < 0.4 * bool(gaps and i) else among(1, 6) * 50,
         }
         for i in range(among(0 if "<empty>" in shape.body else 1, 5))
     ]
@@ -120,8 +121,10 @@ def call(rng: np.random.Generator, shape: Shape) -> Arguments:
     return {name: values[name] for name in shape.arguments}
 
 
-def function(code: str, name: str) -> Callable[..., Any]:
-    """A function of ours, to be called."""
+@lru_cache(maxsize=1024)
+def function(arguments: tuple[str, ...], body: str) -> Callable[..., Any]:
+    """A function of ours, to be called; most differ from each other in their names alone."""
     scope: dict[str, Any] = {}
+    code = f"def it({', '.join(arguments)}):\n    {body}"
     exec(code, scope)  # noqa: S102 - it is made from the shapes above; what a model wrote runs in the sandbox alone
-    return scope[name]
+    return scope["it"]

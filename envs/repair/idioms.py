@@ -112,6 +112,10 @@ IDIOMS: Mapping[str, Idiom] = {
     ),
 }
 USUAL = {name: next(iter(idiom.forms)) for name, idiom in IDIOMS.items()}
+LONGEST_FIRST = {  # how each form is written; one may begin with another
+    name: sorted(((form, one.code) for form, one in idiom.forms.items()), key=lambda one: -len(one[1]))
+    for name, idiom in IDIOMS.items()
+}
 
 
 def forms_in(code: str) -> dict[str, str]:
@@ -121,9 +125,8 @@ def forms_in(code: str) -> dict[str, str]:
     {'unit': 'pounds'}
     """
     found = {}
-    for name, idiom in IDIOMS.items():
-        forms = sorted(idiom.forms, key=lambda form: -len(idiom.forms[form].code))  # a form may begin with another
-        form = next((form for form in forms if idiom.forms[form].code in code), None)
+    for name, forms in LONGEST_FIRST.items():
+        form = next((form for form, written in forms if written in code), None)
         if form is not None:
             found[name] = form
     return found

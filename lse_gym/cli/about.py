@@ -18,6 +18,10 @@ WORLDLY = (  # whose questions ask for more than the prompt holds
     "LSE/MMLURedux-v0",
     "LSE/Family-v0",
 )
+UNTAUGHT = {  # where writer finds no rules, and what gets further without a language model
+    "LSE/Editor-v0": "--editor apprentice",
+    "LSE/PassageOrder-v1": "--agent moi",
+}
 SCRIPTED = ("LSE/DARE-v0",)  # whose answers are scripts
 SCRIPT_TOKENS = 1024
 TRAINED_EDITOR = "nano-lse"
@@ -64,6 +68,11 @@ def limits(config: Config) -> Iterator[str]:
         yield (
             f"A message of the task model holds a whole script, and ends after {max_tokens} tokens. "
             "Pass --max-tokens 4096."
+        )
+    if config.editor == "writer" and config.env in UNTAUGHT:
+        yield (
+            "The editor writer is a stand-in that finds no rules for such contexts, and leaves them as they are. "
+            f"Pass {UNTAUGHT[config.env]}, or --editor {REAL}."
         )
     if config.env not in WORLDLY:
         return

@@ -7,18 +7,24 @@ import subprocess
 import sys
 import time
 
+import gymnasium as gym
 import pytest
 
 import lse_gym
 from lse_gym.agents.files import check_out, write_text
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config
+from lse_gym.cli.about import UNTAUGHT, limits
+from lse_gym.envs.editing import editor_prompt
 from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError
 from lse_gym.envs.models.base import TaskModel
 from lse_gym.envs.models.chat_api import check_url
+from lse_gym.envs.offline.writer import Writer
+from lse_gym.envs.offline.writer.prompt import read_task
 from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.submission import find_runs
 from tests.custom.questions import write_questions
+from tests.envs.specs import arguments
 
 
 def run(*arguments, cwd, **env):
@@ -220,3 +226,13 @@ def learnt(folder):
     assert done.returncode == 0, done.stderr
     assert "Answer: " in (folder / "more" / "trajectory.jsonl").read_text().splitlines()[1]
     return (folder / "more" / "edits.jsonl").read_text()
+
+
+@pytest.mark.parametrize("name", UNTAUGHT)
+def test_where_the_writer_finds_no_rules_is_told(name, tmp_path):
+    id_, args = arguments((name, ""), tmp_path)
+    seen, _ = gym.make(id_, **args).reset(seed=0)
+    task = read_task(editor_prompt(seen["context"], seen["feedback"], 8000))
+    assert Writer().revise(task, 0).context == seen["context"]
+    assert [UNTAUGHT[name] in line for line in limits(Config(env=name, agent_args={"editor": "writer"}))] == [True]
+    assert not [*limits(Config(env=name, agent_args={"editor": "apprentice"}))]
