@@ -6,7 +6,7 @@ paid for comes from the recorded files, and each round is checked against the jo
 
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,7 @@ from lse_gym.agents.tree import Node
 from lse_gym.agents.watch import FILES, Probes, Watch, kept_probes
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import ContextEnv, Info
-from lse_gym.envs.errors import ArgumentError, BudgetExhausted, RunDirectoryError
+from lse_gym.envs.errors import ArgumentError, BudgetExhausted, RunDirectoryError, Withheld
 from lse_gym.envs.evaluation import core_env, final_scores, paired_interval
 from lse_gym.envs.models import make_model
 from lse_gym.envs.redaction import MASK, without_secrets
@@ -199,6 +199,9 @@ def evolve(
 ) -> dict[str, Any]:
     """Run an agent and write the run directory; returns what ``summary.json`` holds.
 
+    At a host sealed scores are told once all runs of a play have ended. Until then what is returned has no ``test_n``
+    nor any score of the test, and ``summary.json`` waits: the same call with ``resume`` writes it then.
+
     Args:
         config: what to run.
         out: the run directory.
@@ -248,7 +251,8 @@ def evolve(
         summary = _summary(config, agent) | ({"probes": watch.summary(agent.tree.best)} if watch else {})
         write_text(run.file("best_context.txt"), agent.best_context)
         _draw(run, agent, summary)
-        write_text(run.file("summary.json"), json.dumps(summary, indent=1) + "\n")
+        if "test_n" in summary:
+            write_text(run.file("summary.json"), json.dumps(summary, indent=1) + "\n")
     return summary
 
 
@@ -290,7 +294,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         problem = core.reset(seed=config.seed)[1]["problem"]
         raise ArgumentError(f"the budget does not pay for the first evaluation. {problem}")
     best, spent, own = agent.tree.best, core.budget.spent, core.session.spent
-    (before, after), test, test_cap = final_scores(core, [nodes[0]["context"], best["context"]])
+    tested = _tested(core, [nodes[0]["context"], best["context"]])
     return {
         "env_id": config.env,
         "domain": core.domain_name,
@@ -310,6 +314,18 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "best_round": best["round_idx"],
         "best_context_chars": len(best["context"]),
         "diversity": agent.tree.diversity,
+        **tested,
+        **agent.facts(),
+    }
+
+
+def _tested(core: ContextEnv, contexts: Sequence[str]) -> dict[str, Any]:
+    """The scores of the first and the best context on the test, and what they cost; nothing where a host keeps them."""
+    try:
+        (before, after), test, test_cap = final_scores(core, contexts)
+    except Withheld:
+        return {}
+    return {
         **{f"test_{name}": getattr(test, name) for name in ("calls", "tokens", "usd")},
         "test_calls_cap": test_cap,
         "test_score_seed": before.mean,
@@ -319,7 +335,6 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "test_improvement_ci95": list(paired_interval(before.scores, after.scores)),
         "test_scores_seed": before.scores.tolist(),
         "test_scores_best": after.scores.tolist(),
-        **agent.facts(),
     }
 
 
@@ -332,7 +347,7 @@ def _answers(core: ContextEnv, agent: SearchAgent) -> dict[str, Any]:
 def _draw(run: RunDirectory, agent: SearchAgent, summary: dict[str, Any]) -> None:
     tree = agent.tree.to_json()
     title = f"{run.config['env']} · {run.config['env_args']['domain']} · {run.config['agent']}"
-    test = (summary["test_score_seed"], summary["test_score_best"]) if summary else None
+    test = (summary["test_score_seed"], summary["test_score_best"]) if "test_n" in summary else None
     write_text(run.file("tree.json"), json.dumps(tree, indent=1) + "\n")
     write_text(run.file("tree.svg"), tree_svg(tree, title=title))
     write_text(run.file("curve.svg"), curve_svg(tree, title=title, test=test))

@@ -79,6 +79,10 @@ class BudgetExhausted(LSEGymError, RuntimeError):  # noqa: N818 - the word of th
     """A cost that does not fit into what is left of the budget; nothing was spent."""
 
 
+class Withheld(LSEGymError, RuntimeError):  # noqa: N818 - nothing went wrong
+    """Sealed scores that a host keeps to itself until all runs of their play have ended."""
+
+
 class ExecutorError(LSEGymError, RuntimeError):
     """The SQL executor itself failed (not the statement it was given)."""
 

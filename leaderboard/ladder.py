@@ -1,10 +1,11 @@
 """The ladder: a track of every procedural family at each of three budgets, to be played.
 
 ``python -m lse_gym.leaderboard.ladder`` writes the tracks that are missing. A file that is there is never touched, as
-it may have entries: who changes a row below raises ``VERSION``, and the files of the version before stay.
+it may have entries: who changes a row below raises its ``version``, and the files of the version before stay.
 
 What makes agents differ is what is scarce: a report is on a single question, a context has room for about half of what
-there is to know, and calls pay for a few edits, or for many. How each row was chosen stands with the results.
+there is to know, and calls pay for a few edits, or for many. How each row was chosen stands with the results;
+``python -m tests.benchmarks.choose_rung`` tries others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,6 @@ from typing import Any, NamedTuple
 
 from lse_gym.leaderboard.track import TRACKS, Track, write_track
 
-VERSION = 1
 BUDGETS = (170, 500, 1700)
 
 
@@ -29,6 +29,11 @@ class Ladder(NamedTuple):
     max_chars: int
     """longest context"""
     env_args: Mapping[str, Any] = {}
+    feedback_size: int = 1
+    """questions of a report"""
+    models: Mapping[str, str] = {"reader": "1"}
+    """task models and their revisions: the first ranks, the others are transfer"""
+    version: int = 1
 
 
 LADDERS = (
@@ -45,27 +50,30 @@ LADDERS = (
 
 def tracks() -> Iterator[Track]:
     """All of them, without the digests of their questions."""
-    for ladder in LADDERS:
-        for calls in BUDGETS:
-            yield Track(
-                id=f"{ladder.name}-ladder-{calls}-v{VERSION}",
-                title=f"{ladder.title}, three themes, {calls:,} calls, played",
-                env=ladder.env,
-                domains=tuple(f"{theme}-0" for theme in ladder.themes),
-                seeds=ladder.seeds,
-                models={"reader": "1"},
-                budget={"calls": calls},
-                max_context_tokens=-(-ladder.max_chars // 4),
-                sealed_items=60,
-                settings={
-                    "env_args": ladder.env_args,
-                    "feedback": "gold",
-                    "feedback_size": 1,
-                    "max_chars": ladder.max_chars,
-                    "max_tokens": 512,
-                },
-                suite_sha256="",
-            )
+    return (track_of(ladder, calls) for ladder in LADDERS for calls in BUDGETS)
+
+
+def track_of(ladder: Ladder, calls: int) -> Track:
+    """One rung of a row."""
+    return Track(
+        id=f"{ladder.name}-ladder-{calls}-v{ladder.version}",
+        title=f"{ladder.title}, three themes, {calls:,} calls, played",
+        env=ladder.env,
+        domains=tuple(f"{theme}-0" for theme in ladder.themes),
+        seeds=ladder.seeds,
+        models=ladder.models,
+        budget={"calls": calls},
+        max_context_tokens=-(-ladder.max_chars // 4),
+        sealed_items=60,
+        settings={
+            "env_args": ladder.env_args,
+            "feedback": "gold",
+            "feedback_size": ladder.feedback_size,
+            "max_chars": ladder.max_chars,
+            "max_tokens": 512,
+        },
+        suite_sha256="",
+    )
 
 
 if __name__ == "__main__":

@@ -53,7 +53,8 @@ def play_track(
         on_node: see :func:`lse_gym.agents.run.evolve`.
 
     Returns:
-        The summary of each run, by domain, and where the play stands at the host.
+        The summary of each run, by domain, and where the play stands at the host; sealed scores are in the
+        summaries as soon as the host tells them, which is when all runs have ended.
 
     Raises:
         LSEGymError: the host is away, or refuses; every finished step is kept there, and playing again goes on.
@@ -70,4 +71,8 @@ def play_track(
         if on_start:
             on_start(domain)
         summaries[domain] = evolve(config, out / domain, resume=has_run(out / domain), on_node=on_node)
-    return summaries, client.get(f"plays/{begun['play']}")
+    state = client.get(f"plays/{begun['play']}")
+    if state["entry"] is not None or state["refusal"]:
+        for domain in (domain for domain, found in summaries.items() if "test_n" not in found):
+            summaries[domain] = evolve(runs[domain], out / domain, resume=True)
+    return summaries, state

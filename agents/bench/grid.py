@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -14,9 +14,10 @@ from lse_gym.agents.files import check_out, read_object
 from lse_gym.agents.parallel import Engine, side_by_side
 from lse_gym.agents.run import evolve, has_run, is_finished
 from lse_gym.agents.settings import Config, Settings
-from lse_gym.envs.errors import ArgumentError, LSEGymError, UnknownNameError
+from lse_gym.envs.errors import ArgumentError, LSEGymError, UnknownNameError, Withheld
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.registration import is_remote
+from lse_gym.envs.remote.notes import a_play
 
 KEPT = "result.jsonl"  # in the directory of a run that is done
 
@@ -83,7 +84,8 @@ def run_grid(
     """Run what is missing, and write ``out/results.jsonl``; returns the results in the order of the grid.
 
     Every run keeps its directory under ``out/runs``; the same call goes on where it stopped. A run that fails is told
-    to ``on_result`` and left out; calling again tries it again.
+    to ``on_result`` and left out; calling again tries it again. At a host the runs of a contestant and a seed on all
+    domains are one play, whose name is kept beside them.
 
     Args:
         grid: what to run.
@@ -104,6 +106,7 @@ def run_grid(
         config.make_agent(config.make_env())
         for name in grid.others:
             replace(first.settings, task_model=name).config().make_env()
+    jobs = [_in_its_play(job) for job in jobs]
     ended = {job.folder: found for job in jobs if (found := _ended(job))}
     results = {folder: result for folder, (_, result, _) in ended.items() if result is not None}
 
@@ -111,7 +114,7 @@ def run_grid(
         return [results[job.folder] for job in jobs if job.folder in results]
 
     missing = [job for job in jobs if job.folder not in ended]
-    for job, result, error in chain(ended.values(), side_by_side(_run, missing, workers, lambda job: job.folder)):
+    for job, result, error in chain(ended.values(), _all(missing, workers)):
         if result is not None and job.folder not in results:
             results[job.folder] = result
             write_results(out / "results.jsonl", found(), source)
@@ -120,6 +123,26 @@ def run_grid(
     if results:
         write_results(out / "results.jsonl", found(), source)
     return found()
+
+
+def _in_its_play(job: Job) -> Job:
+    """The job under the name of its play, where it is played at a host."""
+    settings = job.settings
+    if not is_remote(settings.env):
+        return job
+    play = a_play(job.folder.parent / f"play-{settings.seed}.json")
+    return job._replace(settings=replace(settings, env_args={**settings.env_args, "play": play}))
+
+
+def _all(jobs: Sequence[Job], workers: int | Engine) -> Iterator[tuple[Job, Result | None, Exception | None]]:
+    """Each job as it is done; those whose scores a host keeps until all of their play have ended come after these."""
+    waiting = []
+    for job, result, error in side_by_side(_run, jobs, workers, lambda job: job.folder):
+        if isinstance(error, Withheld):
+            waiting.append(job)
+        else:
+            yield job, result, error
+    yield from side_by_side(_run, waiting, workers, lambda job: job.folder)
 
 
 def _ended(job: Job) -> tuple[Job, Result | None, Exception | None] | None:
@@ -138,7 +161,12 @@ def _ended(job: Job) -> tuple[Job, Result | None, Exception | None] | None:
 def _run(job: Job, folder: Path) -> Result:
     config = job.settings.config()
     if not is_finished(config, folder):
-        evolve(config, folder, resume=has_run(folder))  # refuses the directory of another configuration
+        found = evolve(config, folder, resume=has_run(folder))  # refuses the directory of another configuration
+        if "test_n" not in found:
+            raise Withheld(
+                f"the host tells the sealed score of {found['domain']!r} once all runs of its play have ended: those "
+                "on every domain of the track. Leave --domains out."
+            )
     result = measure(job.contestant, job.settings, folder, job.others, job.unseen)
     write_results(folder / KEPT, [result])
     return result

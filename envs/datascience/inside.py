@@ -34,6 +34,7 @@ PRELOAD = (
     "sklearn.preprocessing",
     "sklearn.svm",
     "sklearn.tree",
+    "lse_gym.envs.datascience.rehearsal",
 )
 SCRIPT = "script.py"
 MAX_TRACEBACK_CHARS = 2000

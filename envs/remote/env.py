@@ -1,6 +1,5 @@
 """``LSE/Remote-v0``: the env at a host, as if it were here."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
@@ -17,7 +16,7 @@ from lse_gym.envs.metered import Task
 from lse_gym.envs.options import CoreOptions, check_counts, check_names, check_reset
 from lse_gym.envs.remote.client import Client, odd
 from lse_gym.envs.remote.domain import RemoteFamily
-from lse_gym.envs.remote.notes import read_play, write_play
+from lse_gym.envs.remote.notes import new_name, read_play, write_play
 from lse_gym.envs.remote.questions import evaluation
 from lse_gym.envs.remote.session import RemoteModel, RemoteSession
 from lse_gym.envs.remote.wire import Outcome, unpacked
@@ -29,7 +28,6 @@ from lse_gym.envs.text import clean
 from lse_gym.envs.vector import ContextVectorEnv
 
 FREE = ("record", "render_mode", "budget", "max_edits")  # of the shared arguments; the track decides all others
-NAME = "abcdefghijkmnpqrstuvwxyz23456789"  # letters of a play that is given no name
 
 
 class RemoteEnv(ContextEnv):
@@ -122,7 +120,7 @@ class RemoteEnv(ContextEnv):
         record = options.get("record")
         self._record = Path(record) if record else None
         kept = read_play(self._record) if self._record else None
-        self._play = play or kept or "".join(secrets.choice(NAME) for _ in range(16))
+        self._play = play or kept or new_name()
         self._run = ""  # where the steps go, once the host has been told of the play
         self._number = 0  # of the next request of this run
         self._seen = NOTHING  # what the host had charged by the last answer
@@ -203,8 +201,10 @@ class RemoteEnv(ContextEnv):
         """Close the connection; the play goes on whenever an env of its name is made again."""
         self.client.close()
 
-    def finish(self, contexts: Sequence[str]) -> tuple[list[np.ndarray], Usage]:
+    def finish(self, contexts: Sequence[str]) -> tuple[list[np.ndarray] | None, Usage]:
         """End the run, which no step follows then: scores of visited contexts on sealed questions, and their cost.
+
+        The scores are None until all runs of the play have ended; the same call tells them then.
 
         Args:
             contexts: one or two that the run has visited; the last one is what the run comes to.
@@ -216,8 +216,10 @@ class RemoteEnv(ContextEnv):
         declared = {"calls": used.calls, "tokens": used.tokens, "usd": used.usd}
         visited = [clean(context, self.max_chars)[0] for context in contexts]
         data = self._post("finish", {"contexts": visited, "editor": declared})
+        self._number -= 1  # nothing follows it, and it may be asked again
         try:
-            scores = [np.array(found, dtype=np.float64) for found in data["scores"]]
+            told = data["scores"]
+            scores = None if told is None else [np.array(found, dtype=np.float64) for found in told]
             return scores, Usage(**{name: float(data["used"][name]) for name in TOLD})
         except (KeyError, TypeError, ValueError) as error:
             raise odd(error) from None

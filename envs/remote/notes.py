@@ -1,10 +1,27 @@
 """The name of a play, kept in the file that ``record`` names: who makes the env again goes through the same play."""
 
 import json
+import secrets
 from pathlib import Path
 
 from lse_gym.envs.cache import write_whole
 from lse_gym.envs.errors import DataError
+
+LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def new_name() -> str:
+    """A name for a play that is given none."""
+    return "".join(secrets.choice(LETTERS) for _ in range(16))
+
+
+def a_play(path: Path) -> str:
+    """The name that a file keeps, a new one where there is no file yet."""
+    kept = read_play(path)
+    if kept is None:
+        kept = new_name()
+        write_play(path, kept)
+    return kept
 
 
 def read_play(path: Path) -> str | None:

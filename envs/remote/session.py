@@ -7,7 +7,7 @@ import numpy as np
 
 from lse_gym.envs.budget import NOTHING, Budget, Usage
 from lse_gym.envs.domain import Domain, Question
-from lse_gym.envs.errors import ArgumentError, ProviderError
+from lse_gym.envs.errors import ArgumentError, ProviderError, Withheld
 from lse_gym.envs.metered import Task
 from lse_gym.envs.models.base import Request, Response, TaskModel, byte_bound
 from lse_gym.envs.remote.domain import AT_HOST, RemoteDomain
@@ -86,8 +86,13 @@ class RemoteSession(Session):
         yield  # a task that asks no model here
 
     def test(self, domain: Domain, contexts: Sequence[str]) -> list[np.ndarray]:
-        """End the run: the host scores the contexts on sealed questions, the last one as what the run comes to."""
-        del domain
+        """End the run: the host scores the contexts on sealed questions, the last one as what the run comes to.
+
+        Raises:
+            Withheld: other runs of the play have not ended; asked again when they have, the host tells.
+        """
         found, used = self._env.finish(contexts)
+        if found is None:
+            raise Withheld(f"the host tells the sealed scores of {domain.name!r} once all runs of the play have ended.")
         self.book(used)
         return found

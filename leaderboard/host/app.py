@@ -148,7 +148,9 @@ def _add_routes(app: FastAPI, host: Host) -> None:
         if team is None:
             _wait(strangers.take(_address(request)))
             return None
-        request.state.recognise()
+        if not request.state.recognise(team.id, rules.connections):
+            told = f"this team has {rules.connections} connections open. Close one, or ask on those."
+            raise Refusal(429, told, busy=True, closes=True)
         _wait(teams.take(team.id))
         return team
 
@@ -244,6 +246,7 @@ def _refused(request: Request, error: Any) -> JSONResponse:
     del request
     headers = {"Retry-After": "1"} if error.status in (429, 503) else {}
     headers |= {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    headers |= {"Connection": "close"} if error.closes else {}
     return JSONResponse({"error": error.told, "busy": error.busy}, error.status, headers)
 
 

@@ -21,6 +21,8 @@ class HostRules:
     """requests of a team at once"""
     at_once: int = 16
     """requests of a team that are worked on side by side"""
+    connections: int = 64
+    """of a team at a time; who opens another is told to close one"""
     live_runs: int = 256
     """runs that are kept in memory; the others are made again from the record when they go on"""
 

@@ -38,11 +38,14 @@ def measured(kind: str, answer: Mapping[str, Any]) -> float | None:
 
 
 class Refusal(Exception):  # noqa: N818 - no error of ours: it is told to the player
-    """A request that is not executed. ``status`` is the one of HTTP; ``busy`` says that it may be sent again."""
+    """A request that is not executed. ``status`` is the one of HTTP.
 
-    def __init__(self, status: int, told: str, busy: bool = False):
+    ``busy`` says that it may be sent again, ``closes`` that its connection has to end.
+    """
+
+    def __init__(self, status: int, told: str, busy: bool = False, closes: bool = False):
         super().__init__(told)
-        self.status, self.told, self.busy = status, told, busy
+        self.status, self.told, self.busy, self.closes = status, told, busy, closes
 
 
 class LiveRun:

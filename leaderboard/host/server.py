@@ -33,10 +33,12 @@ LOCK = "played.lock"
 class PatientOnce(H11Protocol):
     """A connection whose requests have to begin and come to the end of their head in time.
 
-    It is a stranger's until a request with the token of a team has come on it. There are so many of strangers at a
-    time, in all and of an address; beyond that the oldest is cut, so that there is always room for who has a token.
+    It is a stranger's until a request with the token of a team has come on it, and that team's from then on. There are
+    so many of strangers at a time, in all and of an address; beyond that the oldest is cut, so that there is always
+    room for who has a token. A team that has as many as it may is refused on another one, which ends with that.
     """
 
+    team = ""
     _deadline: asyncio.TimerHandle | None = None
     _opened: float
 
@@ -48,8 +50,13 @@ class PatientOnce(H11Protocol):
         self._arm()
         self._make_room()
 
-    def _recognise(self) -> None:
+    def _recognise(self, team: str, most: int) -> bool:
+        """Whether the connection may be the team's, which then has at most so many."""
         self.stranger = False
+        if self.team != team:
+            others = sum(isinstance(one, PatientOnce) and one.team == team for one in self.connections)
+            self.team = team if others < most else ""
+        return self.team == team
 
     def _make_room(self) -> None:
         strangers = [one for one in self.connections if isinstance(one, PatientOnce) and one.stranger]

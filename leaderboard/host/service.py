@@ -134,6 +134,9 @@ class Host:
     def act(self, team: Team, number: str, run: int, kind: str, at: int, request: Mapping[str, Any]) -> bytes:
         """The answer to a request of a run, as JSON. Sent again, it gets the same answer and is not executed again.
 
+        The sealed scores of a run are in the answer to its end once all runs of its play have ended, for nobody is to
+        see them and then choose which plays to end.
+
         Args:
             team: who asks.
             number: id of the play.
@@ -148,11 +151,17 @@ class Host:
         play, track = self._run(team, number, run)
         digest = sha256(json.dumps([kind, request], sort_keys=True).encode()).digest()
         kept = self.store.answered(play.id, run, at)
-        if kept:
-            return _same(kept, digest, at)
-        with _held(self._slot(play, track, run)) as live:
-            kept = self.store.answered(play.id, run, at)  # by whoever had the lock
-            return _same(kept, digest, at) if kept else self._execute(live, play, run, kind, at, request, digest)
+        if not kept:
+            with _held(self._slot(play, track, run)) as live:
+                kept = self.store.answered(play.id, run, at)  # by whoever had the lock
+                kept = kept or (digest, self._execute(live, play, run, kind, at, request, digest))
+        answer = _same(kept, digest, at)
+        return answer if kind != "finish" or self._over(play.id) else withheld(answer)
+
+    def _over(self, number: str) -> bool:
+        """Whether a play has come to its end: it is an entry, or is told why it is none."""
+        play = self.store.play(number)
+        return play is not None and (play.entry is not None or self.store.refusal(number) is not None)
 
     def questions(self, team: Team, number: str, run: int) -> bytes:
         """What a player may know of the feedback questions of a run, as JSON."""
@@ -291,6 +300,12 @@ def _same(kept: tuple[bytes, bytes], digest: bytes, at: int) -> bytes:
     if not hmac.compare_digest(kept[0], digest):
         raise Refusal(409, f"request {at} of this run was another one, and has been executed. Go on after it.")
     return kept[1]
+
+
+def withheld(answer: bytes) -> bytes:
+    """What is told of a run that has ended while others of its play have not."""
+    known = json.loads(answer)
+    return json.dumps({"scores": None, "context": known["context"], "used": known["used"]}).encode()
 
 
 def _digest(track: Track) -> str:

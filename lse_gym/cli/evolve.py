@@ -244,20 +244,21 @@ def _last_word(edits: Path) -> str:
 
 
 def _print_summary(summary: dict[str, Any], folder: Path) -> None:
-    low, high = summary["test_ci95"]
     table = Table(title=f"{summary['env_id']} · {summary['domain']} · {summary['agent']}", title_justify="left")
     for column in ("", "seed context", "best context"):
         table.add_column(column, justify="right" if column else "left")
     table.add_row("held-out score", f"{summary['seed_score']:.3f}", f"{summary['best_held_out_score']:.3f}")
-    best = f"[bold green]{summary['test_score_best']:.3f}[/]"
-    table.add_row(f"test score, n = {summary['test_n']}", f"{summary['test_score_seed']:.3f}", best)
-    table.add_row("95 % interval", "", f"{low:.3f} to {high:.3f}")
+    if "test_n" in summary:
+        (low, high), best = summary["test_ci95"], f"[bold green]{summary['test_score_best']:.3f}[/]"
+        table.add_row(f"test score, n = {summary['test_n']}", f"{summary['test_score_seed']:.3f}", best)
+        table.add_row("95 % interval", "", f"{low:.3f} to {high:.3f}")
+        tested = f"outside of the budget, for the test, {summary['test_calls']:,.0f} of "
+        tested += f"at most {counted(summary['test_calls_cap'], 'call')}."
+    else:
+        tested = "the host tells sealed scores once all runs of the play have ended; go on with --resume then."
     out_console.print(table)
-    say(
-        f"{counted(summary['rounds'], 'edit')}, {counted(summary['calls'], 'call')}, "
-        f"{counted(summary['tokens'], 'token')}; outside of the budget, for the test, {summary['test_calls']:,.0f} of "
-        f"at most {counted(summary['test_calls_cap'], 'call')}."
-    )
+    spent = [counted(summary["rounds"], "edit"), counted(summary["calls"], "call"), counted(summary["tokens"], "token")]
+    say(f"{', '.join(spent)}; {tested}")
     if "probes" in summary:
         _tell_probes(summary["probes"])
     for what, name in (("Best context", "best_context.txt"), ("Picture of the tree", "tree.html")):

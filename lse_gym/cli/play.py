@@ -174,9 +174,12 @@ def _tell(summaries: Mapping[str, Mapping[str, Any]], state: Mapping[str, Any]) 
     for column in ("domain", "seed context", "best context", "calls", "edits"):
         table.add_column(column, justify="left" if column == "domain" else "right")
     for domain, one in summaries.items():
-        scores = (f"{one[name]:.3f}" for name in ("test_score_seed", "test_score_best"))
+        scores = (f"{one[name]:.3f}" if name in one else "" for name in ("test_score_seed", "test_score_best"))
         table.add_row(escape(domain), *scores, f"{one['task_model_calls']:,.0f}", str(one["rounds"]))
     out_console.print(table)
+    if any("test_n" not in one for one in summaries.values()):
+        say("All runs have ended, and the host has not entered the play yet. The same command asks again.")
+        return
     mean = sum(one["test_score_best"] for one in summaries.values()) / len(summaries)
     entry = f"; entry {state['entry']} of the board, level played" if state["entry"] else ""
     entry = f"; not on the board: {state['refusal']}" if state.get("refusal") else entry

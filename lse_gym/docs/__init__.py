@@ -24,6 +24,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
     "results": measured.results,
     "recorded": measured.recorded,
     "board": measured.board,
+    "elsewhere": measured.elsewhere,
 }
 
 

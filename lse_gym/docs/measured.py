@@ -1,7 +1,9 @@
 """Tables of what was measured, made from recorded files that hold the command and the commit they come from."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lse_gym.agents import AGENTS
 from lse_gym.agents.bench.report import markdown, report
@@ -49,6 +51,24 @@ def board_table(opened: Board, family: str = "") -> str:
         table.append([f"`{label}`", *cells])
     groups = [str(max(row.group or 0 for row in rows)) for rows in ranking.values()]
     return markdown(["agent", *(f"`{track}`" for track in ranking)], [*table, ["ranks", *groups]])
+
+
+def elsewhere(folder: str, track: str) -> str:
+    """What the contexts of a track's entries are worth elsewhere, and how soon they came, as its page tells too."""
+    with Board(RESULTS.parent / folder) as opened:
+        rows, models = rank(opened)[track], [*opened.tracks[track].models][1:]
+    columns = ["agent", "score", *(f"on `{model}`" for model in models), "unseen", "retention", "area", "context"]
+    table = []
+    for row in rows:
+        moved = [_gain(row.transfer.get(model)) for model in models]
+        kept = ["" if value is None else f"{value:.2f}" for value in (row.retention, row.area)]
+        table.append([f"`{row.label}`", f"{row.score:.3f}", *moved, _gain(row.unseen), *kept, f"{row.context_tokens:.0f}"])
+    return markdown(columns, table)
+
+
+def _gain(found: Mapping[str, Any] | None) -> str:
+    """A score elsewhere, and by how much it is above that of the seed context there."""
+    return f"{found['score']:.3f} ({found['score'] - found['seed']:+.3f})" if found else ""
 
 
 def _source(source: Source | None) -> str:

@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.extra("host"), pytest.mark.extra("api")]
 def hosted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
     changes = {"env": "LSE/PassageOrder-v1", "domains": ("mill-0", "museum-0"), "budget": {"calls": 10_000}}
-    with hosts.hosting(folder, hosts.make_track(folder, **changes)) as hosted:
+    alone = hosts.make_track(folder, id="alone-v1", **{**changes, "domains": ("mill-0",)})
+    with hosts.hosting(folder, hosts.make_track(folder, **changes), alone) as hosted:
         yield hosted
 
 
@@ -30,27 +31,36 @@ def token(hosted, request, monkeypatch):
 
 def bench(hosted, out, *more):
     place = ["--env", "LSE/Remote-v0", "--env-set", f"url={hosted.url}", "--env-set", "track=small-v1"]
-    grid = ["--domains", "mill-secret-1", "--agent", "no-op", "--agent", "lse", "--seeds", "2", "--rounds", "1"]
+    grid = ["--agent", "lse", "--seeds", "2", "--rounds", "1"]
     return CliRunner().invoke(
         app, ["bench", *place, *grid, "--workers", "1", "--out", str(out), *more], catch_exceptions=False
     )
 
 
 def test_a_comparison_at_a_host(hosted, tmp_path):
-    """Each run is a play of its own; the same command again asks for nothing."""
+    """The runs of an agent and a seed are a play, and so an entry; the same command again asks for nothing."""
     before = hosted.store._rows("SELECT COUNT(*) FROM plays")[0][0]
     done = bench(hosted, tmp_path / "out")
     assert done.exit_code == 0, done.output
     results = read_results(tmp_path / "out" / "results.jsonl")
     assert {(one.label, one.domain, one.seed) for one in results} == {
-        (label, "mill-secret-1", seed) for label in ("no-op", "lse") for seed in (0, 1)
+        ("lse", domain, seed)
+        for domain in ("mill-secret-1", "museum-secret-2")
+        for seed in (0, 1)
     }
     assert all(len(one.test_scores_best) == 20 for one in results)
     plays, steps = (hosted.store._rows(f"SELECT COUNT(*) FROM {table}")[0][0] for table in ("plays", "steps"))
-    assert plays == before + 4
+    assert plays == before + 2
+    assert hosted.store._rows("SELECT COUNT(*) FROM plays WHERE entry IS NULL AND name LIKE '________________'") == [(0,)]
     again = bench(hosted, tmp_path / "out")
     assert again.exit_code == 0, again.output
     assert hosted.store._rows("SELECT COUNT(*) FROM steps")[0][0] == steps
+
+
+def test_a_comparison_on_some_domains_is_told_that_its_scores_stay_at_the_host(hosted, tmp_path):
+    done = bench(hosted, tmp_path / "out", "--domains", "mill-secret-1", "--seeds", "1")
+    assert done.exit_code == 1
+    assert "once all runs of its play have ended" in " ".join(done.output.split())
 
 
 @pytest.mark.parametrize(
@@ -96,7 +106,7 @@ def test_a_policy_is_trained_on_several_envs_at_a_host(hosted, tmp_path):
 
 
 def test_a_plain_loop_at_a_host(hosted):
-    env = gym.make("LSE/Remote-v0", url=hosted.url, track="small-v1", max_edits=3)
+    env = gym.make("LSE/Remote-v0", url=hosted.url, track="alone-v1", max_edits=3)
     observation, info = env.reset(seed=0)
     start, total, done = info["held_out_score"], 0.0, False
     while not done:

@@ -19,12 +19,14 @@ from tests.patience import STALL_S
 
 pytestmark = [pytest.mark.extra("host"), pytest.mark.extra("api")]
 PATIENCE_S = 1.0  # of this host, so that the tests end
+MOST_CONNECTIONS = 24  # of a team, here
 
 
 @pytest.fixture(scope="module")
 def hosted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("host")
-    (folder / "host.json").write_text(json.dumps({"steps_per_run": 70, "requests_per_s": 500, "burst": 1000}))
+    rules = {"steps_per_run": 70, "requests_per_s": 500, "burst": 1000, "connections": MOST_CONNECTIONS}
+    (folder / "host.json").write_text(json.dumps(rules))
     quick = {"env": "LSE/PassageOrder-v1", "domains": ("mill-0", "museum-0"), "budget": {"calls": 100_000}}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(guard, "BODY_S", PATIENCE_S)
@@ -266,6 +268,38 @@ def test_strangers_take_no_room_from_who_has_a_token(hosted, monkeypatch):
     for line in strangers:
         line.close()
     env.close()
+
+
+def on(line, data: bytes) -> int:
+    """The status of the answer to a request on a connection that goes on; it has an object as body."""
+    line.sendall(data)
+    got = b""
+    while not got.endswith(b"}"):
+        got += line.recv(65536) or b"}"
+    return status(got)
+
+
+def test_a_team_has_so_many_connections_and_others_are_unaffected(hosted, monkeypatch):
+    """One more is refused and closed; where one is closed there is room again, and none is lost to who was refused."""
+    monkeypatch.setattr(server, "HEADER_S", 600.0)
+    greedy, other, where = hosted.token("of many lines"), hosted.token("of one line"), urlsplit(hosted.url)
+    mine = request("/v1/plays", b"", greedy, "GET").replace(b"Connection: close\r\n", b"")
+    with contextlib.ExitStack() as held:
+        lines = []
+        for _ in range(MOST_CONNECTIONS):
+            line = socket.create_connection((where.hostname, where.port), timeout=STALL_S)
+            lines.append(held.enter_context(line))
+            assert on(line, mine) == 200
+        for _ in range(3):
+            refused = ask(hosted, mine)  # to its end: the host closes it
+            assert status(refused) == 429
+            assert b"connections open" in refused
+        assert status(ask(hosted, request("/v1/plays", b"", other, "GET"))) == 200
+        assert on(lines[0], mine) == 200
+        lines[1].close()
+        deadline = time.monotonic() + STALL_S
+        while status(ask(hosted, request("/v1/plays", b"", greedy, "GET"))) != 200:
+            assert time.monotonic() < deadline
 
 
 @pytest.mark.long

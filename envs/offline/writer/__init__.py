@@ -15,6 +15,7 @@ of what no rule explains. What it learns it learns from the report, as an LLM wo
 | ``hints`` | a sheet of hints | how steps are done, in the words of worked solutions |
 | ``choice`` | choices A) B) … | rules that lead to the gold letters, ``Q: … Answer: …`` until one rule is left |
 | ``tools`` | the tools of an office | the rules of the house, ``Seen: …`` for refunds until one rule is left |
+| ``passages`` | passages to answer from | their order: what was believed and wrong goes last, one passage an edit |
 | ``examples`` | questions of one's own | worked examples in the form of the questions, where no other finds anything |
 """
 
@@ -23,7 +24,17 @@ from typing import Protocol
 
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.stand_in import UNREADABLE, StandIn
-from lse_gym.envs.offline.writer import choice, datascience, examples, games, repair, servicedesk, sql, tools
+from lse_gym.envs.offline.writer import (
+    choice,
+    datascience,
+    examples,
+    games,
+    passages,
+    repair,
+    servicedesk,
+    sql,
+    tools,
+)
 from lse_gym.envs.offline.writer.edit import Edit
 from lse_gym.envs.offline.writer.games import hints
 from lse_gym.envs.offline.writer.prompt import Task, read_task
@@ -41,7 +52,7 @@ class Inducer(Protocol):
         """The revised context; it never raises. ``seed`` decides near ties, so that siblings in a search differ."""
 
 
-INDUCERS: tuple[Inducer, ...] = (datascience, sql, hints, games, servicedesk, repair, choice, tools)
+INDUCERS: tuple[Inducer, ...] = (datascience, sql, hints, games, servicedesk, repair, passages, choice, tools)
 
 
 class Writer(StandIn):
