@@ -132,6 +132,26 @@ class Board:
         """
         self._mark(entry, "admitted", reason)
 
+    def renew(self, reason: str) -> None:
+        """Go on under a new salt, as where the old one is lost or known to others; the log keeps both commitments.
+
+        Entries stay as they are. What was played keeps its level, though nobody draws its domains again; what was
+        replayed has to be verified again, as its questions were the old salt's.
+
+        Raises:
+            BoardError: there is a salt, which opens what was drawn from it, or no reason.
+        """
+        path = self.path / "salt"
+        if path.exists():
+            raise BoardError(f"{str(path)!r} is there. Keep it elsewhere, as it opens what was drawn from it.")
+        if not reason.strip():
+            raise BoardError("the salt cannot be renewed without a reason. Pass --reason 'why'.")
+        try:
+            write_new(path, secrets.token_hex(SALT_BYTES).encode(), mode=0o600)
+        except OSError as error:
+            raise BoardError(f"{str(path)!r} cannot be written: {error}.") from None
+        self.store.renew("salt_commitment", _commitment(self._salt()), " ".join(reason.split())[:MAX_LOGGED_CHARS])
+
     def _mark(self, entry: int, mark: str, reason: str) -> None:
         if not reason.strip():
             raise BoardError(f"entry {entry} cannot be {mark} without a reason. Pass --reason 'why'.")

@@ -37,14 +37,49 @@ class Ladder(NamedTuple):
 
 
 LADDERS = (
-    Ladder("sql", "Text to SQL", "LSE/TextToSQL-v1", ("clinic", "hotel", "lab"), 3, 560),
+    Ladder(
+        "sql",
+        "Text to SQL",
+        "LSE/TextToSQL-v1",
+        ("clinic", "hotel", "lab"),
+        3,
+        560,
+        models={"reader": "1", "nano": "4e468325ceb44911"},
+        version=2,
+    ),
     Ladder("qa", "Question answering", "LSE/QA-v1", ("glasswork", "apiary", "observatory"), 3, 500),
     Ladder(
-        "passages", "Passage order", "LSE/PassageOrder-v1", ("mill", "museum", "harbour"), 6, 2000, {"passages": 20}
+        "passages",
+        "Passage order",
+        "LSE/PassageOrder-v1",
+        ("mill", "museum", "harbour"),
+        10,
+        2000,
+        {"passages": 20},
+        feedback_size=6,
+        version=2,
     ),
     Ladder("tools", "Tool use", "LSE/ToolUse-v0", ("marina", "archive", "nursery"), 2, 600, {"held_out_size": 8}),
-    Ladder("data", "Data science", "LSE/DataScience-v0", ("ferry", "winery", "vet"), 3, 440, {"held_out_size": 10}),
-    Ladder("hints", "Hints", "LSE/Hint-v0", ("workshop", "farm", "school"), 3, 300, {"held_out_size": 8}),
+    Ladder(
+        "data",
+        "Data science",
+        "LSE/DataScience-v0",
+        ("ferry", "winery", "vet"),
+        2,
+        440,
+        {"held_out_size": 10},
+        version=2,
+    ),
+    Ladder(
+        "hints",
+        "Hints",
+        "LSE/Hint-v0",
+        ("workshop", "farm", "school"),
+        12,
+        470,
+        {"difficulty": "hard", "held_out_size": 8, "num_samples": 8},
+        version=2,
+    ),
 )
 
 

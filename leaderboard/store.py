@@ -209,6 +209,13 @@ class Store:
             self.db.execute("INSERT OR IGNORE INTO settings VALUES (?, ?)", [name, default])
             return self.db.execute("SELECT value FROM settings WHERE name = ?", [name]).fetchone()[0]
 
+    def renew(self, name: str, value: str, reason: str) -> None:
+        """Change a setting, which the log tells with the value before."""
+        with self.writing():
+            before = self.setting_or(name, "none")
+            self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, value])
+            self.log(None, "renewed", f"{name}: {before} before, {value} now: {reason}")
+
     def setting_or(self, name: str, default: str) -> str:
         """A setting, or the default where there is none; nothing is written."""
         with self._told():

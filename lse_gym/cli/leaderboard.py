@@ -161,6 +161,18 @@ def admit_command(entry: Entry, reason: Reason, board: BoardPath = BOARD) -> Non
     out_console.print(f"entry {entry} is admitted. Next: lse-gym leaderboard verify {entry}", highlight=False)
 
 
+@board_app.command("renew")
+def renew_command(reason: Reason, board: BoardPath = BOARD) -> None:
+    """Go on under a new salt, where the old one is lost or known to others. Entries stay, and the log keeps both."""
+    with Board(board) as there:
+        there.renew(reason)
+    out_console.print(
+        f"{board / 'salt'} is new. Entries that were replayed wait for: lse-gym leaderboard verify --again",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 @board_app.command("verify")
 def verify_command(
     entries: Annotated[list[int] | None, typer.Argument(help="Entries; by default all that wait.")] = None,

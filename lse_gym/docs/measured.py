@@ -62,7 +62,9 @@ def elsewhere(folder: str, track: str) -> str:
     for row in rows:
         moved = [_gain(row.transfer.get(model)) for model in models]
         kept = ["" if value is None else f"{value:.2f}" for value in (row.retention, row.area)]
-        table.append([f"`{row.label}`", f"{row.score:.3f}", *moved, _gain(row.unseen), *kept, f"{row.context_tokens:.0f}"])
+        table.append(
+            [f"`{row.label}`", f"{row.score:.3f}", *moved, _gain(row.unseen), *kept, f"{row.context_tokens:.0f}"]
+        )
     return markdown(columns, table)
 
 

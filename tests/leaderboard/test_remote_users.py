@@ -44,14 +44,14 @@ def test_a_comparison_at_a_host(hosted, tmp_path):
     assert done.exit_code == 0, done.output
     results = read_results(tmp_path / "out" / "results.jsonl")
     assert {(one.label, one.domain, one.seed) for one in results} == {
-        ("lse", domain, seed)
-        for domain in ("mill-secret-1", "museum-secret-2")
-        for seed in (0, 1)
+        ("lse", domain, seed) for domain in ("mill-secret-1", "museum-secret-2") for seed in (0, 1)
     }
     assert all(len(one.test_scores_best) == 20 for one in results)
     plays, steps = (hosted.store._rows(f"SELECT COUNT(*) FROM {table}")[0][0] for table in ("plays", "steps"))
     assert plays == before + 2
-    assert hosted.store._rows("SELECT COUNT(*) FROM plays WHERE entry IS NULL AND name LIKE '________________'") == [(0,)]
+    assert hosted.store._rows("SELECT COUNT(*) FROM plays WHERE entry IS NULL AND name LIKE '________________'") == [
+        (0,)
+    ]
     again = bench(hosted, tmp_path / "out")
     assert again.exit_code == 0, again.output
     assert hosted.store._rows("SELECT COUNT(*) FROM steps")[0][0] == steps

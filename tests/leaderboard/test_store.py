@@ -149,6 +149,27 @@ def test_salt_is_secret_and_cannot_be_exchanged(board, document):
         board.secret(track)
 
 
+def test_a_board_whose_salt_is_lost_goes_on_under_another(board, document):
+    number, track = board.submit(sent(document)), board.tracks["sql-reader-500-v2"]
+    lost = board.secret(track)
+    with pytest.raises(BoardError, match="Keep it elsewhere"):
+        board.renew("lost")
+    old = (board.path / "salt").read_text()
+    (board.path / "salt").unlink()
+    with pytest.raises(BoardError, match="without a reason"):
+        board.renew(" ")
+    board.renew("the disk is gone")
+    assert board.secret(track) != lost
+    assert board.store.ids() == [number]
+    board.store.check_log()
+    ((told,),) = board.store.db.execute("SELECT details FROM audit WHERE action = 'renewed'").fetchall()
+    assert told.endswith(": the disk is gone")
+    assert told.count(" before, ") == 1
+    (board.path / "salt").write_text(old)
+    with pytest.raises(BoardError, match="not the one"):
+        board.secret(track)
+
+
 def test_sealed_questions_are_new_and_those_of_the_secret(board, document):
     track = board.tracks[document["track"]]
     family = track.core("reader").family
