@@ -7,10 +7,12 @@ paid for comes from the recorded files, and each round is checked against the jo
 import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
 
 import lse_gym
 from lse_gym.agents.editor_agent import EditorAgent
@@ -24,7 +26,7 @@ from lse_gym.agents.watch import FILES, Probes, Watch, kept_probes
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import ContextEnv, Info
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, RunDirectoryError, Withheld
-from lse_gym.envs.evaluation import core_env, final_scores, paired_interval
+from lse_gym.envs.evaluation import Score, cap_of_test, core_env, final_scores, paired_interval, score_of
 from lse_gym.envs.models import make_model
 from lse_gym.envs.redaction import MASK, without_secrets
 from lse_gym.envs.state import TOLD
@@ -182,7 +184,7 @@ def has_run(folder: str | os.PathLike[str]) -> bool:
 def is_finished(config: Config, folder: str | os.PathLike[str]) -> bool:
     """Whether a folder holds this run, of the same questions and models, done to its end."""
     path = Path(folder)
-    if not (has_run(path) and (path / "summary.json").exists()):
+    if not (has_run(path) and (path / "summary.json").exists()) or "test_n" not in read_object(path / "summary.json"):
         return False
     kept = _kept(config, core_env(config.make_env()))
     return not _differences(_read_config(path / "config.json"), kept, {"lse_gym"})
@@ -199,8 +201,8 @@ def evolve(
 ) -> dict[str, Any]:
     """Run an agent and write the run directory; returns what ``summary.json`` holds.
 
-    At a host sealed scores are told once all runs of a play have ended. Until then what is returned has no ``test_n``
-    nor any score of the test, and ``summary.json`` waits: the same call with ``resume`` writes it then.
+    At a host sealed scores are told once all runs of a play have ended. Until then the summary has no ``test_n`` nor
+    any score of the test, and the run is not finished: :func:`complete`, or the same call with ``resume``, adds them.
 
     Args:
         config: what to run.
@@ -220,14 +222,14 @@ def evolve(
         raise RunDirectoryError(f"{os.fspath(out)!r} holds no run to resume. Leave --resume out to start one there.")
     check_out(out)
     config = config.on_one_domain()
-    env = config.make_env()  # every argument is checked before anything is written
-    config.make_agent(env)
-    _check_affordable(core_env(env))
-    probes = probes or kept_probes(Path(out))
-    if probes:
-        Watch(probes, core_env(env))
-    with RunDirectory(out, _kept(config, core_env(env)), resume) as run:
-        env = config.make_env(record=run.file("responses.jsonl"))
+    with closing(config.make_env()) as env:  # every argument is checked before anything is written
+        config.make_agent(env)
+        _check_affordable(core_env(env))
+        probes = probes or kept_probes(Path(out))
+        if probes:
+            Watch(probes, core_env(env))
+        kept = _kept(config, core_env(env))
+    with RunDirectory(out, kept, resume) as run, closing(config.make_env(run.file("responses.jsonl"))) as env:
         agent = config.make_agent(env, record=run.file("edits.jsonl"))
         watch = Watch(probes, core_env(env), run.file) if probes else None
         if watch:
@@ -246,13 +248,34 @@ def evolve(
             agent.learn(config.rounds, callback)
         except KeyboardInterrupt:
             if agent.tree.nodes:
-                _draw(run, agent, {})
+                _draw(run.path, agent.tree.to_json(), {}, _title(run.config))
             raise
         summary = _summary(config, agent) | ({"probes": watch.summary(agent.tree.best)} if watch else {})
         write_text(run.file("best_context.txt"), agent.best_context)
-        _draw(run, agent, summary)
-        if "test_n" in summary:
-            write_text(run.file("summary.json"), json.dumps(summary, indent=1) + "\n")
+        _draw(run.path, agent.tree.to_json(), summary, _title(run.config))
+        write_text(run.file("summary.json"), json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def complete(
+    out: str | os.PathLike[str], scores: Sequence[Sequence[float]], used: Mapping[str, float]
+) -> dict[str, Any]:
+    """Add to the run in a folder the scores of its test, which a host told later; returns what the summary holds then.
+
+    Args:
+        out: the run directory.
+        scores: of the first and of the best context, one a question.
+        used: what they have cost, by the names of :data:`lse_gym.envs.state.TOLD`.
+
+    Raises:
+        RunDirectoryError: the run is in use, or has no summary.
+    """
+    with held(Path(out)):
+        summary, tree = (read_object(Path(out) / name) for name in ("summary.json", "tree.json"))
+        found = [score_of(np.asarray(of, dtype=np.float64)) for of in scores]
+        summary |= _test_facts(found, Usage(**used), summary["test_calls_cap"])
+        _draw(Path(out), tree, summary, _title(asdict(read_config(out))))
+        write_text(Path(out) / "summary.json", json.dumps(summary, indent=1) + "\n")
     return summary
 
 
@@ -320,14 +343,18 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
 
 
 def _tested(core: ContextEnv, contexts: Sequence[str]) -> dict[str, Any]:
-    """The scores of the first and the best context on the test, and what they cost; nothing where a host keeps them."""
+    """What the test finds of the first and the best context; where a host tells that later, what it may cost."""
     try:
-        (before, after), test, test_cap = final_scores(core, contexts)
+        return _test_facts(*final_scores(core, contexts))
     except Withheld:
-        return {}
+        return {"test_calls_cap": cap_of_test(core, contexts)}
+
+
+def _test_facts(scores: Sequence[Score], spent: Usage, cap: int) -> dict[str, Any]:
+    before, after = scores
     return {
-        **{f"test_{name}": getattr(test, name) for name in ("calls", "tokens", "usd")},
-        "test_calls_cap": test_cap,
+        **{f"test_{name}": getattr(spent, name) for name in ("calls", "tokens", "usd")},
+        "test_calls_cap": cap,
         "test_score_seed": before.mean,
         "test_score_best": after.mean,
         "test_n": after.n,
@@ -344,11 +371,13 @@ def _answers(core: ContextEnv, agent: SearchAgent) -> dict[str, Any]:
     return {who: model.tally.facts() for who, model in models.items() if model.tally is not None}
 
 
-def _draw(run: RunDirectory, agent: SearchAgent, summary: dict[str, Any]) -> None:
-    tree = agent.tree.to_json()
-    title = f"{run.config['env']} · {run.config['env_args']['domain']} · {run.config['agent']}"
+def _title(config: Mapping[str, Any]) -> str:
+    return f"{config['env']} · {config['env_args']['domain']} · {config['agent']}"
+
+
+def _draw(folder: Path, tree: Mapping[str, Any], summary: dict[str, Any], title: str) -> None:
     test = (summary["test_score_seed"], summary["test_score_best"]) if "test_n" in summary else None
-    write_text(run.file("tree.json"), json.dumps(tree, indent=1) + "\n")
-    write_text(run.file("tree.svg"), tree_svg(tree, title=title))
-    write_text(run.file("curve.svg"), curve_svg(tree, title=title, test=test))
-    write_text(run.file("tree.html"), tree_page(tree, summary, title=title))
+    write_text(folder / "tree.json", json.dumps(tree, indent=1) + "\n")
+    write_text(folder / "tree.svg", tree_svg(tree, title=title))
+    write_text(folder / "curve.svg", curve_svg(tree, title=title, test=test))
+    write_text(folder / "tree.html", tree_page(tree, summary, title=title))

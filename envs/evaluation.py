@@ -38,7 +38,7 @@ def evaluate_context(env: gym.Env, context: str, split: Split = "test", domain: 
         raise unknown("split", split, SPLITS)
     core = core_env(env)
     session, found = core.session.isolated(), core.family.load(domain or core.domain_name)
-    return _score(session.run([session.evaluate(found, context, found.splits[split])])[0].scores)
+    return score_of(session.run([session.evaluate(found, context, found.splits[split])])[0].scores)
 
 
 def final_scores(env: gym.Env, contexts: Sequence[str]) -> tuple[list[Score], Usage, int]:
@@ -50,14 +50,21 @@ def final_scores(env: gym.Env, contexts: Sequence[str]) -> tuple[list[Score], Us
     Returns:
         The scores, what they have cost, and the cap on calls.
     """
+    core, cap = core_env(env), cap_of_test(env, contexts)
+    session = core.session.isolated(Budget({"calls": cap}))
+    found = session.test(core.family.load(core.domain_name), contexts)
+    return [*map(score_of, found)], session.budget.spent, cap
+
+
+def cap_of_test(env: gym.Env, contexts: Sequence[str]) -> int:
+    """The most calls that :func:`final_scores` may take."""
     core = core_env(env)
     domain = core.family.load(core.domain_name)
-    cap = len(set(contexts)) * len(domain.splits["test"]) * core.session.samples * domain.max_turns
-    session = core.session.isolated(Budget({"calls": cap}))
-    return [*map(_score, session.test(domain, contexts))], session.budget.spent, cap
+    return len(set(contexts)) * len(domain.splits["test"]) * core.session.samples * domain.max_turns
 
 
-def _score(scores: np.ndarray) -> Score:
+def score_of(scores: np.ndarray) -> Score:
+    """The mean of the scores of single questions, with its interval."""
     return Score(float(scores.mean()), wilson(float(scores.mean()), len(scores)), len(scores), scores)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lse_gym.agents.run import evolve, has_run, read_config
+from lse_gym.agents.run import complete, evolve, has_run, read_config
 from lse_gym.agents.search import Callback
 from lse_gym.agents.settings import Config
 from lse_gym.envs.remote.client import Client
@@ -72,7 +72,8 @@ def play_track(
             on_start(domain)
         summaries[domain] = evolve(config, out / domain, resume=has_run(out / domain), on_node=on_node)
     state = client.get(f"plays/{begun['play']}")
-    if state["entry"] is not None or state["refusal"]:
-        for domain in (domain for domain, found in summaries.items() if "test_n" not in found):
-            summaries[domain] = evolve(runs[domain], out / domain, resume=True)
+    for run in state["runs"]:  # whose ends are told once all have ended
+        domain, end = run["domain"], run["end"]
+        if end and "test_n" not in summaries[domain]:
+            summaries[domain] = complete(out / domain, end["scores"], end["used"])
     return summaries, state

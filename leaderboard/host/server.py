@@ -147,13 +147,19 @@ def make_server(host: Host) -> uvicorn.Server:
 
 
 def listen(address: str, port: int) -> socket.socket:
-    """A socket to serve on; BoardError where the port is taken."""
+    """A socket to serve on; BoardError where the port is taken.
+
+    Its connections send at once: an answer has a head and a body, and the kernel would keep the body back until the
+    head is acknowledged, which clients put off for 40 ms. (asyncio sees to that for sockets that it makes itself.)
+    """
     try:
-        return socket.create_server(
+        listening = socket.create_server(
             (address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=1024
         )
     except OSError as error:
         raise BoardError(f"{address} port {port} cannot be served: {error}. Pass another --port, or 0.") from None
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # those that it accepts have it from here
+    return listening
 
 
 def _only(lock: Any, board: Path) -> None:

@@ -119,14 +119,15 @@ class Host:
         return {"play": play.id}
 
     def state(self, team: Team, number: str) -> dict[str, Any]:
-        """How far a play is."""
+        """How far a play is; once it has come to its end with the sealed scores of each run, as its end asked them."""
         play, track = self._play(team, number)
-        done = self.store.progress(play.id)
+        done, ends = self.store.progress(play.id), self.store.ends(play.id) if self._over(play.id) else {}
         runs = []
         for run, domain in enumerate(public_names(track)):
             steps, first, over = done.get(run, (0, None, False))
             left = self.rules.run_hours * 3600 - (time.time() - first if first else 0.0)
-            runs.append({"domain": domain, "steps": steps, "finished": over, "seconds_left": max(0.0, round(left, 1))})
+            run_state = {"domain": domain, "steps": steps, "finished": over, "seconds_left": max(0.0, round(left, 1))}
+            runs.append({**run_state, "end": told(ends[run]) if run in ends else None})
         refusal = None if play.entry else self.store.refusal(play.id)
         known = {"play": play.id, "name": play.name, "track": play.track, "entry": play.entry}
         return {**known, "refusal": refusal, "runs": runs}
@@ -156,7 +157,9 @@ class Host:
                 kept = self.store.answered(play.id, run, at)  # by whoever had the lock
                 kept = kept or (digest, self._execute(live, play, run, kind, at, request, digest))
         answer = _same(kept, digest, at)
-        return answer if kind != "finish" or self._over(play.id) else withheld(answer)
+        if kind != "finish" or self._over(play.id):
+            return answer
+        return json.dumps({**told(json.loads(answer)), "scores": None}).encode()
 
     def _over(self, number: str) -> bool:
         """Whether a play has come to its end: it is an entry, or is told why it is none."""
@@ -302,10 +305,9 @@ def _same(kept: tuple[bytes, bytes], digest: bytes, at: int) -> bytes:
     return kept[1]
 
 
-def withheld(answer: bytes) -> bytes:
-    """What is told of a run that has ended while others of its play have not."""
-    known = json.loads(answer)
-    return json.dumps({"scores": None, "context": known["context"], "used": known["used"]}).encode()
+def told(end: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the end of a run, what its player needs; the scores while others of its play go on are not among it."""
+    return {name: end[name] for name in ("scores", "context", "used")}
 
 
 def _digest(track: Track) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.host.run import Step
@@ -244,6 +244,11 @@ class PlayStore:
         query = "SELECT kind, request, answer, responses, at FROM steps WHERE play = ? AND run = ? ORDER BY number"
         for kind, *blobs, at in self._rows(query, play, run):
             yield Step(kind, *(json.loads(zlib.decompress(blob)) for blob in blobs)), at
+
+    def ends(self, play: str) -> dict[int, Mapping[str, Any]]:
+        """By run what its end was answered, of those that have ended."""
+        rows = self._rows("SELECT run, answer FROM steps WHERE play = ? AND kind = 'finish'", play)
+        return {run: json.loads(zlib.decompress(answer)) for run, answer in rows}
 
     def progress(self, play: str) -> Mapping[int, tuple[int, float, bool]]:
         """By run: its steps, the time of the first one, and whether it has ended."""

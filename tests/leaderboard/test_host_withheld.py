@@ -5,7 +5,7 @@ import json
 import gymnasium as gym
 import pytest
 
-from lse_gym.agents.run import evolve, is_finished
+from lse_gym.agents.run import complete, evolve, is_finished
 from lse_gym.agents.settings import Settings
 from lse_gym.leaderboard.host import service
 from tests.leaderboard import hosted as hosts
@@ -40,10 +40,14 @@ def test_scores_are_told_once_all_runs_have_ended(hosted):
     body = {"number": 1, "contexts": [first.context], "editor": dict.fromkeys(("calls", "tokens", "usd"), 0.0)}
     sent = first.client.post(f"{first._run}/finish", body)
     assert {name for name, value in sent.items() if value is not None} == {"context", "used"}
+    play = first.client.get(f"plays/{first._run.split('/')[1]}")
+    assert [run["end"] for run in play["runs"]] == [None, None]
     assert second.finish([second.context])[0] is not None
     (scores,), _ = first.finish([first.context])
     (kept,) = [step.answer for step, _ in hosted.store.steps(first._run.split("/")[1], 0) if step.kind == "finish"]
     assert scores.tolist() == kept["best_scores"]
+    play = first.client.get(f"plays/{first._run.split('/')[1]}")
+    assert play["runs"][0]["end"]["scores"] == [kept["best_scores"]]
     for env in (first, second):
         env.close()
 
@@ -74,5 +78,8 @@ def test_a_run_directory_waits_for_its_scores(hosted, tmp_path):
     assert not is_finished(first, tmp_path / "first")
     assert (tmp_path / "first" / "tree.html").exists()
     assert evolve(second, tmp_path / "second")["test_n"] == 20
-    assert evolve(first, tmp_path / "first", resume=True)["test_n"] == 20
+    whole = evolve(first, tmp_path / "again")
+    end = hosted.host.state(team := hosted.store.teams()[0], hosted.store.plays(team.id)[0].id)["runs"][0]["end"]
+    assert complete(tmp_path / "first", end["scores"], end["used"]) == whole
+    assert (tmp_path / "first" / "curve.svg").read_text() == (tmp_path / "again" / "curve.svg").read_text()
     assert is_finished(first, tmp_path / "first")

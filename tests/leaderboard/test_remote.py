@@ -20,6 +20,7 @@ from lse_gym.envs.errors import (
     UnknownNameError,
 )
 from lse_gym.envs.remote import client
+from lse_gym.leaderboard.host import server
 from tests.envs.specs import rollout
 from tests.leaderboard import hosted as hosts
 from tests.patience import STALL_S
@@ -204,3 +205,11 @@ def test_a_wrong_token_is_told(hosted, monkeypatch):
     with pytest.raises(AuthenticationError, match="LSE_GYM_TOKEN"):
         env.reset()
     env.close()
+
+
+def test_connections_of_a_host_send_at_once():
+    """Else the body of each answer waits 40 ms for the client to acknowledge its head."""
+    with server.listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
