@@ -185,8 +185,11 @@ class Game(ABC):
     def _read(self, agent: str, action: Any) -> tuple[tuple[str, ...], str]:
         """The texts of an action, as many as there have to be, and what was wrong with it."""
         wanted = self.texts(agent)
-        given = (action,) if isinstance(action, str) else tuple(action) if isinstance(action, (tuple, list)) else ()
-        problems = [] if len(given) == wanted else [f"{len(given)} texts were given, not {wanted}"]
+        several = isinstance(action, (tuple, list))
+        given = tuple(action) if several else (action,) if isinstance(action, str) else ()
+        told = f"a {type(action).__name__}" + f" of {len(given)}" * several
+        asked = "a str" if wanted == 1 else f"a tuple of {wanted} texts"
+        problems = [] if len(given) == wanted else [f"{told} is not {asked}: what is missing was played as empty"]
         texts = []
         for text in given[:wanted]:
             cleaned, problem = clean(text, self.max_chars) if isinstance(text, str) else ("", "not a text")

@@ -13,6 +13,8 @@ from lse_gym.envs.custom.numbers import BOX, unboxed
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.text import tagged
 
+NUM_SAMPLES = 4
+"""answers of a group where no other number is given; HiLL's N is 8, at twice the calls"""
 TEMPERATURE = 0.3
 """T of the transfer weight"""
 GATE_REWARD = -0.2

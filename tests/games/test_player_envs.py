@@ -7,6 +7,7 @@ import pickle
 import re
 import warnings
 from ast import literal_eval
+from inspect import signature
 
 import gymnasium as gym
 import numpy as np
@@ -15,7 +16,9 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.wrappers import PassiveEnvChecker
 
 from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, UnknownNameError
+from lse_gym.envs.games.hill import NUM_SAMPLES
 from lse_gym.envs.games.hint.envs import HintEnv
+from lse_gym.envs.games.hint.game import HintGame
 from lse_gym.envs.games.hint.menu import DEFAULT
 from lse_gym.envs.games.hint.player import HintPlayerEnv
 from lse_gym.envs.models.base import Response, TaskModel
@@ -107,6 +110,22 @@ def test_infos_are_floats_and_strings_under_the_same_keys(case):
     infos = [entry[-1] for entry in rollout(make(case), 8, 8)]
     assert len({tuple(info) for info in infos}) == 1
     assert {type(value) for info in infos for value in info.values()} <= {float, str}
+
+
+def test_as_many_answers_are_a_group_with_a_sheet_and_without():
+    declared = (signature(one).parameters["num_samples"].default for one in (HintEnv, HintPlayerEnv, HintGame))
+    assert [*declared] == [NUM_SAMPLES] * 3
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [("an answer", "a str"), (("one",), "a tuple of 1"), (("1", "2", "3"), "a tuple of 3"), (7, "a int")],
+)
+def test_a_wrong_number_of_answers_is_told_as_every_bad_action_is(action, told):
+    env = make("reasoner")
+    env.reset(seed=0)
+    info = env.step(action)[-1]
+    assert info["problem"] == f"{told} is not a tuple of 2 texts: what is missing was played as empty"
 
 
 def test_text_arrives_intact_in_a_vector_env():

@@ -166,7 +166,9 @@ class HintFamily(Family):
         kind: of the reward.
     """
 
-    def __init__(self, exercises: Exercises, num_samples: int = 4, kind: hill.Kind = "transfer_weighted_non_deg"):
+    def __init__(
+        self, exercises: Exercises, num_samples: int = hill.NUM_SAMPLES, kind: hill.Kind = "transfer_weighted_non_deg"
+    ):
         if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 2:
             raise ArgumentError(f"num_samples={num_samples!r} is not an int >= 2. Pass e.g. num_samples=8.")
         hill.prob_term(0.5, num_samples, kind)

@@ -80,7 +80,7 @@ class HintEnv(ContextEnv):
         scorer: str | None = None,
         difficulty: Difficulty | None = None,
         split_seed: int = 0,
-        num_samples: int = 4,
+        num_samples: int = hill.NUM_SAMPLES,
         reward: hill.Kind = "transfer_weighted_non_deg",
         held_out_size: int | None = None,
         temperature: float = 1.0,

@@ -77,7 +77,7 @@ class HintGame(Game):
         exercises: the questions.
         domain: a name, several, a group, or None for the first group.
         split: which questions are asked.
-        num_samples: rollouts of a group, HiLL's N, >= 1.
+        num_samples: rollouts of a group, HiLL's N (there 8), >= 1.
         num_hints: hints of a round, HiLL's M, >= 1.
         max_hint_rounds: rounds of hints, >= 1; the first hint that helps ends the episode.
         reward: kind of the hinter's reward, one of :data:`lse_gym.envs.games.hill.KINDS`.
@@ -101,7 +101,7 @@ class HintGame(Game):
         *,
         domain: str | Sequence[str] | None = None,
         split: Split = "feedback",
-        num_samples: int = 8,
+        num_samples: int = hill.NUM_SAMPLES,
         num_hints: int = 1,
         max_hint_rounds: int = 1,
         reward: hill.Kind = "transfer_weighted_non_deg",

@@ -36,7 +36,7 @@ class HintPlayerEnv(gym.Env[Any, Any]):
     ## Action Space
     Hinter: ``FreeText(max_chars)``, of which the last ``<hint>`` element is the hint; with ``actions="menu"``
     ``Discrete(len(menu))``, a hint from a list. Reasoner: a tuple of ``num_samples`` texts, or a text if that is 1.
-    What is malformed is played as an empty action and told in ``info["problem"]``.
+    What is malformed or missing is played as an empty text and told in ``info["problem"]``, as everywhere.
 
     ## Observation Space
     | key | type and shape | unit | range |
@@ -79,7 +79,7 @@ class HintPlayerEnv(gym.Env[Any, Any]):
     | domain | str, sequence or None | None | | a name, several, a group, or None for the first group |
     | split | str | "feedback" | | which questions: "feedback" or "held_out" |
     | split_seed | int | 0 | | another seed draws or splits the questions otherwise |
-    | num_samples | int | 8 | answers | of a group, HiLL's N |
+    | num_samples | int | 4 | answers | of a group, HiLL's N (there 8) |
     | max_hint_rounds | int | 1 | rounds | hints for one question, one after the other |
     | reward | str | "transfer_weighted_non_deg" | | or "non_deg", "variance", "transfer_weighted_variance" |
     | max_prompt_tokens | int | 2048 | tokens | a longer prompt with the hint fails the last gate |
@@ -114,7 +114,7 @@ class HintPlayerEnv(gym.Env[Any, Any]):
         domain: str | Sequence[str] | None = None,
         split: Split = "feedback",
         split_seed: int = 0,
-        num_samples: int = 8,
+        num_samples: int = hill.NUM_SAMPLES,
         max_hint_rounds: int = 1,
         reward: hill.Kind = "transfer_weighted_non_deg",
         max_prompt_tokens: int = 2048,
