@@ -240,9 +240,9 @@ def list_command(
 ) -> None:
     """List the entries, ranked within their tracks."""
     if tracks:
-        table = Table(Column("track", no_wrap=True), "what", "seeds", "sealed questions", box=SIMPLE)
+        table = Table(Column("track", no_wrap=True), "what", "runs", "sealed questions\na run", box=SIMPLE)
         for one in all_tracks(board / "tracks").values():
-            told = (one.id, one.title, str(one.seeds), str(one.sealed_items * len(one.domains)))
+            told = (one.id, one.title, str(one.seeds * len(one.domains)), str(one.sealed_items))
             table.add_row(*map(escape, told))
         out_console.print(table)
         return

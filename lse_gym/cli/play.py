@@ -53,6 +53,7 @@ def host_command(
 
     def ready(url: str) -> None:
         out_console.print(f"{url}  (Ctrl-C ends it; every step is kept)", highlight=False, soft_wrap=True)
+        say(f"tracks {', '.join(one.id for one in chosen)}; board {board.resolve()}", err_console)
 
     serve(board, chosen, address, port, ready)
 
@@ -158,19 +159,23 @@ def play_command(
         with Live(config.rounds, console=err_console) as live:
             summaries, state = play_track(client, runs, about, out, on_node=live.show)
     except (KeyboardInterrupt, ProviderError) as error:
+        if kept_play(out) is None and not isinstance(error, KeyboardInterrupt):
+            raise  # nothing was played: there is nothing to go on with
         given = words_of(context)
         missing = [
             word for name, value in (("--url", url), ("--out", out)) if name not in given for word in (name, f"{value}")
         ]
         again = command_line("leaderboard", "play", *given, *missing)
         reason = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{str(error).rstrip('.')}."
-        say(f"{reason} Every step is kept at the host; go on with: {again}", err_console)
+        kept = f"Every step is kept at the host; go on with: {again}" if kept_play(out) else "Nothing was played."
+        say(f"{reason} {kept}", err_console)
         raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
     _tell(summaries, state)
 
 
 def _tell(summaries: Mapping[str, Mapping[str, Any]], state: Mapping[str, Any]) -> None:
-    table = Table(box=SIMPLE, padding=(0, 1), pad_edge=False)
+    title = "score on the test questions, which are sealed: drawn from the host's secret"
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1), pad_edge=False)
     for column in ("domain", "seed context", "best context", "calls", "edits"):
         table.add_column(column, justify="left" if column == "domain" else "right")
     for domain, one in summaries.items():
@@ -194,10 +199,10 @@ def _show_plan(facts: Mapping[str, Any], runs: Mapping[str, Config]) -> None:
     calls = agent_class(first.agent)().most_editor_calls() * first.rounds if first.editor else 0
     say("A plan: nothing was run, and no play begun.\n")
     say(f"track       {facts['id']}: {facts['title']}")
-    say(f"domains     {', '.join(facts['domains'])}: drawn for this play alone")
+    say(f"runs        {len(runs)}, one a domain: {', '.join(facts['domains'])}, drawn for this play alone")
     say(f"task model  {facts['task_model']}, at the host, which pays it")
-    say(f"agent       {first.agent}, {counted(first.rounds, 'edit')} a domain, seed {first.seed}")
-    say(f"budget      {caps} of the task model a domain; {facts['run_hours']:g} hours a domain")
-    say(f"questions   an evaluation takes at most {once:,} calls; sealed at the end: {sizes['test']:,} a domain")
+    say(f"agent       {first.agent}, {counted(first.rounds, 'edit')} a run, seed {first.seed}")
+    say(f"budget      {caps} of the task model a run; {facts['run_hours']:g} hours a run")
+    say(f"questions   an evaluation takes at most {once:,} calls; {sizes['test']:,} sealed questions a run, at its end")
     if first.editor:
         say(f"editor      {first.editor}: at most {calls * len(runs):,} calls in all, yours to pay")

@@ -20,6 +20,7 @@ from lse_gym.cli.main import app
 from lse_gym.envs.errors import ArgumentError, ProviderError
 from lse_gym.envs.remote import client
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.host import server
 from lse_gym.leaderboard.host.store import STORE, PlayStore
 from lse_gym.leaderboard.host.tokens import token_team
 from lse_gym.leaderboard.pages import build
@@ -86,6 +87,21 @@ def test_an_oracle_is_refused_before_a_play_begins(hosted, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_who_has_not_begun_is_told_no_line_to_go_on_with(hosted, tmp_path, monkeypatch):
+    monkeypatch.setenv("LSE_GYM_TOKEN", "")
+    refused = CliRunner().invoke(app, command(hosted, "--out", str(tmp_path / "out")))
+    assert "LSE_GYM_TOKEN" in str(refused.exception)
+    assert "go on with" not in refused.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_host_says_what_it_plays_and_where_it_keeps_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "serve", lambda *given: given[-1]("http://here"))
+    told = CliRunner().invoke(app, ["leaderboard", "host", "sql-reader-500-v2", "--board", str(tmp_path / "board")])
+    assert "tracks sql-reader-500-v2; board" in told.output
+    assert str(tmp_path / "board") in told.output.replace("\n", "")
+
+
 def command(hosted, *more):
     return ["leaderboard", "play", "two-v1", "--url", hosted.url, "--agent", "lse", "--rounds", "3", *more]
 
@@ -93,7 +109,10 @@ def command(hosted, *more):
 def test_a_play_becomes_an_entry_above_what_was_reproduced(hosted, tmp_path):
     out = tmp_path / "out"
     plan = CliRunner().invoke(app, command(hosted, "--out", str(out), "--plan"), catch_exceptions=False)
-    assert "mill-secret-1, museum-secret-2" in plan.output
+    assert "2, one a domain: mill-secret-1, museum-secret-2" in plan.output
+    assert "20 sealed questions a run" in plan.output
+    listed = CliRunner().invoke(app, ["leaderboard", "list", "--tracks", "--board", str(hosted.board)])
+    assert next(line.split()[-2:] for line in listed.output.splitlines() if "two-v1" in line) == ["2", "20"]
     assert hosted.store.plays(team_id()) == []
     done = CliRunner().invoke(app, command(hosted, "--out", str(out), "--name", "mine"), catch_exceptions=False)
     assert done.exit_code == 0, done.output
