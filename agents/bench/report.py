@@ -8,6 +8,19 @@ from lse_gym.agents.bench.statistics import Estimate, estimate, estimate_score, 
 from lse_gym.agents.console import counted
 from lse_gym.envs.errors import unknown
 
+# what each table tells, in a sentence
+SCORES = "Scores on the test questions, of the context that a run begins with and of the one that it ends with:"
+LASTING = (
+    "How much the contexts that were tried differ, and what lasts of the last one: its score on the feedback batches "
+    "shown before it, that less what they had when shown, and the share of its held-out score that no context has, too "
+    "(1: it is worth nothing):"
+)
+CONTEXTS = (
+    "What these contexts are like, how far the gain on held-out questions flatters them, and what a run took; what is "
+    "taken from feedback questions is learnt by heart:"
+)
+TRANSFER = "The same contexts, scored with task models that they were not evolved for:"
+
 
 def by_label(results: Sequence[Result]) -> dict[str, list[Result]]:
     """The results of each contestant, in the order of their first appearance."""
@@ -26,14 +39,14 @@ def score_table(results: Sequence[Result], reference: str | None = None) -> str:
         UnknownNameError: there is no such contestant.
     """
     groups = by_label(results)
-    gains = {label: estimate(group, lambda r: r.gain) for label, group in groups.items()}
+    gains = {label: estimate(group, lambda r: r.gain).within(-1.0, 1.0) for label, group in groups.items()}
     if reference is not None and reference not in groups:
         raise unknown("contestant", reference, groups)
     measured = reference or max(gains, key=lambda label: gains[label].mean)
     head = ["contestant", "runs", "test, seed context", "test, best context", "gain", f"gain less that of {measured}"]
     rows = []
     for label, group in groups.items():
-        difference = "" if label == measured else _marked(paired(group, groups[measured]))
+        difference = "" if label == measured else _marked(paired(group, groups[measured]).within(-1.0, 1.0))
         scores = estimate_score(group, lambda r: r.start), estimate_score(group, lambda r: r.best)
         rows.append([label, str(len(group)), *map(str, scores), _marked(gains[label]), difference])
     return markdown(head, rows)
@@ -47,12 +60,13 @@ def context_table(results: Sequence[Result]) -> str:
         "words taken from feedback questions",
         "whole questions copied",
         "held-out less test",
+        "edits of a run",
         "most calls of a run",
         "tokens of a run",
     ]
     rows = []
     for label, group in by_label(results).items():
-        gap = estimate(group, lambda r: (r.held_out_best - r.held_out_seed) - r.gain)
+        gap = estimate(group, lambda r: (r.held_out_best - r.held_out_seed) - r.gain).within(-2.0, 2.0)
         rows.append(
             [
                 label,
@@ -60,6 +74,7 @@ def context_table(results: Sequence[Result]) -> str:
                 f"{estimate(group, lambda r: r.overlap).mean:.1%}",
                 f"{estimate(group, lambda r: r.copied).mean:.1%}",
                 _marked(gap),
+                f"{estimate(group, lambda r: float(r.rounds)).mean:.0f}",
                 f"{max(r.calls for r in group):.0f}",
                 f"{estimate(group, lambda r: r.tokens).mean:,.0f}",
             ]
@@ -76,7 +91,7 @@ def lasting_table(results: Sequence[Result]) -> str:
         "diversity": (lambda r: r.diversity, 0.0, 1.0),
         "retention": (lambda r: r.retention, 0.0, 1.0),
         "backward transfer": (lambda r: r.backward_transfer, -1.0, 1.0),
-        "no context / context": (lambda r: r.without_context, 0.0, inf),
+        "left without context": (lambda r: r.without_context, 0.0, inf),
         "gain, unseen domain": (_unseen_gain, -1.0, 1.0),
     }
     rows = []
@@ -98,6 +113,7 @@ def transfer_table(results: Sequence[Result]) -> str:
                 first = estimate_score(scored, lambda r, name=name: r.transfer[name][0])
                 last = estimate_score(scored, lambda r, name=name: r.transfer[name][1])
                 gain = estimate(scored, lambda r, name=name: r.transfer[name][1] - r.transfer[name][0])
+                gain = gain.within(-1.0, 1.0)
                 rows.append([label, name, str(len(scored)), str(first), str(last), _marked(gain)])
     head = ["contestant", "scored with", "runs", "test, seed context", "test, best context", "gain"]
     return markdown(head, rows) if rows else ""
@@ -111,12 +127,17 @@ def report(results: Sequence[Result], reference: str | None = None) -> str:
     where, unit = (f"{n.domains} domains", "domains") if n.domains > 1 else ("1 domain", "seeds")
     told = (
         f"{where}, {counted(n.runs, 'run')}; budget of a run: {', '.join(budgets)} calls. Means over {unit} with "
-        "Student's 95 % intervals, cut to [0, 1] where they are of scores; differences in pairs of the same domain and "
-        "seed; ≈: the interval contains zero."
+        "Student's 95 % intervals, cut to what is possible; differences in pairs of the same domain and seed; ≈: the "
+        "interval contains zero."
     )
-    parts = [told, score_table(results, reference), lasting_table(results), context_table(results)]
-    parts.append(transfer_table(results))
-    return "\n".join(f"{part}\n" for part in parts if part)
+    tables = {
+        SCORES: score_table(results, reference),
+        LASTING: lasting_table(results),
+        CONTEXTS: context_table(results),
+        TRANSFER: transfer_table(results),
+    }
+    parts = [told, *(part for about, table in tables.items() if table for part in (about, table))]
+    return "\n".join(f"{part}\n" for part in parts)
 
 
 def _unseen_gain(result: Result) -> float | None:

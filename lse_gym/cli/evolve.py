@@ -204,8 +204,10 @@ def _run(config: Config, folder: Path, resume: bool, probes: Probes | None) -> N
             err_console.print(f"{reason} {kept}", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
     _print_summary(summary, folder)
+    rows = read_objects(folder / "trajectory.jsonl")
+    _tell_shorter(summary, rows)
     if config.rounds and summary["best_held_out_score"] <= summary["seed_score"]:
-        _tell_no_gain(summary, folder)
+        _tell_no_gain(summary, rows, folder)
 
 
 def _on_a_domain(settings: Settings, tell: bool = True) -> Settings:
@@ -226,10 +228,23 @@ def _new_folder(config: Config) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-def _tell_no_gain(summary: dict[str, Any], folder: Path) -> None:
+def _tell_shorter(summary: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """That a shorter context did as well: which of equals is the best is LSE's rule, and part of every record."""
+    equal = [row for row in rows if row["performance"] == summary["best_held_out_score"]]
+    shortest = min(equal, key=lambda row: len(row["context"]))
+    fewer = summary["best_context_chars"] - len(shortest["context"])
+    if fewer > 0:
+        say(
+            f"Of equal held-out scores the deepest context is the best one. That of round {shortest['round_idx']} has "
+            f"{counted(fewer, 'character')} less and the same score; trajectory.jsonl holds it.",
+            err_console,
+        )
+
+
+def _tell_no_gain(summary: dict[str, Any], rows: list[dict[str, Any]], folder: Path) -> None:
     edits = counted(summary["rounds"], "edit")
-    told = [f"Nothing was gained by {edits}: the start is still the best on the held-out questions."]
-    if len({row["context"] for row in read_objects(folder / "trajectory.jsonl")}) == 1 and summary["rounds"]:
+    told = [f"Nothing was gained by {edits}: no context is better than the start on the held-out questions."]
+    if len({row["context"] for row in rows}) == 1 and summary["rounds"]:
         told.append("Every edit left the context as it was." + _last_word(folder / "edits.jsonl"))
     for line in told:  # what stand-ins cannot do was said before the run
         say(line, err_console)

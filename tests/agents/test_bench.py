@@ -17,7 +17,17 @@ from lse_gym.agents.bench import grid as grid_module
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
 from lse_gym.agents.bench.grid import KEPT, Grid, default_domains, run_grid
-from lse_gym.agents.bench.report import by_label, lasting_table, markdown, report, score_table
+from lse_gym.agents.bench.report import (
+    CONTEXTS,
+    LASTING,
+    SCORES,
+    TRANSFER,
+    by_label,
+    lasting_table,
+    markdown,
+    report,
+    score_table,
+)
 from lse_gym.agents.bench.result import Result, overlaps, read_results, write_results
 from lse_gym.agents.bench.statistics import estimate, estimate_score, paired, student95
 from lse_gym.agents.console import Console
@@ -191,6 +201,16 @@ def test_the_interval_of_a_score_is_where_scores_are():
     assert free.high > 1.0
     assert " to 1.000)" in score_table(results)
     assert str(estimate_score(results[:1], lambda r: r.best)) == "0.750"  # one run has none
+
+
+def test_no_interval_of_a_report_goes_beyond_what_is_possible():
+    ours = [result(domain=d, best=b, transfer={"m": [0.0, b]}) for d, b in (("x", 0.25), ("y", 1.0))]
+    theirs = [result("b", domain=d, best=b) for d, b in (("x", 1.0), ("y", 0.5))]
+    row = next(line for line in score_table([*ours, *theirs], "b").splitlines() if line.startswith("| a "))
+    assert row.count("(-1.000 to 1.000) ≈") == 2, "the gain, and the difference in gain"
+    told = report([*ours, *theirs], "b")
+    assert max(abs(float(number)) for number in re.findall(r"-?\d\.\d{3}", told)) <= 2
+    assert [told.count(f"{about}\n\n| contestant |") for about in (SCORES, CONTEXTS, TRANSFER, LASTING)] == [1, 1, 1, 0]
 
 
 def test_of_one_domain_the_seeds_are_the_unit():

@@ -14,6 +14,7 @@ import lse_gym
 from lse_gym.agents.files import check_out, write_text
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config
+from lse_gym.cli import evolve as evolve_cli
 from lse_gym.cli.about import UNTAUGHT, limits
 from lse_gym.envs.editing import editor_prompt
 from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError
@@ -236,3 +237,13 @@ def test_where_the_writer_finds_no_rules_is_told(name, tmp_path):
     assert Writer().revise(task, 0).context == seen["context"]
     assert [UNTAUGHT[name] in line for line in limits(Config(env=name, agent_args={"editor": "writer"}))] == [True]
     assert not [*limits(Config(env=name, agent_args={"editor": "apprentice"}))]
+
+
+def test_a_shorter_context_that_did_as_well_is_told(monkeypatch):
+    told = []
+    monkeypatch.setattr(evolve_cli, "say", lambda text, _: told.append(text))
+    rows = [{"round_idx": i, "context": "x" * i, "performance": score} for i, score in enumerate((0.0, 0.5, 0.0, 0.5))]
+    evolve_cli._tell_shorter({"best_held_out_score": 0.5, "best_context_chars": 3}, rows)
+    evolve_cli._tell_shorter({"best_held_out_score": 0.5, "best_context_chars": 1}, rows)
+    assert len(told) == 1
+    assert "That of round 1 has 2 characters less" in told[0]
