@@ -203,6 +203,7 @@ def _show_plan(facts: Mapping[str, Any], runs: Mapping[str, Config]) -> None:
     say(f"task model  {facts['task_model']}, at the host, which pays it")
     say(f"agent       {first.agent}, {counted(first.rounds, 'edit')} a run, seed {first.seed}")
     say(f"budget      {caps} of the task model a run; {facts['run_hours']:g} hours a run")
-    say(f"questions   an evaluation takes at most {once:,} calls; {sizes['test']:,} sealed questions a run, after the last")
+    told = f"{sizes['test']:,} sealed questions a run, asked after the last"
+    say(f"questions   an evaluation takes at most {once:,} calls; {told}")
     if first.editor:
         say(f"editor      {first.editor}: at most {calls * len(runs):,} calls in all, yours to pay")
