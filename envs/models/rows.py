@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from lse_gym.envs.extras import needs
-from lse_gym.envs.models.kv_cache import attending, forward
+from lse_gym.envs.models.kv_cache import agree, attending, forward
 
 with needs("hf", "A model of Hugging Face"):
     import torch
@@ -202,12 +202,8 @@ def works(model: Any) -> bool:
             told += zip(texts, _steps(model, texts, common), strict=True)
     except (AttributeError, TypeError, RuntimeError, NotImplementedError, AssertionError, ValueError, IndexError):
         return False
-    for text, (first, second) in told:
-        truth = model(torch.tensor([[*text, text[0]]], device=model.device)).logits[0, -2:].float()
-        limit = (1e-3 if model.dtype == torch.float32 else 5e-2) * truth.std()
-        if (truth - torch.stack([first, second])).abs().max() > limit:
-            return False
-    return True
+    truths = (model(torch.tensor([[*text, text[0]]], device=model.device)).logits[0, -2:] for text, _ in told)
+    return all(agree(torch.stack(steps), truth, model) for truth, (_, steps) in zip(truths, told, strict=True))
 
 
 def _steps(model: Any, texts: Sequence[list[int]], common: int) -> list[tuple[Tensor, Tensor]]:
@@ -219,4 +215,4 @@ def _steps(model: Any, texts: Sequence[list[int]], common: int) -> list[tuple[Te
     first = rows.read([text[common:] for text in texts], slice(0, len(texts)))
     rows.begin([len(text) - common for text in texts], range(len(texts)))
     second = rows.step([text[0] for text in texts])
-    return list(zip(first.float(), second.float(), strict=True))
+    return list(zip(first, second, strict=True))

@@ -17,7 +17,7 @@ from lse_gym.envs.errors import (
     ProviderError,
     UnknownModelError,
 )
-from lse_gym.envs.models import SHIPPED, generation, make_model, scoring, weights
+from lse_gym.envs.models import SHIPPED, generation, make_model, rows, scoring, shared_prefix, weights
 from lse_gym.envs.models import ragged as ragged_module
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
@@ -129,6 +129,23 @@ def test_prompts_of_any_length_are_one_batch_where_attention_is_plain(folders, m
     assert [answer.text for answer in model.complete(requests)] == expected
     assert sizes == [7]
     assert not HuggingFaceModel(str(folders("lfm2"))).ragged
+
+
+def test_rounding_in_bfloat16_is_no_reason_to_go_without_and_a_misread_slot_is(monkeypatch):
+    torch.manual_seed(0)
+    size = {"vocab_size": 300, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 8}
+    config = transformers.LlamaConfig(num_attention_heads=4, num_key_value_heads=2, initializer_range=0.3, **size)
+    deep = transformers.LlamaForCausalLM(config).eval().to(torch.bfloat16)
+    assert rows.works(deep)
+    assert shared_prefix.works(deep)
+    begin = rows.Rows.begin
+
+    def misread(self, lengths, copies):
+        begin(self, lengths, copies)
+        self.hidden[:, min(lengths)] = False
+
+    monkeypatch.setattr(rows.Rows, "begin", misread)
+    assert not rows.works(deep)
 
 
 def test_shorter_prompts_join_longer_ones_while_their_padding_is_cheaper_than_the_weights():
