@@ -1,5 +1,6 @@
 """What all agents share that let a language model write the edits."""
 
+import logging
 import os
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
@@ -12,11 +13,13 @@ from lse_gym.agents.tree import UCB_C, Selection, Tree
 from lse_gym.envs.budget import Budget
 from lse_gym.envs.core import Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit
+from lse_gym.envs.errors import ContextLengthError
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request
 
+log = logging.getLogger("lse_gym.models")  # as what is waited for
 MAX_EDIT_TOKENS = 16_384  # response length of the editor in the released code of LSE
 
 
@@ -98,14 +101,20 @@ class EditorAgent(SearchAgent):
         return ""
 
     def ask(self, prompt: str, step: int, deterministic: bool = False, call: int = 0) -> str:
-        """The editor's answer; ``call`` counts the calls of one edit.
+        """The editor's answer; "" to a prompt beyond its window, which so costs one edit and not the run.
+
+        ``call`` counts the calls of one edit.
 
         Raises:
             BudgetExhausted: the editor cannot be paid.
         """
         temperature = 0.0 if deterministic else self.args.temperature
         request = Request("", prompt, self.args.max_edit_tokens, temperature, edit_seed(self.args.seed, step), call)
-        return self.editor.complete([request])[0].text
+        try:
+            return self.editor.complete([request])[0].text
+        except ContextLengthError as error:
+            log.warning("The editor is not asked for one edit: %s", error)
+            return ""
 
 
 def quoted(text: str) -> str:

@@ -16,7 +16,7 @@ from lse_gym.agents.search import MAX_SEED
 from lse_gym.agents.self_evolve import SelfEvolveAgent
 from lse_gym.agents.textgrad_native import TextGradAgent
 from lse_gym.envs.editing import EditorPrompt
-from lse_gym.envs.errors import UnknownNameError
+from lse_gym.envs.errors import ContextLengthError, UnknownNameError
 from lse_gym.envs.models.base import Request, Response, sampling_seed
 
 NAMES = """self-evolve opro textgrad evoprompt ace reevo shinka map-elites mcts agent-optimizer""".split()
@@ -138,3 +138,20 @@ def test_seeds_of_edits_are_those_that_records_were_made_with_and_tell_all_edits
     requests = [Request("", "p", seed=edit_seed(seed, step)) for seed in range(40) for step in range(40)]
     assert len({sampling_seed(request) for request in requests}) == len(requests)
     assert sampling_seed(Request("", "p", seed=edit_seed(MAX_SEED, 10**6))) < 2**31
+
+
+@pytest.mark.parametrize("name", ["lse", "textgrad"])
+def test_a_prompt_beyond_the_editors_window_costs_that_edit_alone(name, monkeypatch, caplog):
+    agent = agent_class(name)(make(), seed=0)
+    answer, asked = agent.editor.model.complete, []
+
+    def complete(requests):
+        asked.extend(requests)
+        if {request.seed for request in asked} == {requests[0].seed}:  # of the first edit
+            raise ContextLengthError("a prompt is too long")
+        return answer(requests)
+
+    monkeypatch.setattr(agent.editor.model, "complete", complete)
+    start, lost, *more = agent.learn(3).tree.nodes
+    assert lost["context"] == start["context"] != more[-1]["context"]
+    assert "The editor is not asked for one edit: a prompt is too long" in caplog.text
