@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from lse_gym.agents.lse.preferences import PairArgs
+from lse_gym.agents.lse.settings import TrainingArgs
 from lse_gym.envs.errors import ArgumentError, unknown
 
 Method = Literal["dpo", "sft"]
@@ -11,8 +12,11 @@ METHODS: tuple[Method, ...] = ("dpo", "sft")
 
 
 @dataclass(frozen=True)
-class PreferenceArgs(PairArgs):
-    """Settings of DPO, ExCoT's unless told otherwise (arXiv 2503.19988, and its released code's ``*.yaml``)."""
+class PreferenceArgs(PairArgs, TrainingArgs):
+    """Settings of DPO, ExCoT's unless told otherwise (arXiv 2503.19988, and its released code's ``*.yaml``).
+
+    Its learning rate is that of LSE, as a peak from which it falls linearly to zero; so is its temperature.
+    """
 
     method: Method = "dpo"
     """"dpo" on pairs, or "sft" on the best siblings (ExCoT's first stage)"""
@@ -20,16 +24,10 @@ class PreferenceArgs(PairArgs):
     """on-policy rounds, each on samples of the editor that the round before has made"""
     samples: int = 32
     """edits of each state in an on-policy round (ExCoT: 32 answers a question)"""
-    temperature: float = 1.0
-    """sampling temperature (ExCoT: 1.0)"""
     max_states: int = 0
     """states that an on-policy round samples from, another draw each; 0 takes all"""
-    max_edit_tokens: int = 1024
-    """longest answer that is sampled, in tokens"""
     beta: float = 0.1
     """weight of staying close to the round's first weights (ExCoT: 0.1; label smoothing 0)"""
-    lr: float = 1e-6
-    """peak learning rate of AdamW, falling linearly to zero (ExCoT: 1e-6, for 8 B parameters and more)"""
     warmup: float = 0.1
     """share of the steps until the peak (ExCoT: 0.1)"""
     epochs: float = 2.0

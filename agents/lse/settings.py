@@ -10,8 +10,26 @@ CREDITS: tuple[Credit, ...] = ("edit", "line", "best")
 
 
 @dataclass(frozen=True)
-class LearnerArgs:
-    """Settings of the training; the defaults are those of the paper or of its released code."""
+class TrainingArgs:
+    """What every training of an editor has; the defaults are those of the paper or of its released code."""
+
+    samples: int = 4
+    """edits of each state (paper, appendix A: 4); 1 is enough for "delta\""""
+    lr: float = 1e-6
+    """learning rate of AdamW, constant (released code, for a model of 4 B parameters; small models need more)"""
+    weight_decay: float = 0.01
+    """of AdamW (released code)"""
+    temperature: float = 1.0
+    """sampling temperature of the editor in training (released code)"""
+    max_edit_tokens: int = 1024
+    """longest answer of the editor, in tokens (released code: 16,384)"""
+    seed: int = 0
+    """of the order of the states and of all sampling"""
+
+
+@dataclass(frozen=True)
+class LearnerArgs(TrainingArgs):
+    """Settings of the training by reinforcement."""
 
     advantage: Advantage = "delta"
     """"delta", "logit_delta" or "grpo" (the ablation)"""
@@ -26,12 +44,6 @@ class LearnerArgs:
     """updates to make"""
     states_per_step: int = 32
     """states a step (paper, appendix A: 32)"""
-    samples: int = 4
-    """edits of each state (paper, appendix A: 4); 1 is enough for "delta\""""
-    lr: float = 1e-6
-    """constant learning rate of AdamW (released code, for a model of 4 B parameters; small models need more)"""
-    weight_decay: float = 0.01
-    """of AdamW (released code)"""
     max_grad_norm: float = 1.0
     """gradient clipping (released code)"""
     updates: int = 1
@@ -40,13 +52,7 @@ class LearnerArgs:
     """clipping of the ratio, on both sides (released code)"""
     dual_clip: float = 3.0
     """bound on the loss of a bad edit that became likelier (released code)"""
-    temperature: float = 1.0
-    """sampling temperature of the editor in training (released code)"""
-    max_edit_tokens: int = 1024
-    """longest answer of the editor, in tokens (released code: 16,384)"""
     dev_every: int = 10
     """steps between two measurements on the dev states"""
     patience: int = 5
     """measurements without improvement on the dev states after which training stops"""
-    seed: int = 0
-    """of the order of the states and of all sampling"""

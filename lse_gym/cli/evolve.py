@@ -55,7 +55,7 @@ from lse_gym.cli.common import (
     say,
     writable,
 )
-from lse_gym.cli.messages import command_line
+from lse_gym.cli.messages import command_line, options_given
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, priced, show_facts, show_faults, show_plan
 from lse_gym.envs.domain import SPLITS, Split
 from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, unknown
@@ -156,9 +156,9 @@ def evolve_command(
     given = dict(locals())
     if resume and not out:
         raise ArgumentError("--resume needs --out, the directory of the run to continue. Pass --out runs/NAME.")
-    if out and resume and has_run(out) and not _options_given(ctx) - BESIDE_A_RUN:
+    if out and resume and has_run(out) and not options_given(ctx) - BESIDE_A_RUN:
         config = read_config(out)
-        config = replace(config, rounds=rounds) if "rounds" in _options_given(ctx) else config
+        config = replace(config, rounds=rounds) if "rounds" in options_given(ctx) else config
     else:
         values: dict[str, Any] = {
             name: str(value) if isinstance(value, Path) else value for name, value in given.items()
@@ -181,10 +181,6 @@ def evolve_command(
 OF_PROBES = ("probes", "probes_every", "probes_calls")
 # what may stand beside --resume, as the run in --out says the rest
 BESIDE_A_RUN = frozenset(("out", "resume", "rounds", "plan", "confirm_usd", "yes", "no_cache", *OF_PROBES))
-
-
-def _options_given(ctx: typer.Context) -> set[str]:
-    return {name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"}
 
 
 def _run(config: Config, folder: Path, resume: bool, probes: Probes | None) -> None:

@@ -44,12 +44,17 @@ def _env_arguments() -> frozenset[str]:
     return frozenset({*own, *CoreOptions.__annotations__} - {"options"})
 
 
+def options_given(context: Any) -> set[str]:
+    """The names of the arguments and options that a command was given on its line."""
+    sources = {param.name: context.get_parameter_source(param.name) for param in context.command.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+
+
 def words_of(context: Any) -> list[str]:
-    """The arguments and options that a command was given on its line, as words to give it again."""
-    words = []
+    """The same, as words to give it again."""
+    words, there = [], options_given(context)
     for param in context.command.params:
-        source = context.get_parameter_source(param.name)
-        if source is None or source.name != "COMMANDLINE":
+        if param.name not in there:
             continue
         value = context.params[param.name]
         for one in value if isinstance(value, (list, tuple)) else [value]:

@@ -41,6 +41,7 @@ from lse_gym.cli.common import (
     out_console,
     writable,
 )
+from lse_gym.cli.messages import options_given
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm_all, show_plans
 from lse_gym.cli.preferences import EditForm, Margin, MostRejected, Rule, states_and_dev, train_by_preferences
 from lse_gym.envs.core import ContextEnv
@@ -112,6 +113,7 @@ def archive_command(
 
 @app.command("train")
 def train_command(
+    ctx: typer.Context,
     states: Annotated[
         Path | None,
         typer.Argument(
@@ -238,6 +240,7 @@ def train_command(
         raise unknown("method", method, ("lse", *METHODS))
     if (states is None) == (not domains) or (domains and method != "lse"):
         raise ArgumentError("what to train on? Pass a file of states or, with --method lse, --domains; not both.")
+    _check_options(ctx, method)
     held_back = [name.strip() for name in dev.split(",") if name.strip()]
     given = {name: value for name, value in locals().items() if value is not None}
     place = env_settings(env, questions, scorer, env_set)
@@ -263,6 +266,17 @@ def train_command(
         model = HuggingFaceModel(SHIPPED.get(editor, editor.removeprefix("hf:")), editor)
         best = _learn(Learner(model, core, chosen, dev_states, out, args, resume=resume, loggers=log_to or ()))
     out_console.print(f"The editor is in {best}: --editor hf:{best}", soft_wrap=True, highlight=False)
+
+
+def _check_options(ctx: typer.Context, method: str) -> None:
+    """Raise :class:`ArgumentError` for an option that only another method heeds."""
+    reinforced = {"domains", "length", "shown", "log_to", *LearnerArgs.__dataclass_fields__}
+    preferred = {"form", *PreferenceArgs.__dataclass_fields__} - {"method"}
+    others = preferred - reinforced if method == "lse" else reinforced - preferred
+    options = {param.name: param.opts[0] for param in ctx.command.params}
+    foreign = sorted(options[name] for name in options_given(ctx) & others)
+    if foreign:
+        raise ArgumentError(f"--method {method} has no {', '.join(foreign)}. Leave it out, or pass another --method.")
 
 
 def _chains(

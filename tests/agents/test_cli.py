@@ -142,6 +142,8 @@ def test_help_names_every_option_and_choice(tmp_path):
         (["evolve", "--scorer", "exact"], ["LSE/Custom-v1 needs --questions"]),
         (["evolve", "--env", "LSE/QA-v1", "--questions", "my.csv"], ["LSE/Custom-v1, not for LSE/QA-v1"]),
         (["evolve", "--env", "LSE/Family-v0"], ["--env-set family=", "envs/EXTENDING.md"]),
+        (["train", "x.jsonl", "--method", "dpo", "--steps", "5", "--seed", "1"], ["--method dpo has no --steps."]),
+        (["train", "x.jsonl", "--method", "lse", "--beta", "1"], ["--method lse has no --beta."]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
