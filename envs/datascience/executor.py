@@ -18,7 +18,7 @@ from lse_gym.envs.datascience.inside import PRELOAD
 from lse_gym.envs.datascience.runs import Ran, Run, Runs, key_of
 from lse_gym.envs.datascience.task import PREDICTION, is_file_name
 from lse_gym.envs.extras import require_installed
-from lse_gym.envs.sandbox import Box, Limits, Result, Sandbox, check
+from lse_gym.envs.sandbox import Box, Limits, Result, Sandbox, check, per_process
 from lse_gym.envs.tools.domain import Workplace
 from lse_gym.envs.tools.protocol import Tool
 
@@ -113,7 +113,7 @@ class Bench(Workplace):
         if problem := self._problem(load, save):
             self._last = Ran(problem, CODE, problem)
             return f"Error: {problem}"
-        self._work = _workers(os.getpid()).submit(self._run, sandbox(self._settings), arguments["code"], load, save)
+        self._work = _workers().submit(self._run, sandbox(self._settings), arguments["code"], load, save)
         return self._work
 
     def finish(self, answer: str) -> str:
@@ -268,19 +268,13 @@ def check_place() -> None:
     check()
 
 
+@per_process
 def sandbox(settings: Settings) -> Sandbox:
     """The sandbox with the libraries imported; one in this process for all attempts under the same limits."""
-    return _sandbox(settings, os.getpid())
-
-
-@cache
-def _sandbox(settings: Settings, process: int) -> Sandbox:
-    del process  # neither a sandbox nor threads are those of a process that was forked
     return Sandbox(PRELOAD, limits=settings.limits())
 
 
-@cache
-def _workers(process: int) -> ThreadPoolExecutor:
+@per_process
+def _workers() -> ThreadPoolExecutor:
     """Threads that wait for boxes: one a core, as runs beyond would only slow each other down to their time limit."""
-    del process
     return ThreadPoolExecutor(CORES, thread_name_prefix="lse-gym-python-executor")

@@ -71,12 +71,13 @@ class EditorEnv(ContextEnv):
         inner_feedback_size: int = 4,
         task_model: str = "apprentice",
         feedback_size: int = 3,
-        **options: Unpack[CoreOptions],
+        **options: Unpack[CoreOptions],  # ty: ignore[invalid-type-form] - shared arguments with other defaults
     ):
         own = "domain answerer edits inner_size feedback_domains held_out_domains inner_feedback_size".split()
         check_names(options, *own)
         family = EditorFamily(answerer, edits, inner_size, feedback_domains, held_out_domains, inner_feedback_size)
-        super().__init__(family, domain=domain, task_model=task_model, feedback_size=feedback_size, **options)
+        shared: Any = {**options, "task_model": task_model, "feedback_size": feedback_size}
+        super().__init__(family, domain=domain, **shared)
 
 
 class EditorVectorEnv(ContextVectorEnv):

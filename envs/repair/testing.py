@@ -1,15 +1,13 @@
 """Unit tests of a function that a model wrote: called in the sandbox, compared here."""
 
-import os
 import reprlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from lse_gym.envs.repair.functions import Arguments
-from lse_gym.envs.sandbox import Limits, Result, Sandbox
+from lse_gym.envs.sandbox import Limits, Result, Sandbox, per_process
 
 RUN = "lse_gym.envs.repair.inside"
 LIMITS = Limits(cpu_s=2.0, wall_s=10.0, memory_bytes=256 << 20, scratch_bytes=1 << 20, threads=4)
@@ -52,7 +50,7 @@ def run(codes: Sequence[str], tests: Sequence[UnitTests]) -> list[Ran]:
     todo = [key for key in cases if key not in _remembered]
     for some in (todo[i : i + AT_ONCE] for i in range(0, len(todo), AT_ONCE)):
         with ExitStack() as opened:
-            boxes = [opened.enter_context(_sandbox(os.getpid()).open()) for _ in some]
+            boxes = [opened.enter_context(_sandbox().open()) for _ in some]
             calls = [box.call(f"{RUN}:results", _given(*cases[key])) for key, box in zip(some, boxes, strict=True)]
             for key, result in zip(some, calls, strict=True):
                 _remembered[key] = _ran(result.result(), cases[key][1])
@@ -110,7 +108,6 @@ def _told(call: Mapping[str, Any]) -> str:
     return ", ".join(f"{value!r}" for value in call.values())
 
 
-@cache
-def _sandbox(process: int) -> Sandbox:
-    del process  # a fork cannot use its parent's
+@per_process
+def _sandbox() -> Sandbox:
     return Sandbox([RUN], limits=LIMITS)

@@ -12,7 +12,7 @@ from lse_gym.envs.tools.awm.examine import Examined, fingerprint
 from lse_gym.envs.tools.awm.names import COMPLETE, OTHERS, START
 from lse_gym.envs.tools.awm.scenario import Scenario
 from lse_gym.envs.tools.awm.verdict import judge, left_in
-from lse_gym.envs.tools.awm.warm import GUEST, SERVICES, then
+from lse_gym.envs.tools.awm.warm import GUEST, services, then
 from lse_gym.envs.tools.domain import ToolDomain, Workplace
 from lse_gym.envs.tools.protocol import Tool
 from lse_gym.envs.tools.report import Ending
@@ -100,7 +100,7 @@ class ServiceWorkplace(Workplace):
         """The body of the response; with its status where that tells an error."""
         try:
             if self._box is None and not self._broken:
-                self._box = SERVICES.open(self._key, self._domain.setup)
+                self._box = services().open(self._key, self._domain.setup)
         except SetupError:  # it was executed when the scenario was loaded, and does not want to be again
             self._broken = True
         if self._box is None:
@@ -117,7 +117,7 @@ class ServiceWorkplace(Workplace):
     def close(self) -> None:
         """Let go of the box."""
         if self._box is not None:
-            SERVICES.close(self._key, self._box)
+            services().close(self._key, self._box)
             self._box = None
 
 

@@ -1,15 +1,13 @@
 """The warm processes of this family: one with the libraries alone, and one for each scenario that is being played."""
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from functools import cache
 from threading import Lock
 from typing import TypeVar
 
 from lse_gym.envs.extras import require_installed
-from lse_gym.envs.sandbox import Box, Limits, Sandbox
+from lse_gym.envs.sandbox import Box, Limits, Sandbox, per_process
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -22,7 +20,7 @@ ROOMY = LIMITS._replace(scratch_bytes=160 << 20)  # where its files, a copy of t
 MAX_WARM = 8  # processes of scenarios, some 100 MB each
 
 
-@cache
+@per_process
 def libraries() -> Sandbox:
     """The process that builds databases, tries services out and asks verifiers: a box each.
 
@@ -71,17 +69,10 @@ class WarmServices:
             self._held.pop(key).close()
 
 
-SERVICES = WarmServices()
-
-
-def _forget() -> None:
-    """In a forked process: a sandbox belongs to the one that made it."""
-    libraries.cache_clear()
-    SERVICES.__init__()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forget)
+@per_process
+def services() -> WarmServices:
+    """Those of this process."""
+    return WarmServices()
 
 
 def then(future: Future[T], make: Callable[[T], U]) -> Future[U]:
