@@ -30,12 +30,14 @@ def try_edit(session: Session, before: State, after: State, size: int) -> Task[V
 def look(session: Session, state: State, size: int, mode: FeedbackMode, every: float) -> Task[Visit]:
     """Task: show the first batch from the state's on that has a mistake in it, and measure every ``every`` kept edits.
 
-    Where all batches are right, the last is shown. What was kept is measured before the budget is too small for it.
+    Where all batches are right, the last is shown. What was kept is measured before the budget is too small for it, and
+    not before that where the budget is too small for another measurement: the last one comes as late as it can.
     """
 
     def show(state: State) -> Task[Visit]:
-        due = state.unmeasured >= every or (state.unmeasured > 0 and not _has_room(session, state, size))
-        return visit(session, state, size, mode, measure=due or not state.held_out_scores)
+        due = state.unmeasured >= every and _has_room(session, state, size, 2) or not _has_room(session, state, size, 1)
+        measure = (due and state.unmeasured > 0) or not state.held_out_scores
+        return visit(session, state, size, mode, measure)
 
     found = yield from show(state)
     for _ in range(1, -(-len(state.domain.splits["feedback"]) // size)):
@@ -48,7 +50,8 @@ def look(session: Session, state: State, size: int, mode: FeedbackMode, every: f
     return found
 
 
-def _has_room(session: Session, state: State, size: int) -> bool:
-    """Whether the budget pays for a measurement and a few batches more."""
-    questions = [*state.domain.splits["held_out"], *SPARE_BATCHES * feedback_batch(state.domain, state.batch, size)]
+def _has_room(session: Session, state: State, size: int, measurements: int) -> bool:
+    """Whether the budget pays for so many measurements and a few batches more."""
+    batches = SPARE_BATCHES * feedback_batch(state.domain, state.batch, size)
+    questions = [*measurements * state.domain.splits["held_out"], *batches]
     return session.affords(session.upper_bound(state.domain, state.context, questions))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lse_gym.envs.errors import ArgumentError, ProviderError
+from lse_gym.envs.gate import SPARE_BATCHES
 from tests.envs.stub import Spy, make
 from tests.envs.test_budget import CAPS, TEXT, within
 from tests.envs.test_vector import same, singles_step, sub_info
@@ -88,9 +89,11 @@ def test_batches_without_a_mistake_are_passed_over():
     assert {ungated.reset()[0]["feedback_score"].item() for _ in range(7)} == {0, 1}
 
 
+@pytest.mark.parametrize("gate", [1, 2, 99])
 @pytest.mark.parametrize("calls", range(20, 60, 3))
-def test_what_was_kept_is_measured_before_the_budget_ends(calls):
-    env = make(gate=99, max_edits=999, feedback_size=1, budget={"calls": calls})
+def test_what_was_kept_is_measured_before_the_budget_ends_and_no_sooner_than_it_must_be(calls, gate):
+    spy = Spy()
+    env = make(spy, gate=gate, max_edits=999, feedback_size=1, budget={"calls": calls})
     env.reset(seed=0)
     for text in [f"{text} {i}" for i in range(10) for text in TEXTS]:
         observation, _, _, truncated, info = env.step(text)
@@ -98,7 +101,14 @@ def test_what_was_kept_is_measured_before_the_budget_ends(calls):
             break
     assert truncated
     assert info["held_out_score"] == score(env, observation["context"], "held_out")
-    assert env.budget.spent.calls <= calls
+    left, measured = calls, 0
+    for batch in spy.batches[:-1]:  # the last is the score asked for above
+        left, held_out = left - len(batch), len(batch) - 1
+        measured += bool(held_out)
+        if held_out and measured > 1:
+            assert 0 <= left < SPARE_BATCHES or left >= SPARE_BATCHES + held_out - 1, "room for none, or for another"
+    assert left >= 0
+    assert measured > 1
 
 
 @settings(max_examples=60, deadline=None)
