@@ -35,9 +35,7 @@ def look(session: Session, state: State, size: int, mode: FeedbackMode, every: f
     """
 
     def show(state: State) -> Task[Visit]:
-        due = state.unmeasured >= every and _has_room(session, state, size, 2) or not _has_room(session, state, size, 1)
-        measure = (due and state.unmeasured > 0) or not state.held_out_scores
-        return visit(session, state, size, mode, measure)
+        return visit(session, state, size, mode, not state.held_out_scores or _due(session, state, size, every))
 
     found = yield from show(state)
     for _ in range(1, -(-len(state.domain.splits["feedback"]) // size)):
@@ -48,6 +46,12 @@ def look(session: Session, state: State, size: int, mode: FeedbackMode, every: f
             break
         found = seen.after(found)
     return found
+
+
+def _due(session: Session, state: State, size: int, every: float) -> bool:
+    """Whether what was kept is to be measured now."""
+    enough = state.unmeasured >= every and _has_room(session, state, size, 2)
+    return state.unmeasured > 0 and (enough or not _has_room(session, state, size, 1))
 
 
 def _has_room(session: Session, state: State, size: int, measurements: int) -> bool:

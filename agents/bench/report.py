@@ -60,7 +60,7 @@ def context_table(results: Sequence[Result]) -> str:
         "words taken from feedback questions",
         "whole questions copied",
         "held-out less test",
-        "edits of a run",
+        "contexts measured",
         "most calls of a run",
         "tokens of a run",
     ]

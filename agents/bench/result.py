@@ -186,11 +186,10 @@ def write_results(path: str | os.PathLike[str], results: Iterable[Result], sourc
     write_text(path, "".join(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in rows))
 
 
-def read_source(path: str | os.PathLike[str]) -> Source | None:
-    """The command and commit that a file of results holds; None if it does not."""
+def read_sources(path: str | os.PathLike[str]) -> list[Source]:
+    """The commands and commits that a file of results holds: several where files were put together, or none."""
     with Path(path).open(encoding="utf-8") as file:
-        first = json.loads(file.readline() or "{}")
-    return Source(**first) if first.keys() == set(Source._fields) else None
+        return [Source(**row) for row in map(json.loads, file) if row.keys() == set(Source._fields)]
 
 
 def read_results(path: str | os.PathLike[str]) -> list[Result]:

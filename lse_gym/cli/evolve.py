@@ -238,7 +238,7 @@ def _tell_shorter(summary: dict[str, Any], rows: list[dict[str, Any]]) -> None:
 
 
 def _tell_no_gain(summary: dict[str, Any], rows: list[dict[str, Any]], folder: Path) -> None:
-    edits = counted(summary["rounds"], "edit")
+    edits = counted(summary["edits"], "edit")
     told = [f"Nothing was gained by {edits}: no context is better than the start on the held-out questions."]
     if len({row["context"] for row in rows}) == 1 and summary["rounds"]:
         told.append("Every edit left the context as it was." + _last_word(folder / "edits.jsonl"))
@@ -268,7 +268,10 @@ def _print_summary(summary: dict[str, Any], folder: Path) -> None:
     else:
         tested = "the host tells sealed scores once all runs of the play have ended; go on with --resume then."
     out_console.print(table)
-    spent = [counted(summary["rounds"], "edit"), counted(summary["calls"], "call"), counted(summary["tokens"], "token")]
+    edits = counted(summary["edits"], "edit")
+    if summary["rounds"] < summary["edits"]:
+        edits += f" in {counted(summary['rounds'], 'measurement')}"
+    spent = [edits, counted(summary["calls"], "call"), counted(summary["tokens"], "token")]
     say(f"{', '.join(spent)}; {tested}")
     if "probes" in summary:
         _tell_probes(summary["probes"])

@@ -1,13 +1,13 @@
 """Tables of what was measured, made from recorded files that hold the command and the commit they come from."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lse_gym.agents import AGENTS
 from lse_gym.agents.bench.report import markdown, report
-from lse_gym.agents.bench.result import Source, read_results, read_source
+from lse_gym.agents.bench.result import Source, read_results, read_sources
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.ranking import rank
 
@@ -19,7 +19,7 @@ def results(file: str, flag: str = "", reference: str | None = None) -> str:
     if flag not in ("", "--reference"):
         raise ValueError(f"{flag!r} is no option of a block `results`; write --reference CONTESTANT.")
     path = RESULTS / file
-    return f"{report(read_results(path), reference)}\n{_source(read_source(path))}"
+    return f"{report(read_results(path), reference)}\n{_commands(read_sources(path))}"
 
 
 def recorded(file: str) -> str:
@@ -28,7 +28,7 @@ def recorded(file: str) -> str:
     table = markdown(kept["columns"], kept["rows"])
     if set(Source._fields) <= set(kept["columns"]):
         return table
-    return f"{table}\n{_source(Source(kept['command'], kept['commit']))}"
+    return f"{table}\n{_commands([Source(kept['command'], kept['commit'])])}"
 
 
 def board(folder: str, family: str = "") -> str:
@@ -73,7 +73,8 @@ def _gain(found: Mapping[str, Any] | None) -> str:
     return f"{found['score']:.3f} ({found['score'] - found['seed']:+.3f})" if found else ""
 
 
-def _source(source: Source | None) -> str:
-    if source is None:
+def _commands(sources: Sequence[Source]) -> str:
+    if not sources:
         raise ValueError("the file does not hold the command and the commit that it comes from")
-    return f"```bash\n# at commit {source.commit}\n{source.command}\n```\n"
+    lines = (f"# at commit {source.commit}\n{source.command}" for source in sources)
+    return "```bash\n{}\n```\n".format("\n".join(lines))

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from lse_gym.agents.bench.result import read_source
+from lse_gym.agents.bench.result import read_sources
 from lse_gym.envs.extras import missing
 from tests.command import Command, run
 from tests.qa.layouts import write_redux
@@ -206,7 +206,7 @@ def test_a_comparison_and_its_report(tmp_path):
     assert re.search(r"^6/6 best, \S+, seed 0: test 0\.\d+ to [01]\.\d+$", done.stderr, re.MULTILINE)
     again = run("bench", *options, cwd=tmp_path)
     assert again.stdout == done.stdout
-    source = read_source(tmp_path / "bench" / "results.jsonl")
+    (source,) = read_sources(tmp_path / "bench" / "results.jsonl")
     assert source.command == "lse-gym bench --quick --agent no-op --agent 'best: oracle' --workers 1"
     assert source.commit
     done = run("report", "bench/results.jsonl", "--reference", "no-op", cwd=tmp_path)
