@@ -52,6 +52,7 @@ def run() -> None:
     if not sys.warnoptions:  # else the user wants to see them
         warnings.simplefilter("ignore")  # what libraries say to those who program with them
         os.environ.setdefault("PYTHONWARNINGS", "ignore")  # in the processes of bench and others too
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait for each other sleep; read as Torch loads
     show_waits()
     register(sys.argv[1:])
     root = typer.main.get_command(app)

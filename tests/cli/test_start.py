@@ -105,6 +105,14 @@ def test_version_and_short_help(tmp_path):
     assert run("--version", cwd=tmp_path).stdout.decode() == f"lse-gym {lse_gym.__version__}\n"
 
 
+@pytest.mark.parametrize(("given", "taken"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_threads_of_a_command_sleep_while_they_wait(monkeypatch, given, taken):
+    code = "import os; from lse_gym.cli.shell import run\ntry: run()\nfinally: print(os.environ['OMP_WAIT_POLICY'])"
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, env=os.environ | given)
+    assert done.stdout.decode().split()[-1] == taken
+
+
 def test_a_full_disk_in_any_command_is_one_line(tmp_path):
     code = (
         "import resource, signal, sys\n"
