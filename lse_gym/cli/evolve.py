@@ -225,14 +225,14 @@ def _new_folder(config: Config) -> Path:
 
 
 def _tell_shorter(summary: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    """That a shorter context did as well: which of equals is the best is LSE's rule, and part of every record."""
+    """That one half as long did as well: which of equals is the best is LSE's rule, and part of every record."""
     equal = [row for row in rows if row["performance"] == summary["best_held_out_score"]]
     shortest = min(equal, key=lambda row: len(row["context"]))
-    fewer = summary["best_context_chars"] - len(shortest["context"])
-    if fewer > 0:
+    chars = len(shortest["context"])
+    if 2 * chars <= summary["best_context_chars"]:
         say(
             f"Of equal held-out scores the deepest context is the best one. That of round {shortest['round_idx']} has "
-            f"{counted(fewer, 'character')} less and the same score; trajectory.jsonl holds it.",
+            f"{counted(chars, 'character')} instead of {summary['best_context_chars']:,}; trajectory.jsonl holds it.",
             err_console,
         )
 

@@ -254,4 +254,4 @@ def test_a_shorter_context_that_did_as_well_is_told(monkeypatch):
     evolve_cli._tell_shorter({"best_held_out_score": 0.5, "best_context_chars": 3}, rows)
     evolve_cli._tell_shorter({"best_held_out_score": 0.5, "best_context_chars": 1}, rows)
     assert len(told) == 1
-    assert "That of round 1 has 2 characters less" in told[0]
+    assert "That of round 1 has 1 character instead of 3" in told[0]
