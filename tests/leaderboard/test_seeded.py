@@ -47,4 +47,8 @@ def test_its_salt_is_not_here(seeded):
 
 
 def test_its_pages_build(seeded, tmp_path):
+    """Of each track those of one entry, as a run's page takes a while."""
+    rows = [*seeded.store.entries()]
+    for number in {row["id"] for row in rows} - {*{row["track"]: row["id"] for row in rows}.values()}:
+        seeded.withdraw(number, "its pages are not built in a test")
     assert build(seeded, tmp_path / "site") > 30
