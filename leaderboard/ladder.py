@@ -34,6 +34,8 @@ class Ladder(NamedTuple):
     models: Mapping[str, str] = {"reader": "1"}
     """task models and their revisions: the first ranks, the others are transfer"""
     version: int = 1
+    budgets: tuple[int, ...] = BUDGETS
+    """calls of its rungs: the lowest has to pay for an edit"""
 
 
 LADDERS = (
@@ -75,17 +77,28 @@ LADDERS = (
         "Hints",
         "LSE/Hint-v0",
         ("workshop", "farm", "school"),
+        3,
+        300,
+        {"held_out_size": 8},
+        budgets=(170,),
+    ),
+    Ladder(
+        "hints",
+        "Hints",
+        "LSE/Hint-v0",
+        ("workshop", "farm", "school"),
         12,
         470,
         {"difficulty": "hard", "held_out_size": 8, "num_samples": 8},
         version=2,
+        budgets=(500, 1700),
     ),
 )
 
 
 def tracks() -> Iterator[Track]:
     """All of them, without the digests of their questions."""
-    return (track_of(ladder, calls) for ladder in LADDERS for calls in BUDGETS)
+    return (track_of(ladder, calls) for ladder in LADDERS for calls in ladder.budgets)
 
 
 def track_of(ladder: Ladder, calls: int) -> Track:

@@ -20,7 +20,6 @@ WORLDLY = (  # whose questions ask for more than the prompt holds
 )
 UNTAUGHT = {  # where writer finds no rules, and what gets further without a language model
     "LSE/Editor-v0": "--editor apprentice",
-    "LSE/PassageOrder-v1": "--agent moi",
 }
 SCRIPTED = ("LSE/DARE-v0",)  # whose answers are scripts
 SCRIPT_TOKENS = 1024

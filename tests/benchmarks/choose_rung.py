@@ -38,7 +38,7 @@ def runs(track: Track, agent: str, editor: str | None) -> Summary:
 def main() -> None:
     """Print a line an agent, best first, with the ranks."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("row", choices=[row.name for row in LADDERS])
+    parser.add_argument("row", choices=sorted({row.name for row in LADDERS}))
     parser.add_argument("--calls", type=int, default=500)
     parser.add_argument("--agent", action="append", required=True)
     parser.add_argument("--editor")
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--max-chars", type=int)
     parser.add_argument("--feedback-size", type=int)
     given = parser.parse_args()
-    row = next(row for row in LADDERS if row.name == given.row)
+    row = next(row for row in reversed(LADDERS) if row.name == given.row)  # the newest
     changes = {name: getattr(given, name) for name in ("env_args", "seeds", "max_chars", "feedback_size")}
     row = row._replace(**{name: value for name, value in changes.items() if value is not None})
     found = []
