@@ -6,19 +6,46 @@ questions of a file are few and all there is: their splits are drawn from a seed
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from lse_gym.envs.domain import SPLITS, Question, Split
 from lse_gym.envs.errors import ArgumentError
 
+T = TypeVar("T")
 Class = Split | Literal["sealed"]
 CLASSES: tuple[Class, ...] = (*SPLITS, "sealed")
 HELD_OUT_CAP = 4  # few questions give at most one in four to the held-out split
 NO_WORD = re.compile("[^a-z0-9]+")
+
+
+class Lazy(Mapping[Split, T]):
+    """What there is of each split, made when it is first looked at; a copy or pickle holds all of it.
+
+    Args:
+        make: of a split.
+    """
+
+    def __init__(self, make: Callable[[Split], T]):
+        self._make = cache(make)
+
+    def __getitem__(self, split: Split) -> T:
+        if split not in SPLITS:
+            raise KeyError(split)
+        return self._make(split)
+
+    def __iter__(self) -> Iterator[Split]:
+        return iter(SPLITS)
+
+    def __len__(self) -> int:
+        return len(SPLITS)
+
+    def __reduce__(self) -> tuple[type, tuple[dict[Split, T]]]:
+        return dict, ({**self},)
 
 
 def class_of(domain: str, key: str) -> Class:

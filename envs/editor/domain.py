@@ -14,6 +14,7 @@ from lse_gym.envs.editor.tamper import tampering
 from lse_gym.envs.models import make_model
 from lse_gym.envs.report import Report
 from lse_gym.envs.session import Session
+from lse_gym.envs.splits import Lazy
 from lse_gym.envs.state import MAX_FEEDBACK_CHARS, feedback_batch
 
 log = logging.getLogger("lse_gym.models")  # as what is waited for
@@ -55,7 +56,7 @@ class EditorDomain(Domain):
         log.info("drawing what %s has to improve, and measuring it by %s: some seconds, once", name, answerer)
         self.seed_context = INSTRUCTION
         self.oracle_context = None
-        self.splits = {split: tuple(self._question(domain) for domain in inner[split]) for split in SPLITS}
+        self.splits = Lazy(lambda split: tuple(self._question(domain) for domain in inner[split]))
         self._worth: dict[tuple[str, str], float] = {}
 
     def _question(self, name: str) -> Question:

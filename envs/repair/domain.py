@@ -11,6 +11,7 @@ from lse_gym.envs.repair.idioms import IDIOMS
 from lse_gym.envs.repair.prompt import FROZEN, SEED_CONTEXT, system
 from lse_gym.envs.repair.testing import UnitTests, run
 from lse_gym.envs.report import Report
+from lse_gym.envs.splits import Lazy
 from lse_gym.envs.text import spoken, tagged
 
 FENCE = re.compile(r"\A\s*```\w*\n(.*?)\n?```\s*\Z", re.DOTALL)
@@ -31,13 +32,13 @@ class RepairDomain(Domain):
     Args:
         name: name of the domain.
         rules: what holds in which module.
-        bugs: the functions of each split.
+        bugs: the functions of each split; their ids begin with its name, or with "sealed" in the place of "test".
     """
 
     def __init__(self, name: str, rules: Rules, bugs: Mapping[Split, Sequence[Bug]]):
         self.name, self.rules = name, rules
-        self.tests = {bug.question.id: bug.tests for split in SPLITS for bug in bugs[split]}
-        self.splits = {split: tuple(bug.question for bug in bugs[split]) for split in SPLITS}
+        self.splits = Lazy(lambda split: tuple(bug.question for bug in bugs[split]))
+        self._tests = Lazy(lambda split: {bug.question.id: bug.tests for bug in bugs[split]})
         self.seed_context = SEED_CONTEXT
         self.oracle_context = "\n".join([SEED_CONTEXT, *(sentence(*rule) for rule in rules.items())])
 
@@ -55,9 +56,13 @@ class RepairDomain(Domain):
         Raises:
             SandboxError: nothing can confine foreign code here.
         """
-        codes, tests = [read_code(text) for text in responses], [self.tests[q.id] for q in questions]
+        codes, tests = [read_code(text) for text in responses], [self._tests_of(question) for question in questions]
         ran = run(codes, tests)
         return [Outcome(t.score(r.passed), code, r.error) for t, r, code in zip(tests, ran, codes, strict=True)]
+
+    def _tests_of(self, question: Question) -> UnitTests:
+        split = next((split for split in SPLITS if question.id.startswith(split)), "test")
+        return self._tests[split][question.id]
 
     def report(self, attempts: Sequence[Attempt]) -> Report:
         """The fixed prompt, then a problem a function."""
@@ -66,7 +71,7 @@ class RepairDomain(Domain):
 
     def fingerprint(self) -> str:
         """SHA-256 of rules, functions and tests."""
-        tests = [self.tests[question.id] for split in SPLITS for question in self.splits[split]]
+        tests = [self._tests_of(question) for split in SPLITS for question in self.splits[split]]
         data = [[[*rule, form] for rule, form in self.rules.items()], [*map(self.splits.get, SPLITS)], tests]
         return sha256(json.dumps(data, ensure_ascii=True).encode()).hexdigest()
 

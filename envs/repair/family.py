@@ -13,7 +13,7 @@ from lse_gym.envs.repair.domain import Bug, RepairDomain, Rules
 from lse_gym.envs.repair.functions import SHAPES, Shape, call, function
 from lse_gym.envs.repair.idioms import IDIOMS, forms_in, rewritten
 from lse_gym.envs.repair.testing import UnitTests
-from lse_gym.envs.splits import Class, check_draw, class_of
+from lse_gym.envs.splits import Class, Lazy, check_draw, class_of
 
 FAMILY_STREAM = 24  # first entry of every seed, so that no stream is one of another family
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 40, "test": 60}
@@ -98,11 +98,14 @@ def _load(name: str, split_seed: int, sealed: tuple[int, int] | None = None) -> 
         for matter, idiom in IDIOMS.items()
     }
     stream = [*world, split_seed]
-    bugs = {s: _draw(name, theme, rules, s, SIZES[s], [*stream, i]) for i, s in enumerate(SPLITS)}
-    if sealed:
-        secret, count = sealed
-        bugs["test"] = _draw(name, theme, rules, "sealed", count, [*stream, len(SPLITS), secret])
-    return RepairDomain(name, rules, bugs)
+
+    def draw(split: Split) -> list[Bug]:
+        if split == "test" and sealed:
+            secret, count = sealed
+            return _draw(name, theme, rules, "sealed", count, [*stream, len(SPLITS), secret])
+        return _draw(name, theme, rules, split, SIZES[split], [*stream, SPLITS.index(split)])
+
+    return RepairDomain(name, rules, Lazy(draw))
 
 
 def _draw(name: str, theme: Theme, rules: Rules, kind: Class, size: int, stream: Sequence[int]) -> list[Bug]:
