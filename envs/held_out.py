@@ -1,4 +1,8 @@
-"""Fewer held-out questions than a family has: an evaluation costs less, and tells less."""
+"""Fewer held-out questions than a family has: an evaluation costs less, and tells less.
+
+For families that draw a fixed number. Those of files split what there is by a size, and data science draws pairs of
+questions that depend on it: there ``held_out_size`` is the family's own, and tracks are pinned to what it draws.
+"""
 
 import copy
 from collections.abc import Mapping
