@@ -376,7 +376,7 @@ def _title(config: Mapping[str, Any]) -> str:
     return f"{config['env']} · {config['env_args']['domain']} · {config['agent']}"
 
 
-def _draw(folder: Path, tree: Mapping[str, Any], summary: dict[str, Any], title: str) -> None:
+def _draw(folder: Path, tree: dict[str, Any], summary: dict[str, Any], title: str) -> None:
     test = (summary["test_score_seed"], summary["test_score_best"]) if "test_n" in summary else None
     write_text(folder / "tree.json", json.dumps(tree, indent=1) + "\n")
     write_text(folder / "tree.svg", tree_svg(tree, title=title))

@@ -57,5 +57,5 @@ def _due(session: Session, state: State, size: int, every: float) -> bool:
 def _has_room(session: Session, state: State, size: int, measurements: int) -> bool:
     """Whether the budget pays for so many measurements and a few batches more."""
     batches = SPARE_BATCHES * feedback_batch(state.domain, state.batch, size)
-    questions = [*measurements * state.domain.splits["held_out"], *batches]
+    questions = [*measurements * [*state.domain.splits["held_out"]], *batches]
     return session.affords(session.upper_bound(state.domain, state.context, questions))
