@@ -326,7 +326,7 @@ def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:
         "editor": config.editor,
         "seed": config.seed,
         "rounds": len(nodes) - 1,
-        "edits": max(agent.edits, len(nodes) - 1),  # with those that a gate did not keep
+        "edits": agent.edits if core.gate else len(nodes) - 1,  # with those that a gate did not keep
         "calls": spent.calls,
         "tokens": spent.tokens,
         "usd": spent.usd,
