@@ -10,9 +10,13 @@ import sqlite3
 import warnings
 
 import numpy as np
-import pandas as pd
-from sklearn.linear_model import LinearRegression
-from sklearn.naive_bayes import GaussianNB
+
+from lse_gym.envs.extras import needs
+
+with needs("ds", "The sandbox of data science"):
+    import pandas as pd
+    from sklearn.linear_model import LinearRegression
+    from sklearn.naive_bayes import GaussianNB
 
 TABLE = "row_id,x,kind,day,y\n1,2.5,a,2020-01-06,3\n2,,b,2020-01-07,4\n3,1.5,a,2020-01-13,99\n4,0.5,b,2020-01-14,\n"
 
