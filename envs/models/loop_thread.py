@@ -55,5 +55,15 @@ class LoopThread:
 def _drive(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
+        loop.run_until_complete(_settle())
     finally:
         loop.close()
+
+
+async def _settle() -> None:
+    """Cancel what still runs, and let it and what was closed let go of their sockets."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.sleep(0)  # a transport that was closed lets go one round later
