@@ -9,9 +9,9 @@ from lse_gym.agents.console import counted
 from lse_gym.envs.errors import unknown
 
 # what each table tells, in a sentence
-SCORES = "Scores on the test questions, of the context that a run begins with and of the one that it ends with:"
+SCORES = "Scores on the test questions, of the context that a run begins with and of the best that it found:"
 LASTING = (
-    "How much the contexts that were tried differ, and what lasts of the last one: its score on the feedback batches "
+    "How much the contexts that were tried differ, and what lasts of the best one: its score on the feedback batches "
     "shown before it, that less what they had when shown, and the share of its held-out score that no context has, too "
     "(1: it is worth nothing):"
 )

@@ -2,8 +2,11 @@
 
 import os
 from collections.abc import Callable
-from functools import _lru_cache_wrapper, cache
-from typing import TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
 
 T = TypeVar("T")
 

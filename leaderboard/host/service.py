@@ -121,14 +121,15 @@ class Host:
     def state(self, team: Team, number: str) -> dict[str, Any]:
         """How far a play is; once it has come to its end with the sealed scores of each run, as its end asked them."""
         play, track = self._play(team, number)
-        done, ends = self.store.progress(play.id), self.store.ends(play.id) if self._over(play.id) else {}
+        refusal = None if play.entry else self.store.refusal(play.id)
+        done = self.store.progress(play.id)
+        ends = {} if play.entry is None and refusal is None else self.store.ends(play.id)
         runs = []
         for run, domain in enumerate(public_names(track)):
             steps, first, over = done.get(run, (0, None, False))
             left = self.rules.run_hours * 3600 - (time.time() - first if first else 0.0)
             run_state = {"domain": domain, "steps": steps, "finished": over, "seconds_left": max(0.0, round(left, 1))}
             runs.append({**run_state, "end": told(ends[run]) if run in ends else None})
-        refusal = None if play.entry else self.store.refusal(play.id)
         known = {"play": play.id, "name": play.name, "track": play.track, "entry": play.entry}
         return {**known, "refusal": refusal, "runs": runs}
 

@@ -159,7 +159,8 @@ def play_command(
         with Live(config.rounds, console=err_console) as live:
             summaries, state = play_track(client, runs, about, out, on_node=live.show)
     except (KeyboardInterrupt, ProviderError) as error:
-        if kept_play(out) is None and not isinstance(error, KeyboardInterrupt):
+        begun = kept_play(out)
+        if begun is None and not isinstance(error, KeyboardInterrupt):
             raise  # nothing was played: there is nothing to go on with
         given = words_of(context)
         missing = [
@@ -167,7 +168,7 @@ def play_command(
         ]
         again = command_line("leaderboard", "play", *given, *missing)
         reason = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{str(error).rstrip('.')}."
-        kept = f"Every step is kept at the host; go on with: {again}" if kept_play(out) else "Nothing was played."
+        kept = f"Every step is kept at the host; go on with: {again}" if begun else "Nothing was played."
         say(f"{reason} {kept}", err_console)
         raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
     _tell(summaries, state)
