@@ -187,7 +187,7 @@ class ContextEnv(gym.Env[Observation, str]):
             self._by_agent = self._spent_by_agent()
             self._next_batch = int(self.np_random.integers(-(-len(domain.splits["feedback"]) // self.feedback_size)))
         batch = options.get("batch", self._next_batch)
-        found = yield from self._look(State(domain, context, batch), 1)
+        found = yield from self._look(State(domain, context, batch))
         self._state = found.state
         if not (found.lacking or "batch" in options):
             self._next_batch = found.state.batch + 1
@@ -272,17 +272,17 @@ class ContextEnv(gym.Env[Observation, str]):
         if isnan(before.held_out_score):
             return Visit(before, lacking="the start of the episode was not paid for")
         if not self.gate:
-            return (yield from self._look(after, 1))
+            return (yield from self._look(after))
         tried = yield from try_edit(self.session, before, after, self.feedback_size)
         if tried.lacking:
             return tried
-        every = 1 if after.edits >= self.max_edits else self.gate
-        return (yield from self._look(tried.state, every)).after(tried)
+        return (yield from self._look(tried.state)).after(tried)
 
-    def _look(self, state: State, every: int) -> Task[Visit]:
+    def _look(self, state: State) -> Task[Visit]:
         if not self.gate:
             return visit(self.session, state, self.feedback_size, self.feedback_mode)
-        return look(self.session, state, self.feedback_size, self.feedback_mode, every)
+        last = state.edits >= self.max_edits
+        return look(self.session, state, self.feedback_size, self.feedback_mode, self.gate, last)
 
     def _observation(self) -> Observation:
         assert self._state is not None

@@ -27,15 +27,16 @@ def try_edit(session: Session, before: State, after: State, size: int) -> Task[V
     return Visit(after._replace(kept=False, context=before.context), found.usage)
 
 
-def look(session: Session, state: State, size: int, mode: FeedbackMode, every: float) -> Task[Visit]:
+def look(session: Session, state: State, size: int, mode: FeedbackMode, every: int, last: bool) -> Task[Visit]:
     """Task: show the first batch from the state's on that has a mistake in it, and measure every ``every`` kept edits.
 
-    Where all batches are right, the last is shown. What was kept is measured before the budget is too small for it, and
-    not before that where the budget is too small for another measurement: the last one comes as late as it can.
+    Where all batches are right, the last is shown. What was kept is measured with the ``last`` edit of an episode and
+    before the budget is too small for it, and not before that where the budget is too small for another measurement:
+    the last one comes as late as it can.
     """
 
     def show(state: State) -> Task[Visit]:
-        return visit(session, state, size, mode, not state.held_out_scores or _due(session, state, size, every))
+        return visit(session, state, size, mode, not state.held_out_scores or _due(session, state, size, every, last))
 
     found = yield from show(state)
     for _ in range(1, -(-len(state.domain.splits["feedback"]) // size)):
@@ -48,9 +49,9 @@ def look(session: Session, state: State, size: int, mode: FeedbackMode, every: f
     return found
 
 
-def _due(session: Session, state: State, size: int, every: float) -> bool:
+def _due(session: Session, state: State, size: int, every: int, last: bool) -> bool:
     """Whether what was kept is to be measured now."""
-    enough = state.unmeasured >= every and _has_room(session, state, size, 2)
+    enough = last or (state.unmeasured >= every and _has_room(session, state, size, 2))
     return state.unmeasured > 0 and (enough or not _has_room(session, state, size, 1))
 
 

@@ -89,6 +89,19 @@ def test_batches_without_a_mistake_are_passed_over():
     assert {ungated.reset()[0]["feedback_score"].item() for _ in range(7)} == {0, 1}
 
 
+@pytest.mark.parametrize("calls", range(16, 60, 2))
+def test_the_last_edit_of_an_episode_is_measured_whatever_is_left_of_the_budget(calls):
+    for seed in range(4):
+        env = make(gate=5, max_edits=3, budget={"calls": calls})
+        _, start = env.reset(seed=seed)
+        rewards, ended, truncated = [], False, False
+        while not (ended or truncated):
+            observation, reward, ended, truncated, info = env.step(TEXTS[3 * seed + len(rewards)])
+            rewards.append(reward)
+        assert info["held_out_score"] == score(env, observation["context"], "held_out")
+        assert math.isclose(sum(rewards), info["held_out_score"] - start["held_out_score"], abs_tol=1e-12)
+
+
 @pytest.mark.parametrize("gate", [1, 2, 99])
 @pytest.mark.parametrize("calls", range(20, 60, 3))
 def test_what_was_kept_is_measured_before_the_budget_ends_and_no_sooner_than_it_must_be(calls, gate):
