@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lse_gym.envs.evaluation import Z95, wilson
+from lse_gym.envs.evaluation import Z95, student95, wilson
 
 Scores = Mapping[str, Sequence[Sequence[float]]]  # domain -> runs x items
 
@@ -105,20 +105,9 @@ def apart(claimed: Sequence[float], found: Sequence[float], z: float) -> bool:
 def _of_entry(entry: Summary) -> float:
     """The variance of a score by itself; of few domains as much larger as Student's t asks for."""
     if entry.drawn and len(entry.items) > 1:
-        wider = (_student(len(entry.items) - 1) / Z95) ** 2
+        wider = (student95(len(entry.items) - 1) / Z95) ** 2
         return wider * _of_mean(np.array([items.mean() for items in entry.items.values()]))
     return _variance(entry.items, [entry.seeds])
-
-
-def _student(freedom: int) -> float:
-    """97.5 % quantile of Student's t (Abramowitz and Stegun, 26.7.5): 3 % too small for 2 degrees, exact from 5 on.
-
-    >>> [round(_student(freedom), 2) for freedom in (1, 5, 17)]
-    [12.71, 2.57, 2.11]
-    """
-    z, n = Z95, freedom
-    terms = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96, (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return 12.706 if n == 1 else z + sum(term / n**power for power, term in enumerate(terms, 1))
 
 
 def _variance(items: Mapping[str, np.ndarray], seeds: Sequence[Mapping[str, float]]) -> float:

@@ -4,14 +4,14 @@ Where there is one domain only, its seeds are the unit, and the result says noth
 """
 
 from collections.abc import Callable, Sequence
-from math import isfinite, sqrt, tan
+from math import isfinite, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from lse_gym.agents.bench.result import Result
 from lse_gym.envs.errors import DataError
-from lse_gym.envs.evaluation import Z95
+from lse_gym.envs.evaluation import student95
 
 Domain = tuple[str, str]  # env id and name
 
@@ -82,23 +82,3 @@ def over_domains(groups: Sequence[Sequence[float]]) -> Estimate:
     n, mean = len(units), float(np.mean(units))
     half = student95(n - 1) * float(np.std(units, ddof=1)) / sqrt(n) if n > 1 else float("inf")
     return Estimate(mean, mean - half, mean + half, len(groups), sum(map(len, groups)))
-
-
-def student95(degrees: int) -> float:
-    """97.5 % quantile of Student's t (Abramowitz & Stegun 26.7.5; exact for 1 and 2 degrees of freedom).
-
-    >>> [round(student95(n), 2) for n in (1, 2, 9, 14)]
-    [12.71, 4.3, 2.26, 2.14]
-    """
-    if degrees == 1:
-        return tan(np.pi * 0.475)
-    if degrees == 2:
-        return 0.95 * sqrt(2 / (1 - 0.95**2))
-    z, n = Z95, degrees
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum(term / n ** (i + 1) for i, term in enumerate(terms))

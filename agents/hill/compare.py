@@ -17,13 +17,13 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from lse_gym.agents.bench.statistics import student95
 from lse_gym.agents.files import write_text
 from lse_gym.agents.hill.learner import HillLearner
 from lse_gym.agents.hill.player import ModelPlayer
 from lse_gym.agents.hill.settings import BASELINES, CONDITIONS, Condition, HillArgs
 from lse_gym.agents.hill.workings import Workings, word_problems
 from lse_gym.agents.pictures.panels import Panel, panels_svg
+from lse_gym.envs.evaluation import student95
 from lse_gym.envs.games.problems.family import LEVELS, Difficulty
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from lse_gym.agents.bench.statistics import student95
 from lse_gym.agents.files import write_text
 from lse_gym.agents.pictures.game import cross_play_svg
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config
 from lse_gym.agents.watch import Probes
+from lse_gym.envs.evaluation import student95
 from lse_gym.envs.games import injection_v0
 from lse_gym.envs.games.injection.cross_play import cross_play, texts_of
 from lse_gym.envs.games.injection.prompt import SEED_ATTACK, SEED_DEFENCES

@@ -14,8 +14,7 @@ import gymnasium as gym
 import numpy as np
 
 from lse_gym.agents import agent_class
-from lse_gym.agents.bench.statistics import student95
-from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.evaluation import core_env, student95
 from lse_gym.envs.passages.domain import PassageDomain, PassageFamily
 
 ID = "LSE/PassageOrder-v1"

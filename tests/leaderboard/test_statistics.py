@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lse_gym.envs.evaluation import wilson
+from lse_gym.envs.evaluation import student95, wilson
 from lse_gym.leaderboard.ranking import Row, _ranked
 from lse_gym.leaderboard.statistics import apart, difference, groups, interval, summarize
 
@@ -83,6 +83,20 @@ def test_entries_of_different_domains_are_compared_by_how_far_these_are_apart():
     assert found == near.mean - far.mean
     assert below < 0 < above
     assert difference(played([0.9] * 6, seed=3), near)[1] > 0
+
+
+def test_few_domains_widen_an_interval_by_students_t():
+    apart_, alike = (0.25, 0.5, 0.75), (0.5, 0.5, 0.5)
+    far, near = (summarize({f"d{i}": [[m] * 4] for i, m in enumerate(means)}, True) for means in (apart_, alike))
+    found, low, high = difference(far, near)
+    assert high - found == pytest.approx(found - low) == pytest.approx(4.3027 * 0.25 / 3**0.5, abs=1e-4)
+
+
+def test_student_quantiles():
+    # W. S. Gosset's table, as in every textbook
+    known = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 14: 2.145, 29: 2.045, 1000: 1.962}
+    for degrees, value in known.items():
+        assert student95(degrees) == pytest.approx(value, abs=4e-3)
 
 
 def test_intervals_of_played_entries_hold_what_they_promise():
