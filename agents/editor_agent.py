@@ -80,6 +80,7 @@ class EditorAgent(SearchAgent):
         if self.args.editor is None:  # what is saved names it, so that it is loaded with the same
             self.args = replace(self.args, editor=default_editor())
         self.editor = MeteredModel(make_model(self.args.editor, record=self.args.record), budget)
+        self.editors = {self.args.editor: self.editor}
 
     def most_editor_calls(self) -> int:
         """One call, which writes the new context."""

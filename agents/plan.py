@@ -1,5 +1,6 @@
 """What a run would ask, cost and take from what is kept, worked out without asking a model."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -7,7 +8,7 @@ from math import inf
 from typing import NamedTuple
 
 from lse_gym.agents import AGENTS
-from lse_gym.agents.editor_agent import EditorAgent
+from lse_gym.agents.editor_agent import MAX_EDIT_TOKENS, EditorAgent
 from lse_gym.agents.search import SearchAgent
 from lse_gym.agents.settings import Config
 from lse_gym.envs.budget import NOTHING, RESOURCES, Budget, Usage
@@ -17,7 +18,6 @@ from lse_gym.envs.editing import editor_prompt
 from lse_gym.envs.errors import ArgumentError, ProviderError
 from lse_gym.envs.evaluation import core_env, final_scores
 from lse_gym.envs.metered import MeteredModel
-from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.stored import StoredModel, request_key
 from lse_gym.envs.report import Turn
@@ -75,9 +75,8 @@ def plan_run(config: Config) -> Plan:
     """
     core, domain, agent = _parts(config)
     if core.remote:  # the host pays its task model; what reports will hold, and so what an editor costs, nobody knows
-        dear = bool(config.editor and costs(config.editor))
+        dear = any(has_price(editor.model) for editor in agent.editors.values())
         return NO_PLAN._replace(search=Usage(edits=config.rounds, usd=inf if dear else 0.0))
-    editor = make_model(config.editor) if config.editor else None
     held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
     batch = min(core.feedback_size, len(pool))
     looked_at = batch + len(pool) if core.gate else batch  # the gate's, and the batches that are passed over
@@ -86,9 +85,11 @@ def plan_run(config: Config) -> Plan:
     answers = agent.most_answers(config.rounds, len(held_out), looked_at)
     task_model = _times(_bound(core, domain, [longest]), answers)
     edits = NOTHING
-    if editor is not None and agent.most_editor_calls():
-        one = MeteredModel(editor, Budget(COUNTED)).upper_bound([_edit_request(core, domain, agent, batch)])
-        edits = _times(one, config.rounds * agent.most_editor_calls())
+    if agent.editors and agent.most_editor_calls():
+        request = _edit_request(core, domain, agent, batch)
+        bounds = [MeteredModel(one.model, Budget(COUNTED)).upper_bound([request]) for one in agent.editors.values()]
+        dearest = Usage(*map(max, zip(*bounds, strict=True)))
+        edits = _times(dearest, config.rounds * agent.most_editor_calls())
     search = task_model.plus(edits)._replace(edits=config.rounds)
     caps = Budget(config.budget).caps
     capped = {name: min(getattr(search, name), getattr(caps, name)) for name in RESOURCES}
@@ -156,9 +157,9 @@ def kept_answers(config: Config, folder: str | os.PathLike[str] | None = None) -
     core.session.metered.model = models[0]
     known = config.agent in AGENTS and (isinstance(agent, EditorAgent) or not agent.most_editor_calls())
     contexts = [core.family.load(core.domain_name).seed_context]
-    if isinstance(agent, EditorAgent):
-        models.append(Kept(agent.editor.model))
-        agent.editor.model = models[1]
+    for editor in agent.editors.values():
+        models.append(Kept(editor.model))
+        editor.model = models[-1]
     with suppress(ProviderError):
         if known:
             contexts.append(agent.learn(config.rounds).best_context)
@@ -201,9 +202,20 @@ class Kept(TaskModel):
         return self.model.price(prompt_tokens, completion_tokens, cached_tokens)
 
 
-def costs(name: str) -> bool:
+def has_price(model: TaskModel) -> bool:
     """Whether calls of a model have a price."""
-    return make_model(name).price(1_000_000, 1_000_000) > 0
+    return model.price(1_000_000, 1_000_000) > 0
+
+
+def models_of(*configs: Config) -> dict[str, TaskModel]:
+    """The models that runs pay for: task models, and all the editors of their agents."""
+    models: dict[str, TaskModel] = {}
+    alike = {json.dumps([one.env, one.task_model, one.agent, dict(one.agent_args)]): one for one in configs}
+    for config in alike.values():
+        env = config.make_env()
+        editors = config.make_agent(env).editors
+        models |= {config.task_model: core_env(env).model, **{name: one.model for name, one in editors.items()}}
+    return models
 
 
 def _parts(config: Config) -> tuple[ContextEnv, Domain, SearchAgent]:
@@ -241,7 +253,7 @@ def _edit_request(core: ContextEnv, domain: Domain, agent: SearchAgent, batch: i
     attempts = [Attempt(question, wrong, Outcome(0.0, wrong), transcript) for question in questions[:batch]]
     report = core.session.report(domain, attempts, core.feedback_mode).text(MAX_FEEDBACK_CHARS)
     prompt = editor_prompt(_longest_context(core), report, core.max_chars)
-    return Request("", prompt, getattr(agent.args, "max_edit_tokens", 0))
+    return Request("", prompt, getattr(agent.args, "max_edit_tokens", MAX_EDIT_TOKENS))
 
 
 def _times(usage: Usage, count: int) -> Usage:

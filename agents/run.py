@@ -28,6 +28,7 @@ from lse_gym.envs.core import ContextEnv, Info
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, RunDirectoryError, Withheld
 from lse_gym.envs.evaluation import Score, cap_of_test, core_env, final_scores, paired_interval, score_of
 from lse_gym.envs.models import make_model
+from lse_gym.envs.models.tally import Tally
 from lse_gym.envs.redaction import MASK, without_secrets
 from lse_gym.envs.state import TOLD
 
@@ -367,9 +368,13 @@ def _test_facts(scores: Sequence[Score], spent: Usage, cap: int) -> dict[str, An
 
 
 def _answers(core: ContextEnv, agent: SearchAgent) -> dict[str, Any]:
-    """What the answers of the task model and of the editor were like: empty, cut, from the cache, and more."""
-    models = {"task_model": core.model} | ({"editor": agent.editor.model} if isinstance(agent, EditorAgent) else {})
-    return {who: model.tally.facts() for who, model in models.items() if model.tally is not None}
+    """What the answers of the task model and of the editors were like: empty, cut, from the cache, and more."""
+    editors = [editor.model for editor in agent.editors.values()] if isinstance(agent, EditorAgent) else []
+    tallies = {
+        who: [model.tally for model in models if model.tally is not None]
+        for who, models in (("task_model", [core.model]), ("editor", editors))
+    }
+    return {who: Tally.of(parts).facts() for who, parts in tallies.items() if parts}
 
 
 def _title(config: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from lse_gym.envs.core import Info, Observation
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require_installed
+from lse_gym.envs.metered import MeteredModel
 
 Order = Literal["paper", "code"]
 MAX_CHARS = 8000  # of a context, where there is no env to ask
@@ -61,6 +62,7 @@ class SearchAgent(ABC):
         self.env = env
         self.tree = self._new_tree()
         self.memory: dict[str, Any] = {}  # what an agent knows beyond its tree, fit for JSON; saved with it
+        self.editors: dict[str, MeteredModel] = {}  # the models that the budget pays for edits, by their names
         self.edits = 0  # made so far, those that a gate did not keep included
         self._at: tuple[Node, Observation] | None = None  # where the env stands, if not at the last node
 

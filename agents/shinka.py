@@ -56,7 +56,6 @@ class ShinkaAgent(EditorAgent):
     def __init__(self, env: gym.Env | None = None, **args: object):
         super().__init__(env, **args)
         more = [name.strip() for name in self.args.editors.split(",") if name.strip()]
-        self.editors = {self.args.editor: self.editor}
         for name in more:
             self.editors[name] = MeteredModel(make_model(name, record=self.args.record), self.editor.budget)
 

@@ -47,7 +47,7 @@ class Menu:
         if problems < 0 or lines < 0:
             raise ArgumentError(f"problems={problems} and lines={lines} must be ints >= 0. Pass e.g. problems=10.")
         self.problems, self.lines = problems, lines
-        self._editor = make_model(editor)
+        self.editor = make_model(editor)
         self.actions = 1 + problems + lines
         self.action_space = Discrete(self.actions)
         shape = (STATE + EACH * self.actions,)
@@ -56,7 +56,7 @@ class Menu:
     def propose(self, cores: Sequence[ContextEnv], observations: Sequence[Observation]) -> list[Candidates]:
         """Candidates for the state of each env, all of them proposed in one batch."""
         pairs = zip(cores, observations, strict=True)
-        proposed = drive([self._ask(core, observation) for core, observation in pairs], self._editor)
+        proposed = drive([self._ask(core, observation) for core, observation in pairs], self.editor)
         return [self._candidates(o, texts) for o, texts in zip(observations, proposed, strict=True)]
 
     def _ask(self, core: ContextEnv, observation: Observation) -> Task[list[str]]:
@@ -64,7 +64,7 @@ class Menu:
         alone = [report.only([problem]).text() for problem in report.problems[: self.problems]]
         requests = [Request("", editor_prompt(context, one, core.max_chars), MAX_EDIT_TOKENS) for one in alone]
         try:
-            answers, _ = yield from MeteredModel(self._editor, core.budget).ask(requests)
+            answers, _ = yield from MeteredModel(self.editor, core.budget).ask(requests)
         except BudgetExhausted:
             return []
         edits = [parse_edit(answer.text, context) for answer in answers]

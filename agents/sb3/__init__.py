@@ -9,9 +9,11 @@ import numpy as np
 from lse_gym.agents.sb3.settings import ALGORITHMS
 from lse_gym.agents.sb3.training import algorithm_class
 from lse_gym.agents.search import SearchAgent, SearchArgs
+from lse_gym.envs.budget import Budget
 from lse_gym.envs.core import Observation
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.metered import MeteredModel
 from lse_gym.wrappers import Menu
 
 
@@ -51,6 +53,7 @@ class PolicyAgent(SearchAgent):
                 "Pass the policy.zip of a training, and the algorithm of that training."
             ) from error
         self._menu = Menu(self.args.editor)
+        self.editors = {self.args.editor: MeteredModel(self._menu.editor, Budget())}  # which the menu asks itself
         if self._model.observation_space != self._menu.observation_space:
             raise ArgumentError(f"policy={self.args.policy!r} was trained on another menu of edits.")
 

@@ -4,10 +4,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from lse_gym.envs.models.base import KeptResponse, Response
 
+COUNTS = ("answers", "empty", "cut", "estimated", "thinking", "thinking_tokens", "from_cache")
 CUT = frozenset(("length", "max_tokens", "MAX_TOKENS", "model_length"))  # the servers' words for an answer cut off
 
 
@@ -21,6 +22,17 @@ class Tally:
         self.oldest = float("inf")  # Unix time of the oldest answer from the cache
         self.reasons: Counter[str] = Counter()  # of the empty answers
         self._keys: set[str] = set()
+
+    @classmethod
+    def of(cls, parts: Iterable["Tally"]) -> Self:
+        """The answers of several models together."""
+        whole = cls()
+        for part in parts:
+            for name in COUNTS:
+                setattr(whole, name, getattr(whole, name) + getattr(part, name))
+            whole.oldest = min(whole.oldest, part.oldest)
+            whole.reasons += part.reasons
+        return whole
 
     def add(self, responses: Mapping[str, Response]) -> None:
         """Count responses, by their keys."""
@@ -44,9 +56,8 @@ class Tally:
     def facts(self) -> dict[str, Any]:
         """The counts, as ``summary.json`` has them; the time of the oldest cached answer in UTC, None without one."""
         oldest = datetime.fromtimestamp(self.oldest, UTC).isoformat(timespec="seconds") if self.from_cache else None
-        names = ("answers", "empty", "cut", "estimated", "thinking", "thinking_tokens", "from_cache")
         return {
-            **{name: getattr(self, name) for name in names},
+            **{name: getattr(self, name) for name in COUNTS},
             "empty_finish_reasons": dict(sorted(self.reasons.items())),
             "oldest_from_cache": oldest,
         }

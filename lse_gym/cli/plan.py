@@ -15,10 +15,11 @@ from lse_gym.agents.plan import (
     NO_PLAN,
     Plan,
     Preview,
-    costs,
     estimates,
     faults,
+    has_price,
     kept_answers,
+    models_of,
     plan_lasting,
     plan_run,
     preview,
@@ -29,6 +30,7 @@ from lse_gym.cli.common import err_console, out_console, say
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.models import make_model
 
 OWN = "LSE/Family-v0"
 CONFIRM_USD = 5.0
@@ -109,7 +111,9 @@ def confirm_all(
     runs: Mapping[str, Sequence[Config]], limit: float, yes: bool, others: Sequence[str] | None = None
 ) -> None:
     """:func:`confirm` for several runs."""
-    if any(map(costs, others or ())) or priced(*(config for configs in runs.values() for config in configs)):
+    if any(has_price(make_model(name)) for name in others or ()) or priced(
+        *(config for configs in runs.values() for config in configs)
+    ):
         confirm(sum_of(plan_all(configs, others) for configs in runs.values()), limit, yes)
 
 
@@ -167,8 +171,8 @@ def _one_an_agent(configs: Sequence[Config]) -> list[Config]:
 
 def unpriced(*configs: Config) -> list[str]:
     """The models behind servers that count as free."""
-    names = {name for config in configs for name in (config.task_model, config.editor) if name}
-    return sorted(name for name in names if name.startswith("openai:") and not costs(name))
+    models = models_of(*configs)
+    return sorted(name for name in models if name.startswith("openai:") and not has_price(models[name]))
 
 
 def show_first(first: Preview) -> None:
@@ -202,5 +206,4 @@ def confirm(plan: Plan, limit: float, yes: bool) -> None:
 
 def priced(*configs: Config) -> bool:
     """Whether any model of these runs has a price."""
-    names = {name for config in configs for name in (config.task_model, config.editor) if name}
-    return any(costs(name) for name in sorted(names))
+    return any(map(has_price, models_of(*configs).values()))

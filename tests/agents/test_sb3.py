@@ -14,6 +14,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 
 from lse_gym.agents import agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
+from lse_gym.agents.plan import plan_run
 from lse_gym.agents.run import evolve
 from lse_gym.agents.sb3.settings import ALGORITHMS
 from lse_gym.agents.sb3.training import train_policy
@@ -89,6 +90,7 @@ def test_a_policy_trains_and_is_an_agent(trained, tmp_path):
     config = parse_contestant(settings).apply(Settings(domain="clinic-0", rounds=3, budget_calls=400)).config()
     summary = evolve(config, tmp_path / "run")
     assert summary["calls"] <= 400
+    assert plan_run(config).editor.calls == 3 * 10
     env = EditMenu(gym.make(ENV, domain="shop-0", max_edits=2))
     evaluate = evaluate_masked_policy if name == "maskable-ppo" else evaluate_policy
     mean, _ = evaluate(model, env, n_eval_episodes=1, warn=False)

@@ -33,7 +33,7 @@ def scripted(agent, answer, monkeypatch):
         prompts.extend(request.user for request in requests)
         return [Response(answer(len(prompts), request.user), 10, 5) for request in requests]
 
-    for editor in getattr(agent, "editors", {"": agent.editor}).values():
+    for editor in agent.editors.values():
         monkeypatch.setattr(editor.model, "complete", complete)
     return prompts
 

@@ -7,14 +7,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from lse_gym.agents.plan import NO_PLAN, costs, kept_answers, plan_lasting, plan_run, preview
+from lse_gym.agents.plan import NO_PLAN, has_price, kept_answers, plan_lasting, plan_run, preview
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config
 from lse_gym.cli.main import app
 from lse_gym.cli.plan import confirm, plan_all, priced, show_plan, unpriced
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.errors import ArgumentError
-from lse_gym.envs.models import _load
+from lse_gym.envs.models import _load, make_model
 from lse_gym.envs.models.base import Response, TaskModel
 from tests.command import run
 
@@ -55,6 +55,23 @@ def test_no_run_costs_more_than_its_plan(agent, paid, tmp_path):
     assert summary["test_calls_cap"] <= plan.test.calls
     assert summary["test_usd"] <= plan.test.usd
     assert plan.whole == plan.search.plus(plan.test)
+
+
+def test_further_editors_are_planned_for_and_not_asked(paid, tmp_path):
+    config = replace(paid, agent="shinka", agent_args={"editor": "writer", "editors": Priced.name})
+    free = replace(config, env_args={**config.env_args, "task_model": "reader"})
+    assert priced(free)
+    assert not priced(replace(free, agent_args={"editor": "writer"}))
+    both, alone = plan_run(free), plan_run(replace(free, agent_args={"editor": Priced.name}))
+    assert both.editor.usd == alone.editor.usd > 0
+    kept_answers(free)
+    assert not asked
+    summary = evolve(free, tmp_path / "run")
+    assert 0 < summary["usd"] <= both.search.usd
+    told, paid_for = summary["answers"]["editor"]["answers"], len(asked)
+    assert told == summary["calls"] - summary["task_model_calls"] > paid_for > 0
+    kept_answers(replace(free, rounds=9), tmp_path / "run")
+    assert len(asked) == paid_for
 
 
 @pytest.mark.extra("gepa")
@@ -115,7 +132,7 @@ def test_a_server_without_prices_is_told(monkeypatch, tmp_path):
     prices = tmp_path / "prices.json"
     prices.write_text(json.dumps({"priced-model": [1, 2]}))
     monkeypatch.setenv("LSE_GYM_PRICES", str(prices))
-    assert costs("openai:priced-model")
+    assert has_price(make_model("openai:priced-model"))
     plan = plan_run(Config.of(task_model="openai:priced-model", rounds=1))
     assert plan.whole.usd > 0
     _load.cache_clear()
