@@ -80,8 +80,7 @@ def plan_run(config: Config) -> Plan:
     held_out, pool = domain.splits["held_out"], domain.splits["feedback"]
     batch = min(core.feedback_size, len(pool))
     looked_at = batch + len(pool) if core.gate else batch  # the gate's, and the batches that are passed over
-    asked = _requests(core, domain, [*held_out, *pool])
-    longest = max(asked, key=lambda request: core.model.count_tokens(request.user))
+    longest = max([*held_out, *pool], key=lambda one: core.model.count_tokens(domain.prompt("", one).user))
     answers = agent.most_answers(config.rounds, len(held_out), looked_at)
     task_model = _times(_bound(core, domain, [longest]), answers)
     edits = NOTHING
@@ -94,7 +93,7 @@ def plan_run(config: Config) -> Plan:
     caps = Budget(config.budget).caps
     capped = {name: min(getattr(search, name), getattr(caps, name)) for name in RESOURCES}
     contexts = 2 if config.rounds else 1
-    test = _bound(core, domain, _requests(core, domain, domain.splits["test"]))
+    test = _bound(core, domain, domain.splits["test"])
     return Plan(task_model, edits, search._replace(**capped), _times(test, contexts))
 
 
@@ -104,7 +103,7 @@ def plan_lasting(config: Config) -> Usage:
     if core.remote:  # it is not asked
         return NOTHING
     again = [*domain.splits["feedback"], *domain.splits["held_out"]]
-    return _bound(core, domain, _requests(core, domain, again))
+    return _bound(core, domain, again)
 
 
 def estimates(config: Config) -> str:
@@ -228,21 +227,9 @@ def _longest_context(core: ContextEnv) -> str:
     return "~^" * (core.max_chars // 2 + 1)  # which no tokenizer makes much shorter
 
 
-def _requests(core: ContextEnv, domain: Domain, questions: Sequence[Question]) -> list[Request]:
-    """The first request of each question, with the longest context."""
-    context, session = _longest_context(core), core.session
-    prompts = (domain.prompt(context, question) for question in questions)
-    sampling = session.max_tokens, session.temperature, session.seed
-    return [Request(one.system, one.user, *sampling, cue=one.cue, stop=one.stop) for one in prompts]
-
-
-def _bound(core: ContextEnv, domain: Domain, requests: Sequence[Request]) -> Usage:
-    """What they cost at most, with all samples and turns."""
-    count = MeteredModel(core.model, Budget(COUNTED))
-    usage = count.upper_bound(requests)
-    if domain.max_turns > 1:
-        usage = usage.plus(count.upper_bound(requests, domain.max_turns - 1, domain.max_reply_bytes))
-    return _times(usage, core.session.samples)
+def _bound(core: ContextEnv, domain: Domain, questions: Sequence[Question]) -> Usage:
+    """What an evaluation of the longest context on questions costs at most."""
+    return core.session.isolated(Budget(COUNTED)).upper_bound(domain, _longest_context(core), questions)
 
 
 def _edit_request(core: ContextEnv, domain: Domain, agent: SearchAgent, batch: int) -> Request:

@@ -137,9 +137,8 @@ class Session:
 
     def upper_bound(self, domain: Domain, context: str, questions: Sequence[Question]) -> Usage:
         """What :meth:`evaluate` costs at most."""
-        tail = self.max_tokens, self.temperature, self.seed
-        prompts = [domain.prompt(context, question) for question in questions] * self.samples
-        requests = [Request(one.system, one.user, *tail) for one in prompts]
+        tail = _Tail(self.max_tokens, self.temperature, self.seed, 0, self.samples)
+        requests = [tail.request(domain.prompt(context, question)) for question in questions] * self.samples
         usage = self.metered.upper_bound(requests)
         if domain.max_turns > 1:
             usage = usage.plus(self.metered.upper_bound(requests, domain.max_turns - 1, domain.max_reply_bytes))

@@ -106,6 +106,25 @@ def test_a_session_scores_samples_and_shows_the_first():
     assert result.usage.calls == 21
 
 
+class CuedDomain(StubDomain):
+    cue, stop = "Answer:", ("\n",)
+
+
+class TurnsDomain(CuedDomain):
+    def prompt(self, context, question):
+        return super().prompt(context, question)._replace(turns=(Turn("assistant", "What?"), Turn("user", "This.")))
+
+
+@pytest.mark.parametrize("kind", [StubDomain, CuedDomain, TurnsDomain])
+def test_an_evaluation_is_bounded_by_the_requests_that_it_sends(kind):
+    domain, spy = kind("a"), Spy()
+    session = Session(spy, Budget({"tokens": 1e9, "usd": 1e9}))
+    questions = domain.splits["feedback"]
+    bound = session.upper_bound(domain, "Context.", questions)
+    session.run([session.evaluate(domain, "Context.", questions)])
+    assert bound == session.metered.upper_bound(spy.batches[0])
+
+
 def test_the_key_depends_on_everything():
     base = Request("system", "user", 100, 0.5, 3, 1)
     others = ("s", "u", 101, 0.6, 4, 2, (Turn("assistant", "a"),), "A:", ("A:",))
