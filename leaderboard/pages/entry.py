@@ -18,6 +18,8 @@ from lse_gym.leaderboard.track import Track
 MAX_DIFF_LINES = 400  # of a context: comparing takes their square
 MAX_PATH = 100  # edits shown of a run
 KINDS = {"+": "add", "-": "del", " ": ""}
+OTHERWISE = {"start": "context"}  # settings that an option of another name sets
+WITHOUT_OPTION = ("ucb_c",)  # what ``evolve`` takes by --set alone
 
 
 def entry_parts(row: Row, document: Mapping[str, Any], track: Track) -> dict[str, Any]:
@@ -129,14 +131,18 @@ def commands(document: Mapping[str, Any], track: Track) -> list[list[str]]:
 
 
 def _flags(settings: Settings) -> Iterator[str]:
-    defaults = asdict(Settings())
+    defaults = asdict(Settings()) | {"domain": None}  # which depends on the env
     for name, value in asdict(settings).items():
         if name in ("agent_args", "env_args"):
             option = "--set" if name == "agent_args" else "--env-set"
             for key, own in value.items():
                 yield from (option, f"{key}={own if isinstance(own, str) else json.dumps(own)}")
-        elif value is not None and value != defaults[name]:
-            yield from (f"--{name.replace('_', '-')}", _text(value))
+        elif value is None or value == defaults[name]:
+            continue
+        elif name in WITHOUT_OPTION:
+            yield from ("--set", f"{name}={_text(value)}")
+        else:
+            yield from (f"--{OTHERWISE.get(name, name).replace('_', '-')}", _text(value))
 
 
 def _text(value: object) -> str:

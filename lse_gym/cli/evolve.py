@@ -109,6 +109,9 @@ def evolve_command(
         float | None,
         typer.Option(min=0, help="Hard cap on US dollars, by the prices of the models.", rich_help_panel="Budget"),
     ] = None,
+    budget_edits: Annotated[
+        float | None, typer.Option(min=0, help="Hard cap on edits, beside --rounds.", rich_help_panel="Budget")
+    ] = None,
     feedback: Annotated[
         str, typer.Option(help="What the editor is shown: gold, error, score.", rich_help_panel="What")
     ] = DEFAULT.feedback,

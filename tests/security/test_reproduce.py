@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -220,12 +220,26 @@ def test_a_run_that_takes_too_long_is_ended(document):
     assert time.monotonic() - start < 10 + STALL_S
 
 
-def test_a_commands_words_are_quoted(document):
-    """Whatever an allowed setting came to, a shell reads it as one word."""
-    document["runs"][0]["config"] |= {"agent_args": {"temperature": 0.25}, "ucb_c": 0.123456789}
-    first, *_ = commands(document, all_tracks()[TRACK])
-    assert first[first.index("--set") + 1] == "temperature=0.25"
-    assert first[first.index("--ucb-c") + 1] == "0.123456789"
+def test_the_commands_of_a_page_are_commands_and_set_what_the_run_had(document, monkeypatch):
+    """Every setting is away from its default: each has to come back through the command line."""
+    ran = []
+    monkeypatch.setattr("lse_gym.cli.evolve._run", lambda config, *_: ran.append(config))
+    text = {"start": "begin.txt", "data_dir": "data", "exclude": "ids.txt", "scoring": "strict", "feedback": "score"}
+    of_env = {"split_seed": 3, "max_chars": 900, "max_tokens": 90, "feedback_size": 4, "gate": 2}
+    of_run = {"rounds": 7, "seed": 5, "budget_tokens": 9e6, "budget_usd": 0.5, "budget_edits": 6, "order": "code"}
+    of_agent = {"selection": "best", "ucb_c": 0.123456789, "max_edit_tokens": 77, "agent_args": {"temperature": 0.25}}
+    pinned = text | of_env | {"env_args": {"held_out_size": 20, "samples": 2}}
+    track = replace(all_tracks()[TRACK], domains=("hotel-0",), settings=pinned)
+    document["runs"][0]["config"] |= pinned | of_run | of_agent | {"domain": "hotel-0"}
+    wanted, reasons = allowed(document["runs"][0]["config"], track)
+    assert reasons == []
+    assert wanted is not None
+    same = [name for name in SETTINGS if getattr(wanted, name) == getattr(Settings(), name)]
+    assert same == ["env", "agent"]
+    first, *_ = commands(document, track)
+    result = CliRunner().invoke(app, first)
+    assert result.exit_code == 0, result.output
+    assert ran == [wanted.config()]
 
 
 def test_an_entry_that_was_reproduced_under_other_rules_loses_the_level(document, board):
