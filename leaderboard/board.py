@@ -89,32 +89,12 @@ class Board:
             there = self.store.find(document["sha256"])
             if there is not None and digest(document) == document["sha256"]:
                 return there
-            track = accept(document, self.tracks)
+            return self._take(data, document, accept(document, self.tracks))
         except SubmissionError as error:
             with self.store.writing():
                 told = f"{sha256(data).hexdigest()[:16]}: {'; '.join(error.reasons)}"
                 self.store.log(None, "refused", told[:MAX_LOGGED_CHARS])
             raise
-        row = {
-            "sha256": document["sha256"],
-            "track": track.id,
-            "team": document["team"]["name"],
-            "agent": document["agent"]["name"],
-            "submitted": now(),
-            "facts": json.dumps(facts(document, track), ensure_ascii=False),
-        }
-        pieces = [*index_rows(0, document)]
-        with self.store.writing():
-            there = self.store.find(row["sha256"])
-            if there is not None:
-                return there
-            self._limit(row["team"], track)
-            copy = copied(document, track, self.store.db)
-            number = self.store.add_entry(row, data, pieces)
-            self.store.log(number, "submitted", row["sha256"])
-            if copy:
-                self.store.log(number, "flagged", f"{copy}; it does not rank.")
-        return number
 
     def withdraw(self, entry: int, reason: str) -> None:
         """Take an entry off the board: it stays in the store with its history, and in no ranking, page or table.
@@ -226,6 +206,28 @@ class Board:
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise BoardError(f"{str(path)!r} cannot be read: {error}. It has {', '.join(asdict(Rules()))}.") from None
         return rules
+
+    def _take(self, data: bytes, document: Mapping[str, Any], track: Track) -> int:
+        row = {
+            "sha256": document["sha256"],
+            "track": track.id,
+            "team": document["team"]["name"],
+            "agent": document["agent"]["name"],
+            "submitted": now(),
+            "facts": json.dumps(facts(document, track), ensure_ascii=False),
+        }
+        pieces = [*index_rows(0, document)]
+        with self.store.writing():
+            there = self.store.find(row["sha256"])
+            if there is not None:
+                return there
+            self._limit(row["team"], track)
+            copy = copied(document, track, self.store.db)
+            number = self.store.add_entry(row, data, pieces)
+            self.store.log(number, "submitted", row["sha256"])
+            if copy:
+                self.store.log(number, "flagged", f"{copy}; it does not rank.")
+        return number
 
     def _limit(self, team: str, track: Track) -> None:
         twin = next((other for other in self.store.teams() if other != team and alike(other, team)), None)

@@ -1,7 +1,7 @@
 """``lse-gym leaderboard``: submit runs, verify and list entries, build and serve the pages, check the tracks."""
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -21,11 +21,12 @@ from lse_gym.cli.common import (
     GpusPerWorker,
     Workers,
     app,
+    check_pairs,
     err_console,
     out_console,
     writable,
 )
-from lse_gym.envs.errors import MissingExtraError
+from lse_gym.envs.errors import MissingExtraError, unknown
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.document import check_digest, read_file
 from lse_gym.leaderboard.errors import SubmissionError
@@ -193,14 +194,11 @@ def verify_command(
     gpus_per_worker: GpusPerWorker = None,
 ) -> None:
     """Run the submitted contexts again on sealed questions: only what this finds ranks. After a kill, repeat it."""
-    backends = dict(pair.rsplit("=", 1) for pair in backend or ())
     failed = 0
-    options = Options(
-        make_engine(engine, workers, address=address, cpus=cpus_per_worker, gpus=gpus_per_worker),
-        reproduce,
-        backends,
-    )
     with Board(board) as there:
+        backends = dict(_served(backend or (), there.tracks))
+        spread = make_engine(engine, workers, address=address, cpus=cpus_per_worker, gpus=gpus_per_worker)
+        options = Options(spread, reproduce, backends)
         if track:
             find_track(there.tracks, track)
         wanted = entries or pending(there, again or reproduce)
@@ -230,6 +228,17 @@ def verify_command(
         out_console.print("Nothing waits for verification.", highlight=False)
     if failed:
         raise typer.Exit(1)
+
+
+def _served(pairs: Sequence[str], tracks: Mapping[str, Track]) -> Iterator[tuple[str, str]]:
+    """Models of tracks, each with what serves it; either may have "=" in its name, as in ``openai:ID?style=chat``."""
+    check_pairs("--backend", pairs, "hf:ID@REV=openai:ID")
+    models = {model for track in tracks.values() for model in track.models}
+    for pair in pairs:
+        model = max((model for model in models if pair.startswith(f"{model}=")), key=len, default=None)
+        if model is None:
+            raise unknown("model of a track", pair.partition("=")[0], models)
+        yield model, pair.removeprefix(f"{model}=")
 
 
 @board_app.command("list")

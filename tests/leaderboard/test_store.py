@@ -96,8 +96,10 @@ def test_a_team_has_a_limit_and_others_do_not_feel_it(tmp_path, document):
             document["agent"]["version"] = version
             board.submit(sent(document))
         document["agent"]["version"] = "3"
-        with pytest.raises(SubmissionError, match="the limit is 2"):
+        with pytest.raises(SubmissionError, match="the limit is 2") as refused:
             board.submit(sent(document))
+        (told,) = board.store.db.execute("SELECT details FROM audit WHERE action = 'refused'").fetchone()
+        assert told.partition(": ")[2] == refused.value.reasons[0], "as every other refusal it is in the log"
         document["team"]["name"] = "another"
         assert board.submit(sent(document)) == 3
 

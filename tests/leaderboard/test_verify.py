@@ -8,13 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from lse_gym.cli.main import app
-from lse_gym.envs.errors import ProviderError, UnknownNameError
+from lse_gym.envs.errors import ArgumentError, ProviderError, UnknownNameError
 from lse_gym.envs.offline.reader import Reader
 from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.export import to_dataset
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.ranking import rank
-from lse_gym.leaderboard.verify import Options, pending, verify
+from lse_gym.leaderboard.verify import Options, Verdict, pending, verify
 from tests.command import Command
 from tests.leaderboard.conftest import TRACK, sent
 from tests.leaderboard.test_tampered import dump, replace_context
@@ -206,8 +206,24 @@ def test_every_command_works_without_options(run_folder, tmp_path, monkeypatch):
     for command in ("list", "verify"):
         with pytest.raises(UnknownNameError, match="'sql-nano' is not a known track"):
             CliRunner().invoke(app, ["leaderboard", command, "--track", "sql-nano"], catch_exceptions=False)
+    for told, pair in (("is no key=value", "reader"), ("'raeder' is not a known model of a track", "raeder=openai:x")):
+        with pytest.raises((ArgumentError, UnknownNameError), match=told):
+            CliRunner().invoke(app, ["leaderboard", "verify", "--backend", pair], catch_exceptions=False)
     packed = run("leaderboard", "submit", run_folder, "--pack", "sent", "--team", "b").strip()
     assert "of b in" in run("leaderboard", "submit", packed)
+
+
+def test_what_serves_a_model_may_have_arguments(board, document, monkeypatch):
+    board.submit(sent(document))
+    asked = []
+
+    def verified(board, entry, options, on_done):
+        asked.append(options.backends)
+        return Verdict("", "", {})
+
+    monkeypatch.setattr("lse_gym.cli.leaderboard.verify", verified)
+    run("leaderboard", "verify", "--board", board.path, "--backend", "reader=openai:x?style=chat", code=1)
+    assert asked == [{"reader": "openai:x?style=chat"}]
 
 
 @pytest.mark.extra("data")
