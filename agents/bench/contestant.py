@@ -1,6 +1,7 @@
 """Who takes part in a comparison: an agent with its settings, written as one string."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
@@ -42,21 +43,34 @@ def parse_contestant(text: str) -> Contestant:
     """
     label, found, rest = text.partition(": ")
     name, *pairs = (part.strip() for part in (rest if found else text).split(","))
-    own = agent_class(name).Args.__dataclass_fields__
+    return Contestant(label.strip() if found else text.strip(), {"agent": name} | settings_of(name, pairs))
+
+
+def settings_of(agent: str, pairs: Iterable[str]) -> dict[str, Any]:
+    """Fields of :class:`lse_gym.agents.settings.Settings` from ``key=value`` of an agent, whatever a value holds.
+
+    >>> settings_of("shinka", ["editors=writer, reader", "selection=ucb"])
+    {'agent_args': {'editors': 'writer, reader'}, 'selection': 'ucb'}
+
+    Raises:
+        ArgumentError: a pair is no ``key=value``, or sets what is the same for all.
+        UnknownNameError: there is no such agent, or no such argument.
+    """
+    own = agent_class(agent).Args.__dataclass_fields__.keys() - {"seed", "record"}  # which are the run's
     shared = {field.name: field for field in fields(Settings) if field.name not in (*GRID, "agent", "agent_args")}
-    settings: dict[str, Any] = {"agent": name}
+    settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or key in GRID:
-            why = "is the same for all contestants" if equals else "is no key=value"
-            raise ArgumentError(f"{pair!r} in {text!r} {why}. Pass e.g. 'lse,selection=deepest'.")
+            why = "is of the run, and so the same for all contestants" if equals else "is no key=value"
+            raise ArgumentError(f"{pair!r} of agent {agent!r} {why}. Pass e.g. selection=deepest.")
         if key in shared:
             settings[key] = read_value(value)
         elif key in own:
             settings.setdefault("agent_args", {})[key] = read_value(value)
         else:
-            raise unknown(f"argument of agent {name!r}", key, {*shared, *own} - {"seed", "record"})
-    return Contestant(label.strip() if found else text.strip(), settings)
+            raise unknown(f"argument of agent {agent!r}", key, {*shared, *own})
+    return settings
 
 
 def read_value(value: str) -> Any:

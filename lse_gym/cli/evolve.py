@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from lse_gym.agents import AGENTS
-from lse_gym.agents.bench.contestant import parse_contestant
+from lse_gym.agents.bench.contestant import settings_of
 from lse_gym.agents.bench.domains import evaluate_domains
 from lse_gym.agents.bench.statistics import over_domains
 from lse_gym.agents.console import counted
@@ -170,7 +170,7 @@ def evolve_command(
         values |= {"start": str(context)} if context else {}
         known = {name: value for name, value in values.items() if name in Settings.__dataclass_fields__}
         check_pairs("--set", argument, "temperature=0")
-        settings = Settings(**known | parse_contestant(",".join([agent, *(argument or ())])).settings)
+        settings = Settings(**known | settings_of(agent, argument or ()))
         config = _on_a_domain(settings, tell=not plan).config()
     if plan:
         show_plan(config, out)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lse_gym.agents import AGENTS, agent_class
-from lse_gym.agents.bench.contestant import parse_contestant
+from lse_gym.agents.bench.contestant import settings_of
 from lse_gym.agents.console import counted
 from lse_gym.agents.live import Live
 from lse_gym.agents.plan import plan_run
@@ -136,7 +137,7 @@ def play_command(
     """Play a track at a host: a run on each of its secret domains, then the sealed score. Repeat it after a kill."""
     check_pairs("--set", argument, "temperature=0")
     settings = Settings(editor=editor, rounds=rounds, seed=seed, max_edit_tokens=max_edit_tokens, domain=None)
-    config = parse_contestant(",".join([agent, *(argument or ())])).apply(settings).config()
+    config = replace(settings, agent=agent, **settings_of(agent, argument or ())).config()
     client = Client(url)
     facts = client.get(f"tracks/{track}")
     kept = kept_play(out) if out else None

@@ -192,6 +192,9 @@ def test_an_agents_own_argument_is_set(tmp_path):
     done = run("evolve", "--agent", "opro", "--rounds", 1, "--set", "shown=2", "--out", "r", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "r" / "config.json").read_text())["agent_args"] == {"shown": 2, "editor": "writer"}
+    done = run("evolve", "--agent", "shinka", "--set", "editors=a,b: c", "--out", "s", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "'a' is not a known model" in done.stderr
     done = run("evolve", "--agent", "opro", "--set", "showm=2", cwd=tmp_path)
     assert done.returncode == 2
     assert "Did you mean 'shown'?" in done.stderr
