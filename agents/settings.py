@@ -108,7 +108,7 @@ class Config:
         options: dict[str, Any] = {"record": record, "budget": dict(self.budget), **one_episode, **self.env_args}
         return gym.make(self.env, **options)
 
-    def make_agent(self, env: gym.Env, record: str | None = None) -> SearchAgent:
+    def make_agent(self, env: gym.Env | None, record: str | None = None) -> SearchAgent:
         """The agent of this run."""
         kind = agent_class(self.agent)
         of_the_run = {"seed": self.seed, "record": record}

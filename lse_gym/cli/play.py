@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from lse_gym.agents import AGENTS, agent_class
+from lse_gym.agents import AGENTS
 from lse_gym.agents.bench.contestant import settings_of
 from lse_gym.agents.console import counted
 from lse_gym.agents.live import Live
@@ -198,7 +198,8 @@ def _show_plan(facts: Mapping[str, Any], runs: Mapping[str, Config]) -> None:
     caps = ", ".join(f"{cap:,.10g} {name}" for name, cap in facts["budget"].items()) or "no cap"
     batch = min(facts["feedback_size"], sizes["feedback"])
     once = (sizes["held_out"] + batch) * facts["samples"] * facts["max_turns"]
-    calls = agent_class(first.agent)().most_editor_calls() * first.rounds if first.editor else 0
+    agent = first.make_agent(None)
+    calls = agent.most_editor_calls() * first.rounds * len(runs)
     say("A plan: nothing was run, and no play begun.\n")
     say(f"track       {facts['id']}: {facts['title']}")
     say(f"runs        {len(runs)}, one a domain: {', '.join(facts['domains'])}, drawn for this play alone")
@@ -207,5 +208,5 @@ def _show_plan(facts: Mapping[str, Any], runs: Mapping[str, Config]) -> None:
     say(f"budget      {caps} of the task model a run; {facts['run_hours']:g} hours a run")
     told = f"{sizes['test']:,} sealed questions a run, asked after the last"
     say(f"questions   an evaluation takes at most {once:,} calls; {told}")
-    if first.editor:
-        say(f"editor      {first.editor}: at most {calls * len(runs):,} calls in all, yours to pay")
+    if agent.editors:
+        say(f"editor      {', '.join(agent.editors)}: at most {calls:,} calls in all, yours to pay")

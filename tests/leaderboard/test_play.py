@@ -111,6 +111,9 @@ def test_a_play_becomes_an_entry_above_what_was_reproduced(hosted, tmp_path):
     plan = CliRunner().invoke(app, command(hosted, "--out", str(out), "--plan"), catch_exceptions=False)
     assert "2, one a domain: mill-secret-1, museum-secret-2" in plan.output
     assert "20 sealed questions a run" in plan.output
+    own = ["--agent", "shinka", "--set", "attempts=2", "--set", "editors=writer,reader", "--editor", "writer"]
+    plan = CliRunner().invoke(app, command(hosted, *own, "--plan"), catch_exceptions=False)
+    assert "writer, reader: at most 12 calls in all" in plan.output  # 2 attempts, 3 rounds, 2 domains
     listed = CliRunner().invoke(app, ["leaderboard", "list", "--tracks", "--board", str(hosted.board)])
     assert next(line.split()[-2:] for line in listed.output.splitlines() if "two-v1" in line) == ["2", "20"]
     assert hosted.store.plays(team_id()) == []
