@@ -1,7 +1,7 @@
 """``lse-gym pairs``, and what ``lse-gym train --method dpo`` and ``sft`` do."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from lse_gym.agents.lse.siblings import FORMS, tree_siblings
 from lse_gym.agents.lse.states import State, read_states, select_states
 from lse_gym.cli.common import app, err_console, say, writable
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.errors import ArgumentError, DataError
 from lse_gym.envs.extras import require
 
 Margin = Annotated[
@@ -57,7 +57,7 @@ def train_by_preferences(
     out: Path,
     args: PreferenceArgs,
     *,
-    held_back: list[str],
+    held_back: Sequence[str],
     dev_size: int,
     min_potential: float,
     form: str,
@@ -80,9 +80,15 @@ def train_by_preferences(
         raise typer.Exit(130) from None
 
 
-def states_and_dev(path: Path, held_back: list[str], size: int, seed: int) -> tuple[list[State], list[State]]:
-    """The states in a file, and apart from them some of the domains that are held back."""
+def states_and_dev(path: Path, held_back: Sequence[str], size: int, seed: int) -> tuple[list[State], list[State]]:
+    """The states in a file, and apart from them some of the domains that are held back.
+
+    Raises:
+        DataError: domains are held back, and no state is of one of them.
+    """
     everything = read_states(path)
+    if held_back and not any(state.domain in held_back for state in everything):
+        raise DataError(f"no state in {str(path)!r} is of a domain to choose weights by: {', '.join(held_back)}.")
     dev = select_states([state for state in everything if state.domain in held_back], order="random", seed=seed)
     return [state for state in everything if state.domain not in held_back], dev[:size]
 

@@ -1,5 +1,6 @@
 """``lse-gym archive`` and ``lse-gym train``."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -241,14 +242,15 @@ def train_command(
     if (states is None) == (not domains) or (domains and method != "lse"):
         raise ArgumentError("what to train on? Pass a file of states or, with --method lse, --domains; not both.")
     _check_options(ctx, method)
-    held_back = [name.strip() for name in dev.split(",") if name.strip()]
     given = {name: value for name, value in locals().items() if value is not None}
     place = env_settings(env, questions, scorer, env_set)
     core = core_env(Settings(**place, task_model=task_model, max_tokens=max_tokens, domain=None).config().make_env())
+    held_back = core.family.select(group_or_names(dev)) if dev else ()
     if method in METHODS:
         own = {name: value for name, value in given.items() if name in PreferenceArgs.__dataclass_fields__}
         path = SHIPPED.get(editor, editor.removeprefix("hf:"))
-        options = {name: given[name] for name in ("held_back", "dev_size", "min_potential", "form", "resume")}
+        options = {name: given[name] for name in ("dev_size", "min_potential", "form", "resume")}
+        options["held_back"] = held_back
         best = train_by_preferences(given["states"], path, core, out, preference_args(**own), **options)
     else:
         require("torch", "hf", "Training")
@@ -280,10 +282,9 @@ def _check_options(ctx: typer.Context, method: str) -> None:
 
 
 def _chains(
-    core: ContextEnv, domains: str, held_back: list[str], number: int, length: int, shown: float, seed: int
+    core: ContextEnv, domains: str, dev: Sequence[str], number: int, length: int, shown: float, seed: int
 ) -> tuple[Chains, Chains | list[State]]:
     """The states that the editor itself comes to, on the domains to train on and on those that are held back."""
-    dev = core.family.select(held_back) if held_back else ()
     names = [name for name in core.family.select(group_or_names(domains)) if name not in dev]
     chains = Chains(core, names, number, lengths=(1, length), shown=shown, seed=seed)
     return chains, Chains(core, dev, len(dev), lengths=DEV_LENGTHS, reports=DEV_REPORTS, seed=1) if dev else []

@@ -7,10 +7,15 @@ import re
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from lse_gym.agents.bench.result import read_sources
+from lse_gym.agents.lse.states import State, write_states
+from lse_gym.cli.main import app
+from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.extras import missing
 from tests.command import Command, run
 from tests.qa.layouts import write_redux
@@ -240,6 +245,36 @@ def test_archive_and_train_say_what_is_missing(tmp_path):
     done = run("train", "a/runs", cwd=tmp_path)
     assert done.returncode == 2
     assert ("pip install 'lse-gym[hf]'" if missing("hf") else "`lse-gym archive` writes one") in done.stderr
+
+
+@pytest.mark.extra("hf")
+@pytest.mark.parametrize(
+    ("dev", "held_back", "says"),
+    [
+        ("test", {"lab-0", "clinic-0"}, ""),
+        ("lab-0,train", {"lab-0", "shop-0"}, ""),
+        ("lab-0", {"lab-0"}, ""),
+        ("labs-0", set(), "Did you mean 'lab-0'?"),
+        ("hotel-0", set(), "no state in"),
+    ],
+)
+def test_a_training_holds_back_what_is_named_a_group_too_and_a_wrong_name_is_told(
+    tmp_path, monkeypatch, dev, held_back, says
+):
+    names = ("shop-0", "lab-0", "clinic-0")
+    write_states(tmp_path / "states.jsonl", [State(name, "", 0.5, "", 0.5) for name in names])
+    learners = []
+    monkeypatch.setattr("lse_gym.cli.train._learn", lambda learner: learners.append(learner) or Path("best"))
+    words = ["train", str(tmp_path / "states.jsonl"), "--dev", dev, "--out", str(tmp_path / "t")]
+    if says:
+        with pytest.raises(LSEGymError, match=re.escape(says)):
+            CliRunner().invoke(app, words, catch_exceptions=False)
+        assert not (tmp_path / "t").exists()
+        return
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    (learner,) = learners
+    assert {state.domain for state in learner.dev_states} == held_back
+    assert {state.domain for state in learner.states} == {*names} - held_back
 
 
 @pytest.mark.extra("hf")
