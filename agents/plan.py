@@ -18,7 +18,7 @@ from lse_gym.envs.editing import editor_prompt
 from lse_gym.envs.errors import ArgumentError, ProviderError
 from lse_gym.envs.evaluation import core_env, final_scores
 from lse_gym.envs.metered import MeteredModel
-from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.base import Delegate, Request, Response, TaskModel
 from lse_gym.envs.models.stored import StoredModel, request_key
 from lse_gym.envs.report import Turn
 
@@ -170,15 +170,14 @@ def kept_answers(config: Config, folder: str | os.PathLike[str] | None = None) -
     return sum(len(model.given) for model in models)
 
 
-class Kept(TaskModel):
+class Kept(Delegate):
     """Answers what is kept of a model's answers, and fails where it would have to be asked."""
 
     def __init__(self, model: TaskModel):
-        self.model, self.name, self.revision = model, model.name, model.revision
-        self.position_weights = model.position_weights
+        super().__init__(model)
         self.given: set[Request] = set()
 
-    def complete(self, requests: Sequence[Request]) -> list[Response]:
+    def respond(self, requests: Sequence[Request]) -> list[Response]:
         """The kept answers."""
         keys = {request: request_key(self.name, self.revision, request) for request in requests}
         known: dict[str, Response] = {}
@@ -191,14 +190,6 @@ class Kept(TaskModel):
         if len(answered) < len(keys):
             raise ProviderError("not all of it is kept", answered)
         return [answered[request] for request in requests]
-
-    def count_tokens(self, text: str) -> int:
-        """As the model counts."""
-        return self.model.count_tokens(text)
-
-    def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
-        """As the model is priced."""
-        return self.model.price(prompt_tokens, completion_tokens, cached_tokens)
 
 
 def has_price(model: TaskModel) -> bool:

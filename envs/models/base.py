@@ -169,6 +169,36 @@ class TaskModel(ABC):
         return float(sum(self.logprobs(request, completion)))
 
 
+class Delegate(TaskModel):
+    """A model that stands before another: its name, revision, token counts and prices are that one's.
+
+    A subclass says in :meth:`respond` what the other is asked, log-probabilities included.
+
+    Args:
+        model: the other.
+    """
+
+    def __init__(self, model: TaskModel):
+        self.model = model
+        self.name, self.revision, self.position_weights = model.name, model.revision, model.position_weights
+
+    def complete(self, requests: Sequence[Request]) -> list[Response]:
+        """As :meth:`respond`."""
+        return self.respond(requests)
+
+    @abstractmethod
+    def respond(self, requests: Sequence[Request]) -> list[Response]:
+        """Answer every request, in order, also those without tokens."""
+
+    def count_tokens(self, text: str) -> int:
+        """As the model counts."""
+        return self.model.count_tokens(text)
+
+    def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
+        """As the model is priced."""
+        return self.model.price(prompt_tokens, completion_tokens, cached_tokens)
+
+
 def byte_bound(text: str) -> int:
     """An upper bound on the tokens of a message by any tokenizer: its UTF-8 bytes, and a few that frame it."""
     return len(text.encode("utf-8", "replace")) + 16

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from lse_gym.envs.errors import ProviderError
-from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.base import Delegate, Request, Response, TaskModel
 from lse_gym.envs.models.tally import Tally
 
 MAX_TOKENS = 10**9  # of one prompt or response, far beyond any window
@@ -48,7 +48,7 @@ def checked(text: object, *rest: object) -> Response:
     return response
 
 
-class StoredModel(TaskModel):
+class StoredModel(Delegate):
     """Answers from a store where it can, else asks ``model`` and adds to the store, failed batches included.
 
     Its tally counts what was handed out, whether it came from the store or not.
@@ -58,8 +58,7 @@ class StoredModel(TaskModel):
     """
 
     def __init__(self, model: TaskModel):
-        self.model = model
-        self.name, self.revision, self.position_weights = model.name, model.revision, model.position_weights
+        super().__init__(model)
         self.tally = self._tally = Tally()
 
     @abstractmethod
@@ -70,12 +69,8 @@ class StoredModel(TaskModel):
     def store(self, responses: Mapping[str, Response]) -> None:
         """Add responses; one that is there already stays as it is."""
 
-    def complete(self, requests: Sequence[Request]) -> list[Response]:
-        """Answer from the store, and ask the model for the rest in one batch."""
-        return self.respond(requests)
-
     def respond(self, requests: Sequence[Request]) -> list[Response]:
-        """As :meth:`complete`, log-probabilities included."""
+        """Answer from the store, and ask the model for the rest in one batch."""
         keys = {request: request_key(self.name, self.revision, request) for request in requests}
         known = dict(self.lookup([*keys.values()]))
         missing = [request for request in keys if keys[request] not in known]
@@ -97,14 +92,6 @@ class StoredModel(TaskModel):
                 self.store(fresh)
             self._tally.add(known)
         return [known[keys[request]] for request in requests]
-
-    def count_tokens(self, text: str) -> int:
-        """As the model counts."""
-        return self.model.count_tokens(text)
-
-    def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
-        """As the model is priced."""
-        return self.model.price(prompt_tokens, completion_tokens, cached_tokens)
 
     def logprobs_batch(self, asked: Sequence[tuple[Request, str]]) -> list[list[float]]:
         """As the model says; not stored."""

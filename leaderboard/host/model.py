@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lse_gym.envs.errors import ProviderError, UnavailableError
-from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.models.base import Delegate, Request, Response, TaskModel
 from lse_gym.envs.models.stored import checked, request_key
 
 
@@ -16,7 +16,7 @@ class _Job:
         self.error: Exception | None = None
 
 
-class SharedModel(TaskModel):
+class SharedModel(Delegate):
     """A model that any number of threads ask at once: what waits while it answers is its next batch, all together.
 
     A batch that fails as a whole is asked again, what each of them wanted by itself.
@@ -26,14 +26,9 @@ class SharedModel(TaskModel):
     """
 
     def __init__(self, model: TaskModel):
-        self.model = model
-        self.name, self.revision, self.position_weights = model.name, model.revision, model.position_weights
+        super().__init__(model)
         self._waiting: list[_Job] = []
         self._guard, self._turn = threading.Lock(), threading.Lock()
-
-    def complete(self, requests: Sequence[Request]) -> list[Response]:
-        """As :meth:`respond`."""
-        return self.respond(requests)
 
     def respond(self, requests: Sequence[Request]) -> list[Response]:
         """Answer, in one batch with whatever else waits by then."""
@@ -71,16 +66,8 @@ class SharedModel(TaskModel):
             else:
                 job.error = type(failure)(str(failure), mine) if failure else ProviderError("no answer came.")
 
-    def count_tokens(self, text: str) -> int:
-        """As the model counts."""
-        return self.model.count_tokens(text)
 
-    def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
-        """As the model is priced."""
-        return self.model.price(prompt_tokens, completion_tokens, cached_tokens)
-
-
-class Recorder(TaskModel):
+class Recorder(Delegate):
     """Keeps what a run is answered in one step, or answers what was kept of it.
 
     Kept by request, not by turn: what a domain remembers for all of a process may be asked in one and not in another.
@@ -90,8 +77,7 @@ class Recorder(TaskModel):
     """
 
     def __init__(self, model: TaskModel):
-        self.model = model
-        self.name, self.revision, self.position_weights = model.name, model.revision, model.position_weights
+        super().__init__(model)
         self._known: dict[str, Response] = {}
 
     def begin(self, kept: Sequence[Sequence[Any]] = ()) -> None:
@@ -102,10 +88,6 @@ class Recorder(TaskModel):
         """A row for each answer of this step: the key of its request and its fields."""
         return [[key, *response] for key, response in self._known.items()]
 
-    def complete(self, requests: Sequence[Request]) -> list[Response]:
-        """As :meth:`respond`."""
-        return self.respond(requests)
-
     def respond(self, requests: Sequence[Request]) -> list[Response]:
         """Answer from what was kept, else ask and keep it."""
         keys = [request_key(self.name, self.revision, request) for request in requests]
@@ -113,11 +95,3 @@ class Recorder(TaskModel):
         if fresh:
             self._known |= zip(fresh, self.model.respond([*fresh.values()]), strict=True)
         return [self._known[key] for key in keys]
-
-    def count_tokens(self, text: str) -> int:
-        """As the model counts."""
-        return self.model.count_tokens(text)
-
-    def price(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
-        """As the model is priced."""
-        return self.model.price(prompt_tokens, completion_tokens, cached_tokens)

@@ -3,6 +3,9 @@
 import gymnasium as gym
 import pytest
 
+from lse_gym.agents.plan import kept_answers
+from lse_gym.agents.run import evolve
+from lse_gym.agents.settings import Config
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.envs.evaluation import core_env
 
@@ -43,6 +46,15 @@ def test_a_choice_costs_a_call_and_no_cap_is_passed():
         core.step("green")
         core.step("x")
     assert core.budget.spent.calls <= 100
+
+
+def test_a_plan_goes_through_what_is_kept_of_them(tmp_path):
+    args = {"questions": ROWS, "scorer": "multiple_choice,by=logprob"}
+    settings = {"env": "LSE/Custom-v1", "domain": "all", "task_model": "tests.custom.weigher:Weigher", "agent": "no-op"}
+    config = Config.of(**settings, rounds=1, env_args=args)
+    assert kept_answers(config) == 0
+    summary = evolve(config, tmp_path / "run")
+    assert kept_answers(config, tmp_path / "run") == summary["calls"] + summary["test_calls"] > 0
 
 
 def test_a_model_without_log_probabilities_and_a_wrong_option_are_told():
