@@ -74,26 +74,26 @@ class DSPyAgent(EditorAgent):
         """
         dspy = require("dspy", "dspy", f"The agent {self.name!r}")
         core = core_env(env)
-        if not self.tree.nodes:
-            self._start, info = env.reset(seed=self.args.seed)
-            self._steps = 0
+        if self._start is None:
+            observation, info = env.reset(seed=self.args.seed)
             if not info["evaluated"]:
                 return self
-        self._steps += total_timesteps
+            self._start = observation
+        steps = self.memory["steps"] = self.memory.get("steps", 0) + total_timesteps
         self.tree = self._new_tree()
         run = _Run(self, core, dspy, self._start, callback)
         try:
             run.validate(self._start["context"])
-            if self._steps:
+            if steps:
                 with _silent(dspy), dspy.context(lm=run.editor(), adapter=_adapter(dspy), num_threads=1):
-                    self.optimizer(dspy, run, self._steps)
+                    self.optimizer(dspy, run, steps)
         except _Over as end:
             if end.__cause__ is not None and not isinstance(end.__cause__, BudgetExhausted):
                 raise end.__cause__ from None
         return self
 
-    _start: Observation
-    _steps = paid_edits = 0
+    _start: Observation | None = None
+    paid_edits = 0
 
 
 class BootstrapAgent(DSPyAgent):

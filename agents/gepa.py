@@ -56,15 +56,15 @@ class GEPAAgent(EditorAgent):
         The package cannot go on where it stopped, so a second call runs both parts again, on responses that are paid.
         """
         gepa = require("gepa", "gepa", "The agent 'gepa'")
-        if not self.tree.nodes:
+        if self._start is None:
             observation, info = env.reset(seed=self.args.seed)
             if not info["evaluated"]:
                 return self
-            self._start, self._steps = observation, 0
-        self._steps += total_timesteps
+            self._start = observation
+        steps = self.memory["steps"] = self.memory.get("steps", 0) + total_timesteps
         self.tree = self._new_tree()
         core = core_env(env)
-        run = _Run(self, core, core.family.load(core.domain_name), self._steps, callback)
+        run = _Run(self, core, core.family.load(core.domain_name), steps, callback)
         gepa.optimize(
             seed_candidate={COMPONENT: self._start["context"]},
             trainset=_Loader("feedback", run.domain.splits["feedback"]),
@@ -79,8 +79,8 @@ class GEPAAgent(EditorAgent):
         )
         return self
 
-    _start: Observation
-    _steps = paid_edits = 0
+    _start: Observation | None = None
+    paid_edits = 0
 
 
 def _most_calls(steps: int, minibatch: int, held_out: int) -> int:

@@ -59,6 +59,18 @@ def test_no_cap_is_passed_and_no_half_paid_score_is_kept(kind, calls):
         assert node["performance"] == evaluate_context(free, node["context"], "held_out").mean
 
 
+@per_agent
+def test_a_second_call_goes_on_after_loading_too(kind, tmp_path):
+    agent = kind(make(), editor="writer", seed=1).learn(2)
+    agent.save(tmp_path / "agent.json")
+    loaded = kind.load(tmp_path / "agent.json", make())
+    assert (
+        loaded.learn(2).tree.to_json()
+        == agent.learn(2).tree.to_json()
+        == kind(make(), editor="writer", seed=1).learn(4).tree.to_json()
+    )
+
+
 def test_validations_are_counted_and_a_callback_stops_it():
     env = make(budget={"edits": 100})
     agent = BootstrapAgent(env, seed=0).learn(3)

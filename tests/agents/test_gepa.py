@@ -54,12 +54,14 @@ def test_a_budget_for_nothing_is_no_error():
     assert GEPAAgent(make(budget={"calls": 59})).learn(3).tree.nodes == []
 
 
-def test_proposals_are_counted_and_a_second_call_goes_on():
+def test_proposals_are_counted_and_a_second_call_goes_on_after_loading_too(tmp_path):
     env = make(budget={"edits": 100})
     agent = GEPAAgent(env, seed=1).learn(3)
     assert env.unwrapped.budget.spent.edits == 3
+    agent.save(tmp_path / "agent.json")
     once = GEPAAgent(make(), seed=1).learn(6)
     assert agent.learn(3).tree.to_json() == once.tree.to_json()
+    assert GEPAAgent.load(tmp_path / "agent.json", make()).learn(3).tree.to_json() == once.tree.to_json()
     assert env.unwrapped.budget.spent.edits == 6
 
 
