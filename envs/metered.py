@@ -165,30 +165,6 @@ class MeteredModel:
         """Ask at once, outside of any env step: what an agent's editor uses."""
         return drive([self.ask(requests)], self.model)[0][0]
 
-    def logprobs(self, pairs: Sequence[tuple[Request, str]]) -> list[list[float]]:
-        """Log-probability of each token of a text after a request, in nats, for each pair; not remembered.
-
-        A pair is paid as one call, whose prompt is all of it.
-
-        Raises:
-            BudgetExhausted: before any, when all cannot be paid.
-            NotImplementedError: the model has none; nothing is paid.
-        """
-        parts = [(request.system, request.user, *(turn.content for turn in request.turns), y) for request, y in pairs]
-        prompts = [sum(map(self.model.count_tokens, texts)) for texts in parts]
-        usd = 0.0 if self._free else sum(self.model.price(prompt, 0) for prompt in prompts)
-        tokens = sum(prompts)
-        cost = Usage(calls=len(pairs), tokens=tokens, usd=usd, prompt_tokens=tokens)
-        self.budget.reserve(cost)
-        paid = NOTHING
-        try:
-            found = [self.model.logprobs(request, text) for request, text in pairs]
-            paid = cost
-        finally:
-            self.budget.settle(cost, paid, self.is_task_model)
-        self.spent = self.spent.plus(cost)
-        return found
-
     def upper_bound(self, requests: Sequence[Request], later: int = 0, reply_bytes: int = 0) -> Usage:
         """What requests can cost at most.
 

@@ -134,10 +134,13 @@ class TaskModel(ABC):
         return [found[request] for request in requests]
 
     def _weigh(self, requests: Sequence[Request]) -> list[Response]:
+        asked = [(request._replace(turns=request.turns[:-1]), request.turns[-1].content) for request in requests]
         try:
-            told = self.logprobs_batch([(r._replace(turns=r.turns[:-1]), r.turns[-1].content) for r in requests])
+            told = self.logprobs_batch(asked)
         except NotImplementedError:
-            return [UNTOLD] * len(requests)
+            if len(requests) == 1:
+                return [UNTOLD]
+            return [response for request in requests for response in self._weigh([request])]  # it may tell of some
         texts = [[*filter(None, [r.cue]), *(message["content"] for message in r.messages)] for r in requests]
         tokens = {text: self.count_tokens(text) for text in {text for row in texts for text in row}}
         costs = [sum(tokens[text] for text in row) for row in texts]
@@ -163,10 +166,6 @@ class TaskModel(ABC):
     def logprobs_batch(self, asked: Sequence[tuple[Request, str]]) -> list[list[float]]:
         """As :meth:`logprobs`, for many at once."""
         return [self.logprobs(request, completion) for request, completion in asked]
-
-    def logprob(self, request: Request, completion: str) -> float:
-        """Log-probability of ``completion`` after ``request`` in nats: the sum of :meth:`logprobs`."""
-        return float(sum(self.logprobs(request, completion)))
 
 
 class Delegate(TaskModel):

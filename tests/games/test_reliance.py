@@ -9,6 +9,7 @@ from lse_gym.envs.games.hill import non_deg, transfer_weight
 from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models import NANO, make_model
 from lse_gym.envs.models.base import Request, Response, TaskModel
+from lse_gym.envs.report import Turn
 
 HINT = "Percent means of each hundred."
 
@@ -77,7 +78,6 @@ def test_a_model_of_your_own_tells_its_log_probabilities():
     info = game.info("hinter_0")
     assert (info["reliance"], info["reliance_from"]) == (-0.5, "log-probabilities")
     assert info["weight"] == pytest.approx(0.188876, abs=1e-6)
-    assert make_model("tests.games.test_reliance:Told").logprob(Request("", HINT), "a b") == -0.5
 
 
 def test_outcomes_of_a_twin_are_counted_and_paid():
@@ -87,18 +87,40 @@ def test_outcomes_of_a_twin_are_counted_and_paid():
     assert game.session.budget.by_task_model.calls == 8
 
 
+def test_right_answers_that_are_alike_are_weighed_once():
+    told = "tests.games.test_reliance:Told"
+    game, _ = hinted_game(["<answer>{gold}</answer>", "no", "<answer>{gold}</answer>"], task_model=told)
+    assert game.info("hinter_0")["reliance"] == -0.5
+    assert game.session.budget.by_task_model.calls == 2
+
+
+def weighing(*texts):
+    return [Request("system", "user", 0, turns=(Turn("assistant", text),)) for text in texts]
+
+
 def test_log_probabilities_are_paid_whole_or_not_at_all():
-    pairs = [(Request("system", "user"), "a b c")] * 3
+    asked = weighing("a b c", "d e f", "g h i")
     poor = MeteredModel(Told(), Budget({"calls": 2}), is_task_model=True)
     with pytest.raises(BudgetExhausted):
-        poor.logprobs(pairs)
+        poor.complete(asked)
     assert poor.budget.spent.calls == 0
     rich = MeteredModel(Told(), Budget({"tokens": 15}), is_task_model=True)
-    assert rich.logprobs(pairs) == [[-0.75] * 3] * 3
+    assert [response.text for response in rich.complete(asked)] == ["[-0.75, -0.75, -0.75]"] * 3
     assert rich.budget.spent == rich.budget.by_task_model == rich.spent
     assert (rich.spent.calls, rich.spent.tokens) == (3, 15)
     mute = MeteredModel(make_model("reader"), Budget())
-    with pytest.raises(NotImplementedError):
-        mute.logprobs(pairs)
+    assert [response.text for response in mute.complete(asked)] == ["null"] * 3
     assert mute.budget.spent.calls == 0
-    assert mute.budget.affords(mute.spent)
+
+
+def test_what_a_model_cannot_weigh_leaves_the_rest_of_a_batch_as_it_is():
+    class Some(Told):
+        def logprobs(self, request, completion):
+            if completion == "odd":
+                raise NotImplementedError
+            return super().logprobs(request, completion)
+
+    asked = weighing("a", "odd", "b c")
+    alone = [Some().respond([request])[0] for request in asked]
+    assert Some().respond(asked) == alone
+    assert [response.text for response in alone] == ["[-0.75]", "null", "[-0.75, -0.75]"]

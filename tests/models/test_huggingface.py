@@ -188,13 +188,13 @@ def test_samples_follow_the_model(model):
     assert float((found - expected).abs().max()) < 1e-3
 
 
-def test_logprob_is_the_sum_over_the_completion(model):
+def test_log_probabilities_are_those_of_the_completion(model):
     request, completion = Request(SYSTEM, "Question?"), "SELECT COUNT(*)"
     prompt, ids = model.prompt_ids(request), model.tokenizer(completion).input_ids
     scores = model.model(torch.tensor([prompt + ids])).logits[0].detach().log_softmax(-1)
     expected = sum(float(scores[len(prompt) - 1 + i, token]) for i, token in enumerate(ids))
-    assert model.logprob(request, completion) == pytest.approx(expected, abs=1e-4)
-    assert model.logprob(request, "") == 0.0
+    assert sum(model.logprobs(request, completion)) == pytest.approx(expected, abs=1e-4)
+    assert model.logprobs(request, "") == []
 
 
 @given(system=st.text(max_size=60), user=st.text(max_size=60))

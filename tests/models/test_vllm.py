@@ -79,8 +79,8 @@ def test_settings_reach_the_engine_and_the_revision(engine, monkeypatch):
     assert "0.32.0" in model.revision
 
 
-def test_logprob_counts_the_completion_alone(engine):
-    assert VLLMModel("m").logprob(Request("S", "u"), "three words here") == -1.5
+def test_log_probabilities_are_those_of_the_completion_alone(engine):
+    assert VLLMModel("m").logprobs(Request("S", "u"), "three words here") == [-0.5] * 3
 
 
 def test_tokens_are_an_upper_bound(engine):

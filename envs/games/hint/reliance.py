@@ -1,5 +1,6 @@
 """How much right answers rely on a hint: by the reasoner's log-probabilities, or by what comes out without them."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -8,6 +9,7 @@ from lse_gym.envs.games.hill import RIGHT, mean_reliance, outcome_reliance, reli
 from lse_gym.envs.games.hint.prompt import hinted
 from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models.base import Request
+from lse_gym.envs.report import Turn
 
 Source = Literal["", "log-probabilities", "outcomes of a twin", "outcomes"]
 Asks = Callable[[Question, str], list[Request]]
@@ -53,10 +55,9 @@ def measure(
     if not right:
         return Reliance(None)
     if metered is not None:
-        try:
-            return Reliance(_by_logprobs(metered, asks(question, "")[0], hint, right), "log-probabilities")
-        except NotImplementedError:
-            pass
+        mean = _by_logprobs(metered, asks(question, "")[0], hint, right)
+        if mean is not None:
+            return Reliance(mean, "log-probabilities")
         if twin is not None:
             counts = [_right(metered, asks(twin, one), domain, twin) for one in ("", hint)]
             return Reliance(outcome_reliance(*counts, len(scores)), "outcomes of a twin")
@@ -64,8 +65,13 @@ def measure(
 
 
 def _by_logprobs(metered: MeteredModel, plain: Request, hint: str, right: Sequence[str]) -> float | None:
+    """The mean reliance of the right answers; None where the model cannot tell how likely one of them is."""
     given = plain._replace(user=hinted(plain.user, hint))
-    told = metered.logprobs([(request, text) for text in right for request in (plain, given)])
+    asked = [(request, Turn("assistant", text)) for text in right for request in (plain, given)]
+    answers = metered.complete([request._replace(max_tokens=0, turns=(turn,)) for request, turn in asked])
+    told = [json.loads(answer.text) for answer in answers]
+    if None in told:
+        return None
     each = [reliance(*pair) for pair in zip(told[::2], told[1::2], strict=True)]
     return mean_reliance(each, [1.0] * len(each))
 
