@@ -36,7 +36,7 @@ def siblings_of(folder: str | os.PathLike[str], form: Form = "lines") -> list[Si
     asks no model anything.
 
     Args:
-        folder: the directory of a finished run with an editor that makes one call an edit.
+        folder: the directory of a finished run without a gate, and with an editor that makes one call an edit.
         form: "lines" writes each edit as the lines that it adds and removes, which any editor can learn, whoever made
             it; "answer" keeps what the editor wrote, reasoning included.
 
@@ -78,6 +78,8 @@ def _replayed(folder: Path) -> tuple[EditorAgent, int]:
         raise DataError(f"{str(folder)!r} is not the directory of a finished run: {error}.") from None
     if config.editor is None:
         raise DataError(f"agent {config.agent!r} of {str(folder)!r} has no editor, so there are no answers to compare.")
+    if config.of_env("gate"):
+        raise DataError(f"the run in {str(folder)!r} has a gate: a score there is one of several edits.")
     records = {name: f"replay:{folder / file}" for name, file in (("task", "responses"), ("editor", "edits"))}
     paid = replace(
         config,
@@ -88,6 +90,8 @@ def _replayed(folder: Path) -> tuple[EditorAgent, int]:
     agent = paid.make_agent(paid.make_env())
     if not isinstance(agent, EditorAgent) or agent.most_editor_calls() != 1:
         raise DataError(f"an edit of agent {config.agent!r} in {str(folder)!r} takes several calls of the editor.")
+    if len(agent.editors) > 1:
+        raise DataError(f"several editors wrote in {str(folder)!r}: {', '.join(config.make_agent(None).editors)}.")
     return agent, count
 
 

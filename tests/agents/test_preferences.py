@@ -140,6 +140,14 @@ def test_what_holds_no_siblings_says_so(tmp_path):
     evolve(Settings(domain="library-0", agent="no-op", rounds=1).config(), tmp_path / "noop")
     with pytest.raises(DataError, match="has no editor"):
         tree_siblings(tmp_path)
+    gated = {"gate": 2, "feedback_size": 1, "editor": "writer", "rounds": 6, "domain": "library-0"}
+    evolve(Settings(**gated).config(), tmp_path / "gated")
+    with pytest.raises(DataError, match="has a gate"):
+        siblings_of(tmp_path / "gated")
+    several = {"attempts": 1, "editors": "reader"}
+    evolve(Settings(agent="shinka", editor="writer", rounds=2, agent_args=several).config(), tmp_path / "several")
+    with pytest.raises(DataError, match=r"several editors .*: writer, reader"):
+        siblings_of(tmp_path / "several")
 
 
 class Fickle(TaskModel):
