@@ -49,7 +49,7 @@ from lse_gym.cli.common import (
     writable,
 )
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm_all, show_plans
-from lse_gym.envs.errors import MissingExtraError
+from lse_gym.envs.errors import MissingExtraError, unknown
 from lse_gym.envs.extras import available
 from lse_gym.envs.registration import ENVS, is_remote
 
@@ -160,6 +160,9 @@ def bench_command(
     wanted = group_or_names(domains) if domains else None
     places = [place for one in settings for place in default_domains(one["env"], shared, wanted)]
     contestants = [parse_contestant(text) for text in agent or _everyone()]
+    labels = [one.label for one in contestants]
+    if reference is not None and reference not in labels:
+        raise unknown("contestant", reference, labels)
     grid = Grid(contestants, places[:QUICK_DOMAINS] if quick else places, range(seeds), shared, score_with or ())
     runs = {
         one.label: [job.settings.config() for job in jobs_of(grid, out) if job.contestant is one]
@@ -186,8 +189,8 @@ def bench_command(
         except KeyboardInterrupt:
             err_console.print("Interrupted. Every finished round is kept; the same command goes on.", highlight=False)
             raise typer.Exit(130) from None
-    if results:
-        _write_report(results, out, reference)
+    if results:  # of a reference that failed there are none
+        _write_report(results, out, reference if reference in {result.label for result in results} else None)
     for line in board.failures:
         err_console.print(line, markup=False, highlight=False, soft_wrap=True)
     if board.failures:

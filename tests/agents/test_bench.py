@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from lse_gym.agents.bench import grid as grid_module
 from lse_gym.agents.bench.contestant import parse_contestant
@@ -33,6 +34,7 @@ from lse_gym.agents.bench.statistics import estimate, estimate_score, paired
 from lse_gym.agents.console import Console
 from lse_gym.agents.settings import Settings
 from lse_gym.cli import bench as cli
+from lse_gym.cli.main import app
 from lse_gym.envs.errors import ArgumentError, DataError, MissingExtraError, UnknownNameError
 from lse_gym.envs.evaluation import student95
 
@@ -151,6 +153,17 @@ def test_an_agent_of_ones_own_joins_and_its_failure_stops_nobody(grid, tmp_path,
 def test_a_wrong_contestant_is_told(text, error, says):
     with pytest.raises(error, match=says):
         parse_contestant(text)
+
+
+def test_where_all_runs_of_the_reference_failed_the_others_are_told_all_the_same(tmp_path, monkeypatch):
+    (tmp_path / "loud_agents.py").write_text(OWN.replace("step == 1 and self.args.seed == 1", "True"))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    agents = ["--agent", "no-op", "--agent", "loud: loud_agents:Shouting", "--reference", "loud"]
+    options = ["--domains", "lab-0", "--seeds", "1", "--rounds", "1", "--workers", "1", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, ["bench", *agents, *options], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "no more ideas" in done.output
+    assert "gain less that of no-op" in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_an_agents_own_argument_reaches_it(tmp_path):

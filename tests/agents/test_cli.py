@@ -226,6 +226,7 @@ def test_a_comparison_and_its_report(tmp_path):
         (("report", "nothing.jsonl"), "`lse-gym bench` writes results.jsonl"),
         (("bench", "--agent", "orakle"), "Did you mean 'oracle'?"),
         (("bench", "--agent", "lse,rounds=3"), "the same for all contestants"),
+        (("bench", "--agent", "no-op", "--reference", "noop", "--plan"), "Did you mean 'no-op'?"),
         (("bench", "--domains", "clinics-0"), "Did you mean 'clinic-0'?"),
         (("report", "bench/results.jsonl", "--reference", "noop"), "Did you mean 'no-op'?"),
     ):
