@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lse_gym.envs.errors import ArgumentError, DataError
+from lse_gym.envs.text import clean
 
 ARCHIVE_SUFFIX = ".jsonl"  # any other file is text
 
@@ -15,6 +16,16 @@ class Start(NamedTuple):
 
     domain: str
     context: str
+
+
+def read_context(data: bytes) -> str:
+    """The context that a text file holds: UTF-8, without its byte-order mark and the line breaks at its end.
+
+    Raises:
+        ValueError: it is no UTF-8.
+    """
+    text = data.decode("utf-8-sig").rstrip("\r\n")
+    return clean(text, len(text))[0]
 
 
 def read_archive(path: Path, domains: Collection[str], max_chars: int) -> Sequence[Start]:
@@ -30,7 +41,7 @@ def read_archive(path: Path, domains: Collection[str], max_chars: int) -> Sequen
     advice = "Pass start='seed', an archive (.jsonl), or a UTF-8 text file with a context."
     try:
         data = path.read_bytes()
-        text = "" if path.suffix.lower() == ARCHIVE_SUFFIX else data.decode("utf-8-sig").rstrip("\n")
+        text = "" if path.suffix.lower() == ARCHIVE_SUFFIX else read_context(data)
     except (OSError, ValueError) as error:
         raise DataError(f"start={str(path)!r} cannot be read: {error}. {advice}") from None
     if len(text) > max_chars:

@@ -57,6 +57,7 @@ from lse_gym.cli.common import (
 )
 from lse_gym.cli.messages import command_line, options_given
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, priced, show_facts, show_faults, show_plan
+from lse_gym.envs.archive import read_context
 from lse_gym.envs.domain import SPLITS, Split
 from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, unknown
 from lse_gym.envs.evaluation import Score, core_env, evaluate_context
@@ -333,8 +334,8 @@ def evaluate_command(
 ) -> None:
     """Score a context file on a split, with a 95 % confidence interval."""
     try:
-        context = sys.stdin.read() if str(context_file) == "-" else context_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        context = read_context(sys.stdin.buffer.read() if str(context_file) == "-" else context_file.read_bytes())
+    except (OSError, ValueError) as error:
         raise DataError(f"{str(context_file)!r} cannot be read: {error}. Pass a text file with a context.") from None
     settings = Settings(
         **env_settings(env, questions, scorer, env_set, data_dir, exclude),

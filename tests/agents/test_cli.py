@@ -9,6 +9,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import gymnasium as gym
 import pytest
 from typer.testing import CliRunner
 
@@ -87,6 +88,19 @@ def test_evaluate_a_context_file(tmp_path):
     result = json.loads(machine.stdout)
     assert result["ci95"][0] <= result["score"] <= result["ci95"][1]
     assert f"{result['score']:.3f}" == human.stdout[:5]
+
+
+@pytest.mark.parametrize("name", ["{}", "-"])
+def test_a_context_file_is_read_as_what_evolve_starts_from(name, tmp_path, monkeypatch):
+    data = "\ufeffOne statement.\r\nIts end\x07 is \u202e a semicolon.\r\n\r\n".encode()
+    path, seen = tmp_path / "context.txt", []
+    path.write_bytes(data)
+    env = gym.make("LSE/TextToSQL-v1", domain="hotel-1", start=str(path))
+    start = env.reset(seed=0)[0]["context"]
+    assert start == "One statement.\nIts end\ufffd is \ufffd a semicolon."
+    monkeypatch.setattr("lse_gym.cli.evolve.evaluate_context", lambda env, context, split: seen.append(context))
+    CliRunner().invoke(app, ["evaluate", name.format(path), "--domain", "hotel-1"], input=data)
+    assert seen == [start]
 
 
 @pytest.mark.parametrize("command", ["envs", "doctor"])
