@@ -44,8 +44,12 @@ def extras() -> dict[str, list[str]]:
 
 
 def missing(extra: str) -> list[str]:
-    """The packages of an extra that are not installed; nothing is imported."""
-    return [package for package in extras()[extra] if not available(module_of(package))]
+    """The packages of an extra that are not installed, this one where nothing tells of them; nothing is imported."""
+    try:
+        wanted = extras()[extra]
+    except metadata.PackageNotFoundError:
+        return [PACKAGE]
+    return [package for package in wanted if not available(module_of(package))]
 
 
 def module_of(package: str) -> str:

@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from lse_gym.agents.bench.result import read_sources
 from lse_gym.agents.lse.states import State, write_states
 from lse_gym.cli.main import app
 from lse_gym.envs.errors import LSEGymError
-from lse_gym.envs.extras import missing
+from lse_gym.envs.extras import extras, missing
 from tests.command import Command, run
 from tests.qa.layouts import write_redux
 from tests.sql.layouts import GEOQUERY
@@ -127,6 +128,17 @@ def test_lists_of_domains_are_whole_on_any_terminal(tmp_path, columns):
     groups = run("envs", "LSE/ToolUse-v0", cwd=tmp_path, env={"COLUMNS": columns}).stdout.splitlines()
     assert all(line.count("│") == 6 for line in groups[3:-1])
     assert [line.split()[-2] for line in groups if "bikes-0" in line or "marina-0" in line] == ["train", "test"]
+
+
+def test_doctor_says_that_the_package_is_not_installed(monkeypatch):
+    def nowhere(name):
+        raise metadata.PackageNotFoundError(name)
+
+    extras.cache_clear()
+    monkeypatch.setattr(metadata, "requires", nowhere)
+    told = CliRunner().invoke(app, ["doctor"], catch_exceptions=False).output
+    assert "pip install -e ." in told
+    assert "smollm2" in told
 
 
 def test_doctor_names_the_pip_command(tmp_path):
