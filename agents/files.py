@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from lse_gym.envs.cache import beside, write_whole
 from lse_gym.envs.errors import DataError, RunDirectoryError
 
 try:
     import fcntl
-except ImportError:  # Windows: two processes in one directory are not noticed there
+except ImportError:  # Windows: two processes in one directory, or two hosts of one board, are not noticed there
     fcntl = None
 
 T = TypeVar("T")
@@ -42,32 +43,26 @@ def held(folder: str | os.PathLike[str]) -> Generator[None]:
     Raises:
         RunDirectoryError: another process holds it.
     """
-    with open(Path(folder) / ".lock", "wb") as lock:
+    told = RunDirectoryError(f"another process is writing to {os.fspath(folder)!r}. Wait for it.")
+    with held_file(Path(folder) / ".lock", told):
+        yield
+
+
+@contextmanager
+def held_file(path: Path, otherwise: Exception) -> Generator[None]:
+    """Hold a file, made when missing, that one process holds at a time; raises ``otherwise`` where another does."""
+    with open(path, "wb") as lock:
         if fcntl is not None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise RunDirectoryError(f"another process is writing to {os.fspath(folder)!r}. Wait for it.") from None
+                raise otherwise from None
         yield
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write UTF-8 text, line breaks as they are, as :func:`write_bytes` does."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file beside ``path`` and move it into place; an error always names a file."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk is told of where it is written, without a name
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write UTF-8 text, line breaks as they are, at one stroke; into a folder that is there."""
+    write_whole(Path(path), text.encode(), parents=False)
 
 
 def write_rows(path: str | os.PathLike[str], rows: Iterable[NamedTuple]) -> None:
@@ -117,8 +112,7 @@ def write_new(path: str | os.PathLike[str], data: bytes, mode: int = 0o666) -> b
         OSError: the disk is full, a limit was met, or the directory cannot be written; nothing is left behind.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = beside(path)
     try:
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(data)

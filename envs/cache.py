@@ -64,16 +64,33 @@ def _seal(key: bytes, body: bytes) -> bytes:
     return sha256(key + b"\0" + body).hexdigest().encode()
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file at one stroke: who reads it meanwhile, or after a crash, sees the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+def write_whole(path: Path, content: bytes, parents: bool = True) -> None:
+    """Write a file at one stroke: who reads it meanwhile, or after a crash, sees the old one or the new one.
+
+    Args:
+        path: where to write.
+        content: its bytes.
+        parents: make the folders that are missing.
+
+    Raises:
+        OSError: it cannot be written; the error always names a file, and nothing is left behind.
+    """
+    temporary = beside(path)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk is told of where it is written, without a name
+        raise
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """A name beside ``path`` for what is moved there once it is whole: no process, thread or machine takes it twice."""
+    return path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
 
 
 def source_digest(*paths: Path) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from lse_gym.agents.files import write_bytes
+from lse_gym.envs.cache import write_whole
 from lse_gym.envs.errors import DataError
 
 JOURNAL = "trajectory.jsonl"  # read first and written last: whatever it tells of is in the other files by then
@@ -67,8 +67,7 @@ def apply(folder: Path, changes: Iterable[Change]) -> None:
         if data is None:
             path.unlink(missing_ok=True)
         elif offset == 0:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, data)
+            write_whole(path, data)
         else:
             with path.open("r+b") as file:
                 file.seek(offset)

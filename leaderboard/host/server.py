@@ -3,9 +3,11 @@
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lse_gym.agents.files import held_file
 from lse_gym.envs.extras import needs
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.errors import BoardError
@@ -18,11 +20,6 @@ from lse_gym.leaderboard.track import Track
 with needs("host", "A host of played tracks"):
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
-
-try:
-    import fcntl
-except ImportError:  # Windows: two hosts of one board are not noticed there
-    fcntl = None
 
 HEADER_S, IDLE_S = 10.0, 60.0  # for the head of a request to come, and between two requests of a connection
 MAX_CONNECTIONS = 1000  # at a time
@@ -112,18 +109,20 @@ def serve(board_path: Path, tracks: Sequence[Track], address: str, port: int, on
     Raises:
         BoardError: the port is taken, another host runs on this board, or a track cannot be played.
     """
-    with Board(board_path) as board, open(board_path / LOCK, "wb") as lock, listen(address, port) as listening:
-        _only(lock, board_path)
-        with PlayStore(board_path / STORE) as store:
-            host = Host(board, store, tracks)
-            host.catch_up()
-            where = listening.getsockname()
-            shown = f"[{where[0]}]" if ":" in where[0] else where[0]
-            on_ready(f"http://{shown}:{where[1]}")
-            try:
-                make_server(host).run(sockets=[listening])
-            except KeyboardInterrupt:
-                return
+    taken = BoardError(f"another host runs on {str(board_path)!r}.")
+    with (
+        Board(board_path) as board,
+        held_file(board_path / LOCK, taken),
+        listen(address, port) as listening,
+        PlayStore(board_path / STORE) as store,
+    ):
+        host = Host(board, store, tracks)
+        host.catch_up()
+        where = listening.getsockname()
+        shown = f"[{where[0]}]" if ":" in where[0] else where[0]
+        on_ready(f"http://{shown}:{where[1]}")
+        with suppress(KeyboardInterrupt):
+            make_server(host).run(sockets=[listening])
 
 
 def make_server(host: Host) -> uvicorn.Server:
@@ -160,11 +159,3 @@ def listen(address: str, port: int) -> socket.socket:
         raise BoardError(f"{address} port {port} cannot be served: {error}. Pass another --port, or 0.") from None
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # those that it accepts have it from here
     return listening
-
-
-def _only(lock: Any, board: Path) -> None:
-    if fcntl is not None:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BoardError(f"another host runs on {str(board)!r}.") from None

@@ -105,6 +105,12 @@ def test_a_file_is_written_at_one_stroke(folder):
     assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("file", b"old")]
 
 
+def test_a_file_has_the_permissions_of_any_other(folder):
+    write_whole(folder / "file", b"new")
+    (folder / "other").write_bytes(b"new")
+    assert (folder / "file").stat().st_mode == (folder / "other").stat().st_mode
+
+
 def test_other_code_is_another_key(tmp_path):
     (tmp_path / "a.py").write_text("x = 1")
     first = source_digest(tmp_path)

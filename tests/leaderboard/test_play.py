@@ -14,12 +14,14 @@ import pytest
 from typer.testing import CliRunner
 
 from lse_gym.agents import AGENTS
+from lse_gym.agents.files import held_file
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli.main import app
 from lse_gym.envs.errors import ArgumentError, ProviderError
 from lse_gym.envs.remote import client
 from lse_gym.leaderboard.board import Board
+from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.host import server
 from lse_gym.leaderboard.host.store import STORE, PlayStore
 from lse_gym.leaderboard.host.tokens import token_team
@@ -100,6 +102,13 @@ def test_a_host_says_what_it_plays_and_where_it_keeps_it(tmp_path, monkeypatch):
     told = CliRunner().invoke(app, ["leaderboard", "host", "sql-reader-500-v2", "--board", str(tmp_path / "board")])
     assert "tracks sql-reader-500-v2; board" in told.output
     assert str(tmp_path / "board") in told.output.replace("\n", "")
+
+
+def test_a_board_has_one_host(tmp_path):
+    Board(tmp_path, create=True).store.close()
+    with held_file(tmp_path / server.LOCK, KeyError()), pytest.raises(BoardError, match="another host runs on"):
+        server.serve(tmp_path, [], "127.0.0.1", 0, pytest.fail)
+    assert not (tmp_path / STORE).exists()
 
 
 def command(hosted, *more):
