@@ -146,13 +146,14 @@ class Board:
         document = read_submission(data)
         return document, accept(document, self.tracks)
 
-    def rehearse(self, data: bytes) -> str:
-        """What :meth:`submit` would say besides "entry N", and nothing is written: "" or a mark with its reason.
+    def rehearse(self, document: Mapping[str, Any], track: Track) -> str:
+        """What :meth:`submit` would say of an accepted document besides "entry N": "" or a mark with its reason.
+
+        Nothing is written.
 
         Raises:
-            SubmissionError: it would not be accepted.
+            SubmissionError: it would not be accepted, by the limits of this board.
         """
-        document, track = self.check(data)
         there = self.store.find(document["sha256"])
         if there is not None:
             return f"it is entry {there} already"

@@ -41,12 +41,12 @@ def check_file(path: Path, tracks: Mapping[str, Track], board: Board | None = No
     """Check a file as ``submit`` would, with the limits and copies of a board, if there is one."""
     entry = remark = ""
     try:
-        data = read_file(path)
-        document = read_submission(data)
+        document = read_submission(read_file(path))
         entry = f"{document['agent']['name']} of {document['team']['name']} in {document['track']}"
-        known = facts(document, accept(document, tracks))
+        track = accept(document, tracks)
+        known = facts(document, track)
         entry += f", {counted(known['runs'], 'run')}, test score {known['claimed']:.3f}"
-        remark = board.rehearse(data) if board else ""
+        remark = board.rehearse(document, track) if board else ""
     except SubmissionError as error:
         return Finding(str(path), entry, error.reasons, "")
     return Finding(str(path), entry, (), remark)

@@ -90,17 +90,6 @@ def check_schema(document: object, part: str = "document") -> None:
         raise SubmissionError([*errors[:MAX_REASONS], *(["and more."] if len(errors) > MAX_REASONS else [])])
 
 
-def check_digest(data: bytes) -> str:
-    """The digest that a submission of the right schema says it has.
-
-    Raises:
-        SubmissionError: it is not of the schema.
-    """
-    document = read_document(data)
-    check_schema(document)
-    return document["sha256"]
-
-
 def schema() -> dict[str, Any]:
     """The JSON Schema of a submission."""
     return json.loads((files("lse_gym.leaderboard") / "submission.schema.json").read_text(encoding="utf-8"))

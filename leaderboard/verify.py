@@ -14,7 +14,7 @@ from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.replay import Failure, Questions, Unit, replay
 from lse_gym.leaderboard.reproduce import obstacle, reproduce
 from lse_gym.leaderboard.statistics import Scores, apart, interval, mean, summarize
-from lse_gym.leaderboard.submission import SCHEMA_VERSION
+from lse_gym.leaderboard.submission import SCHEMA_VERSION, best_context
 from lse_gym.leaderboard.track import Track
 
 Z_REJECT = 3.2905  # 99.9 %: with hundreds of honest entries, 95 % would reject one in twenty
@@ -99,10 +99,6 @@ def _record(board: Board, entry: int, verdict: Verdict) -> Verdict:
     return verdict
 
 
-def _best(run: Mapping[str, Any], document: Mapping[str, Any]) -> str:
-    return document["contexts"][run["trajectory"][run["best"]]["context"]]
-
-
 def _first(run: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     return document["contexts"][run["trajectory"][0]["context"]]
 
@@ -117,7 +113,7 @@ def _leaks(document: Mapping[str, Any], track: Track, secret: int) -> Iterator[s
     for run in document["runs"]:
         public = track.core("reader", run["config"]["split_seed"]).family.load(run["domain"])
         hidden = sealed(run["domain"], secret, track.sealed_items)
-        problem = find_leaks(_best(run, document), [public, hidden]).problem()
+        problem = find_leaks(best_context(run, document), [public, hidden]).problem()
         if problem:  # told without the questions: they are sealed
             yield f"The best context of {run['domain']}, seed {run['seed']} {problem}."
 
@@ -129,7 +125,7 @@ def _units(document: Mapping[str, Any], track: Track, secret: int) -> list[Unit]
         units[_unit(run, model, questions, context)] = None
 
     for number, run in enumerate(document["runs"]):
-        first, best, rows = _first(run, document), _best(run, document), run["trajectory"]
+        first, best, rows = _first(run, document), best_context(run, document), run["trajectory"]
         for context in (first, best):
             add(run, track.task_model, "sealed", context)
             add(run, track.task_model, "test", context)
@@ -149,7 +145,7 @@ def _mismatches(document: Mapping[str, Any], track: Track, found: Mapping[Unit, 
         def scores(questions: Questions, context: str, run: Mapping[str, Any] = run) -> list[float]:
             return found[_unit(run, track.task_model, questions, context)]["scores"]
 
-        contexts = {"test_scores_seed": _first(run, document), "test_scores_best": _best(run, document)}
+        contexts = {"test_scores_seed": _first(run, document), "test_scores_best": best_context(run, document)}
         for name, context in contexts.items():
             claimed, again = run["claimed"][name], scores("test", context)
             other = sum(abs(one - two) > 1e-6 for one, two in zip(claimed, again, strict=True))
@@ -165,7 +161,7 @@ def _mismatches(document: Mapping[str, Any], track: Track, found: Mapping[Unit, 
                 if abs(again - row["performance"]) > track.tolerance + 1e-6:
                     yield f"{where}: round {row['id']} claims {row['performance']:.3f} held-out, replayed {again:.3f}."
                     break
-        best = found[_unit(run, track.task_model, "sealed", _best(run, document))]
+        best = found[_unit(run, track.task_model, "sealed", best_context(run, document))]
         if best["shuffled"] > MAX_SHUFFLED:
             yield f"{where}: {best['shuffled']:.0%} of its answers are right for the next question as well."
     claimed, sealed = _by_item(document, track, found)
@@ -184,7 +180,8 @@ def _by_item(
     sealed: list[float] = []
     for domain in track.domains:
         runs = [run for run in document["runs"] if run["domain"] == domain]
-        replayed = [found[_unit(run, track.task_model, "sealed", _best(run, document))]["scores"] for run in runs]
+        bests = [_unit(run, track.task_model, "sealed", best_context(run, document)) for run in runs]
+        replayed = [found[unit]["scores"] for unit in bests]
         claimed += [mean(each) for each in zip(*(run["claimed"]["test_scores_best"] for run in runs), strict=True)]
         sealed += [mean(each) for each in zip(*replayed, strict=True)]
     return claimed, sealed
@@ -202,20 +199,19 @@ def _details(
             scores[run["domain"]].append(found[unit]["scores"])
         return scores
 
-    best = table(track.task_model, _best)
+    best = table(track.task_model, best_context)
     first = table(track.task_model, _first)
     assert best is not None
     assert first is not None
     summary = summarize(best)
     transfer: dict[str, Any] = {}
     for model in [*track.models][1:]:
-        there, before = table(model, _best), table(model, _first)
+        there, before = table(model, best_context), table(model, _first)
         if there is not None and before is not None:
             other = summarize(there)
             transfer[model] = {"score": other.mean, "ci95": interval(other), "seed": summarize(before).mean}
-    shuffled = [
-        found[_unit(run, track.task_model, "sealed", _best(run, document))]["shuffled"] for run in document["runs"]
-    ]
+    runs = document["runs"]
+    bests = [_unit(run, track.task_model, "sealed", best_context(run, document)) for run in runs]
     return {
         "schema_version": SCHEMA_VERSION,
         "score": summary.mean,
@@ -225,6 +221,6 @@ def _details(
         "domains": {domain: float(items.mean()) for domain, items in summary.items.items()},
         "scores": best,
         "transfer": transfer,
-        "shuffled": mean(shuffled),
+        "shuffled": mean([found[unit]["shuffled"] for unit in bests]),
         "failures": [failure.place for failure in failures],
     }

@@ -27,8 +27,8 @@ from lse_gym.cli.common import (
     writable,
 )
 from lse_gym.envs.errors import MissingExtraError, unknown
-from lse_gym.leaderboard.board import Board
-from lse_gym.leaderboard.document import check_digest, read_file
+from lse_gym.leaderboard.board import Board, read_submission
+from lse_gym.leaderboard.document import read_file
 from lse_gym.leaderboard.errors import SubmissionError
 from lse_gym.leaderboard.export import export
 from lse_gym.leaderboard.ranking import rank
@@ -78,7 +78,7 @@ def submit_command(
     if pack_to:
         for name, data in documents:
             with refusals.of(name):
-                path = pack_to / f"{check_digest(data)[:16]}.json"
+                path = pack_to / f"{read_submission(data)['sha256'][:16]}.json"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
                 out_console.print(str(path), markup=False, highlight=False, soft_wrap=True)

@@ -81,6 +81,13 @@ def test_a_board_adds_its_limits_copies_and_names_and_is_left_as_it_was(board, g
     assert check(good, "--board", board.path)[0] == 1
 
 
+def test_a_submission_is_looked_through_once(board, good, monkeypatch):
+    looked = []
+    monkeypatch.setattr("lse_gym.leaderboard.board.problems", lambda *given: looked.append(given) or [])
+    assert not check_file(good, all_tracks(), board).reasons
+    assert len(looked) == 1
+
+
 def test_what_a_submission_says_is_inert_in_a_summary(document, tmp_path):
     document["team"]["name"] = HOSTILE
     path = tmp_path / "x`|y.json"
