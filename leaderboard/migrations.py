@@ -10,12 +10,9 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from lse_gym.leaderboard.copies import index_rows
+from lse_gym.leaderboard.log import append_only
 
 migrations = Migrations("lse-gym board")
-_APPEND_ONLY = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table} BEGIN
-  SELECT RAISE(ABORT, '{table} is append-only');
-END"""
 
 
 @migrations()
@@ -35,11 +32,7 @@ def tables(db: Database) -> None:
         """CREATE TABLE IF NOT EXISTS audit (
              id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, entry INTEGER, action TEXT NOT NULL,
              details TEXT NOT NULL, hash TEXT NOT NULL)""",
-        *(
-            _APPEND_ONLY.format(table=table, verb=verb)
-            for table in ("entries", "verifications", "audit")
-            for verb in ("UPDATE", "DELETE")
-        ),
+        *append_only("entries", "verifications", "audit"),
     ):
         db.conn.execute(statement)
 

@@ -1,20 +1,19 @@
 """The store: entries, what was verified, and the log of everything, in one SQLite file that any number may write to."""
 
 import json
-import os
 import sqlite3
 import time
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from lse_gym.agents.files import move_new
+from lse_gym.envs.cache import beside
 from lse_gym.leaderboard.errors import BoardError
-from lse_gym.leaderboard.track import canonical
+from lse_gym.leaderboard.log import append, check
 
 if TYPE_CHECKING:  # the command line starts without it
     from sqlite_utils import Database
@@ -118,23 +117,15 @@ class Store:
 
     def log(self, entry: int | None, action: str, details: str = "") -> None:
         """Append to the log; inside :meth:`writing`. Each row's hash covers the row before it."""
-        (last,) = self.db.execute("SELECT COALESCE(MAX(id), 0) FROM audit").fetchone()
-        before = self.db.execute("SELECT hash FROM audit WHERE id = ?", [last]).fetchone()
-        row = {"at": now(), "entry": entry, "action": action, "details": details}
-        link = sha256(canonical([before[0] if before else "", *row.values()])).hexdigest()
-        self.db.table("audit").insert({**row, "hash": link})
+        append(self.db.conn, "audit", {"at": now(), "entry": entry, "action": action, "details": details})
 
     def check_log(self) -> None:
         """Raise :class:`BoardError` where the log was tampered with, or an entry is not in it."""
-        before = ""
         with self._told():
             rows = self.db.execute("SELECT id, at, entry, action, details, hash FROM audit ORDER BY id").fetchall()
             query = "SELECT COUNT(*) FROM entries WHERE id NOT IN (SELECT entry FROM audit WHERE action = 'submitted')"
             (lost,) = self.db.execute(query).fetchone()
-        for number, *row, link in rows:
-            if sha256(canonical([before, *row])).hexdigest() != link:
-                raise BoardError(f"row {number} of the audit log of {str(self.path)!r} was tampered with.")
-            before = link
+        check(rows, f"the audit log of {str(self.path)!r}")
         if lost:
             raise BoardError(f"{lost} entries of {str(self.path)!r} are not in its audit log.")
 
@@ -226,8 +217,7 @@ class Store:
         """Make the file beside its place and move it there, so that a file without tables was never ours."""
         from lse_gym.leaderboard.migrations import migrations
 
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        temporary.unlink(missing_ok=True)
+        temporary = beside(self.path)
         try:
             db = _connect(temporary)
             try:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Self
 
 from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.host.run import Step
+from lse_gym.leaderboard.log import append, append_only, check
 from lse_gym.leaderboard.store import now
-from lse_gym.leaderboard.track import canonical
 
 STORE = "played.sqlite"  # in the board's folder
 _TABLES = """
@@ -33,10 +33,6 @@ CREATE TABLE IF NOT EXISTS log (
   id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, team TEXT, play TEXT, action TEXT NOT NULL,
   details TEXT NOT NULL, hash TEXT NOT NULL);
 """
-_APPEND_ONLY = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table} BEGIN
-  SELECT RAISE(ABORT, '{table} is append-only');
-END"""
 
 
 class Team(NamedTuple):
@@ -78,8 +74,7 @@ class PlayStore:
             path.chmod(0o600)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
-            triggers = [_APPEND_ONLY.format(table=t, verb=v) for t in ("steps", "log") for v in ("UPDATE", "DELETE")]
-            self._db.executescript(";\n".join([_TABLES.strip().rstrip(";"), *triggers]) + ";")
+            self._db.executescript(";\n".join([_TABLES.strip().rstrip(";"), *append_only("steps", "log")]) + ";")
         except (sqlite3.Error, OSError) as error:
             raise BoardError(f"{str(path)!r} cannot be used: {error}.") from None
 
@@ -115,20 +110,13 @@ class PlayStore:
             self._log(action, team, play, details)
 
     def _log(self, action: str, team: str | None, play: str | None, details: str) -> None:
-        last = self._db.execute("SELECT hash FROM log ORDER BY id DESC LIMIT 1").fetchone()
-        row = [now(), team, play, action, details]
-        link = sha256(canonical([last[0] if last else "", *row])).hexdigest()
-        self._db.execute(
-            "INSERT INTO log (at, team, play, action, details, hash) VALUES (?, ?, ?, ?, ?, ?)", [*row, link]
-        )
+        row = {"at": now(), "team": team, "play": play, "action": action, "details": details}
+        append(self._db, "log", row)
 
     def check_log(self) -> None:
         """Raise :class:`BoardError` where the log was tampered with."""
-        before = ""
-        for number, *row, link in self._rows("SELECT id, at, team, play, action, details, hash FROM log ORDER BY id"):
-            if sha256(canonical([before, *row])).hexdigest() != link:
-                raise BoardError(f"row {number} of the log of {str(self.path)!r} was tampered with.")
-            before = link
+        rows = self._rows("SELECT id, at, team, play, action, details, hash FROM log ORDER BY id")
+        check(rows, f"the log of {str(self.path)!r}")
 
     def history(self, play: str) -> list[tuple]:
         """Time, action and details of what was logged of a play."""
