@@ -67,6 +67,11 @@ def test_the_first_example_earns_a_reward(tmp_path):
     assert float(done.stdout.rpartition("reward ")[2]) > 0.05
 
 
+def test_the_action_of_the_wrappers_is_one_of_theirs(tmp_path):
+    done = run(cwd=tmp_path, code=f"{PYTHON['wrappers/README.md'][0]}\nassert env.action_space.contains(action)")
+    assert done.returncode == 0, done.stderr
+
+
 def anchors(text):
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), flags=re.MULTILINE)
