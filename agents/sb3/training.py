@@ -40,6 +40,7 @@ def train_policy(
     seed: int = 0,
     editor: str = "writer",
     on_progress: Callable[[int, float], None] | None = None,
+    verbose: int = 0,
     **options: Any,
 ) -> Any:
     """Train on the batched vector env and write ``out/policy.zip`` and ``out/metrics.jsonl``; returns the model.
@@ -53,6 +54,7 @@ def train_policy(
         seed: of the policy and of the envs.
         editor: the model that proposes the edits.
         on_progress: called with the edits so far and the mean improvement of the last 20 episodes.
+        verbose: as in Stable-Baselines3: with 1 each update prints a table.
         options: further arguments of the env.
     """
     kind = algorithm_class(algorithm)
@@ -65,7 +67,7 @@ def train_policy(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     envs = VecMonitor(MenuVecEnv(env, num_envs, Menu(editor), **options))
-    model = kind("MlpPolicy", envs, seed=seed, device="cpu", verbose=0, **ALGORITHMS[algorithm].settings)
+    model = kind("MlpPolicy", envs, seed=seed, device="cpu", verbose=verbose, **ALGORITHMS[algorithm].settings)
     recent: deque[float] = deque(maxlen=20)
     began = time.monotonic()
 

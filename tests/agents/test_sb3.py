@@ -97,6 +97,14 @@ def test_a_policy_trains_and_is_an_agent(trained, tmp_path):
     assert -1 <= mean <= 1
 
 
+def test_a_training_prints_how_far_it_is(tmp_path, capsys):
+    options = {"total_timesteps": 8, "num_envs": 2, "domain": "library-0", "max_edits": 1}
+    train_policy("dqn", tmp_path, **options)
+    assert not capsys.readouterr().out
+    train_policy("dqn", tmp_path, verbose=1, **options)
+    assert "total_timesteps" in capsys.readouterr().out
+
+
 def test_wrong_policies_are_told(trained, tmp_path):
     name, out, _ = trained
     agent = agent_class("sb3")
