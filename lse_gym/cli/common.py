@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from lse_gym.agents.parallel import ENGINES
 from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models import MODEL_NAMES
-from lse_gym.envs.registration import ENVS
+from lse_gym.envs.registration import ENVS, env_class
 
 
 def say(text: str, console: Console | None = None) -> None:
@@ -108,9 +109,10 @@ def env_settings(
     for key, _, value in (pair.partition("=") for pair in pairs or ()):
         args[key.strip()] = read_value(value)
     own = questions is not None or scorer is not None
-    if own and env in ENVS and env not in (DEFAULT.env, CUSTOM):
+    if own and env in ENVS and env != DEFAULT.env and "questions" not in signature(env_class(env)).parameters:
         raise ArgumentError(
-            f"--questions and --scorer are for {CUSTOM}, not for {env}. Leave --env out, or leave them out."
+            f"--questions and --scorer: {env} takes no questions of your own. Leave --env out, which makes it {CUSTOM}, "
+            "or leave them out."
         )
     files = {"data_dir": str(data_dir) if data_dir else None, "exclude": str(exclude) if exclude else None}
     return {"env": CUSTOM if own and env == DEFAULT.env else env, "env_args": args, **files}
@@ -126,13 +128,14 @@ Domain = Annotated[
 Questions = Annotated[
     str | None,
     typer.Option(
-        help="Questions of your own, for LSE/Custom-v1: a .jsonl or .csv file, or hf:ID.", rich_help_panel="What"
+        help="Questions of your own, for LSE/Custom-v1 or LSE/Hint-v0: a .jsonl or .csv file, or hf:ID.",
+        rich_help_panel="What",
     ),
 ]
 Scorer = Annotated[
     str | None,
     typer.Option(
-        help="How their answers are scored: exact, numeric, multiple_choice, regex, f1, json, sql, "
+        help="How their answers are scored: exact, numeric, latex, multiple_choice, regex, f1, json, sql, "
         "or package.module:function.",
         rich_help_panel="What",
     ),

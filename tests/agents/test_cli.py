@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from lse_gym.agents.bench.result import read_sources
 from lse_gym.agents.lse.states import State, write_states
 from lse_gym.cli.main import app
+from lse_gym.envs.custom.make_scorer import SCORERS
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.extras import extras, missing
 from tests.command import Command, run
@@ -153,6 +154,16 @@ def test_help_names_every_option_and_choice(tmp_path):
     options = "env agent task-model editor domain data-dir rounds seed budget-calls out resume".split()
     for word in [*(f"--{option}" for option in options), "hill-climb", "reader", "writer", "ucb", "LSE/BIRD-v0"]:
         assert word in text
+    assert SCORERS.keys() - {"exact_match"} <= {*re.findall(r"\w+", text)}
+
+
+def test_questions_of_ones_own_go_to_every_env_that_takes_them(tmp_path):
+    rows = (json.dumps({"question": f"What is {n} + 1?", "answer": str(n + 1)}) for n in range(24))
+    (tmp_path / "sums.jsonl").write_text("\n".join(rows))
+    given = ["--env", "LSE/Hint-v0", "--questions", str(tmp_path / "sums.jsonl"), "--scorer", "numeric"]
+    done = CliRunner().invoke(app, ["evolve", *given, "--plan", "--rounds", "0"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "LSE/Hint-v0, domain sums" in done.output
 
 
 @pytest.mark.parametrize(
@@ -171,7 +182,7 @@ def test_help_names_every_option_and_choice(tmp_path):
         (["evolve", "--resume"], ["--resume needs --out"]),
         (["evolve", "--set", "ucb_c"], ["--set 'ucb_c'"]),
         (["evolve", "--scorer", "exact"], ["LSE/Custom-v1 needs --questions"]),
-        (["evolve", "--env", "LSE/QA-v1", "--questions", "my.csv"], ["LSE/Custom-v1, not for LSE/QA-v1"]),
+        (["evolve", "--env", "LSE/QA-v1", "--questions", "my.csv"], ["LSE/QA-v1 takes no questions of your own"]),
         (["evolve", "--env", "LSE/Family-v0"], ["--env-set family=", "envs/EXTENDING.md"]),
         (["train", "x.jsonl", "--method", "dpo", "--steps", "5", "--seed", "1"], ["--method dpo has no --steps."]),
         (["train", "x.jsonl", "--method", "lse", "--beta", "1"], ["--method lse has no --beta."]),
