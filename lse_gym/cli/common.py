@@ -111,8 +111,8 @@ def env_settings(
     own = questions is not None or scorer is not None
     if own and env in ENVS and env != DEFAULT.env and "questions" not in signature(env_class(env)).parameters:
         raise ArgumentError(
-            f"--questions and --scorer: {env} takes no questions of your own. Leave --env out, which makes it {CUSTOM}, "
-            "or leave them out."
+            f"--questions and --scorer: {env} takes no questions of your own. "
+            f"Leave --env out, for {CUSTOM}, or leave them out."
         )
     files = {"data_dir": str(data_dir) if data_dir else None, "exclude": str(exclude) if exclude else None}
     return {"env": CUSTOM if own and env == DEFAULT.env else env, "env_args": args, **files}
