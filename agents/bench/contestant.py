@@ -1,5 +1,6 @@
 """Who takes part in a comparison: an agent with its settings, written as one string."""
 
+import ast
 import json
 from collections.abc import Iterable
 from dataclasses import fields, replace
@@ -74,8 +75,17 @@ def settings_of(agent: str, pairs: Iterable[str]) -> dict[str, Any]:
 
 
 def read_value(value: str) -> Any:
-    """A number, true, false or null as such; anything else as text."""
+    """A number, a list, a dict, true, false or null as such, in JSON or in Python; anything else as text.
+
+    >>> [read_value(text) for text in ("3", "false", "False", "{'split': ''}", "ucb")]
+    [3, False, False, {'split': ''}, 'ucb']
+    """
     try:
         return json.loads(value)
     except ValueError:
+        pass
+    try:
+        literal = ast.literal_eval(value)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return value
+    return literal if literal is None or isinstance(literal, (bool, list, dict)) else value

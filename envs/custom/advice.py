@@ -10,10 +10,9 @@ KINDS: Mapping[str, str] = {
     "malformed lines": "A .jsonl file has one JSON object a line, a .json file one list of objects.",
     "malformed rows": "A .csv file has one header, and as many cells in every row; put cells with commas, quotes or "
     "line breaks in double quotes. Tabs need the suffix .tsv.",
-    "missing columns": "Rename the column, or name it: columns={'question': 'body'}, on the command line "
-    '--env-set \'columns={"question": "body"}\'. A table without a header needs header=False.',
-    "ambiguous columns": "Say which one is meant: columns={'answer': 'label'}, on the command line "
-    '--env-set \'columns={"answer": "label"}\'.',
+    "missing columns": "Rename the column, or name it: columns={'question': 'body'}. A table without a header needs "
+    "header=False.",
+    "ambiguous columns": "Say which one is meant: columns={'answer': 'label'}.",
     "empty questions": "Write the question, or delete the line.",
     "empty answers": "Write the answer, or delete the line: a question without an answer cannot be scored.",
     "values of a wrong type": "A question is text; an answer is text, a number, or a list of texts of which each is "
@@ -22,8 +21,7 @@ KINDS: Mapping[str, str] = {
     "wrong choices": "Give 2 to 26 different texts as a list in the column 'choices', or in columns A, B, C, …",
     "answers that are no choice": "Answer with the letter of a choice, its text, or its index from 0.",
     "answers without a name": "Name every answer of the data, in a dict or a list by number: "
-    "labels={'0': 'negative', '1': 'positive'}, "
-    'on the command line --env-set \'labels=["negative", "positive"]\'.',
+    "labels={'0': 'negative', '1': 'positive'}.",
     "answers that do not score 1": "The scorer must accept the right answer: correct it, or choose another scorer.",
     "repeated ids": "Ids tell questions apart: correct them, or delete the column.",
     "contradictions": "The same question cannot have two answers: keep one, list all right ones in one line, or say in "
@@ -34,7 +32,6 @@ KINDS: Mapping[str, str] = {
     "column 'split' and let the splits be made.",
     "too few questions": "Three splits need at least 3 different questions in each domain; 100 or more make scores "
     "that tell contexts apart.",
-    "database": "Pass database='path/to/file.sqlite' with the scorer 'sql', and with no other; on the command line "
-    "--env-set database=path/to/file.sqlite.",
+    "database": "Pass database='path/to/file.sqlite' with the scorer 'sql', and with no other.",
 }
 """kind of fault -> advice, for :class:`lse_gym.envs.faults.Faults`"""

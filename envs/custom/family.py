@@ -57,6 +57,8 @@ class CustomFamily(Family):
             raise ArgumentError(
                 f"test_size={test_size!r} is not an int >= 1. Pass e.g. test_size=300, or None for all."
             )
+        if not isinstance(header, bool):
+            raise ArgumentError(f"header={header!r} is no bool. Pass header=False for a table without a header.")
         self.labels = _named(labels)
         named = [*columns] if isinstance(columns, Sequence) else None
         if isinstance(columns, str) or (named is not None and header):

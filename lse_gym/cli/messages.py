@@ -1,5 +1,7 @@
 """Errors are raised where arguments have names of Python; who types a command is told of options."""
 
+import ast
+import json
 import re
 import shlex
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 OTHERWISE = {"start": "--context"}  # arguments that an option of another name sets
 # a name, with "=" or without, that is no part of a word, a path, a value or what an option is given already
 ARGUMENT = re.compile(r"(?<![\w.,$/'\"-])(?<!--set )(?<!--env-set )(?P<name>[a-z]+(?:_[a-z]+)*)(?P<sign>=?)(?!\w*\()")
+# what Python writes otherwise than JSON, and a shell takes apart
+LITERAL = r"\{[^{}]*\}|\[[^][]*\]|(?:True|False|None)\b"
 CALL = re.compile(r"gym\.make\([\"']([^\"']+)[\"'](?:, )?([^)]*)\)")
 
 
@@ -14,7 +18,7 @@ def in_options(message: str, command: Any) -> str:
     """A message with the options of ``command`` in the place of the arguments that they set.
 
     ``data_dir='x'`` becomes ``--data-dir 'x'``; a name of two words is recognised without the sign too. What no option
-    sets, but an argument of an env, becomes ``--env-set name=``.
+    sets, but an argument of an env, becomes ``--env-set name=``, with a dict or a list as a shell takes it.
     """
     message = CALL.sub(r"lse-gym evolve --env \1 \2", message)
     options = {p.name: p.opts[0] for p in command.params if p.opts[0].startswith("--")}
@@ -28,7 +32,13 @@ def in_options(message: str, command: Any) -> str:
             return options[name] + (" " if sign else "")
         return f"--env-set {name}=" if sign and name in env_args else found[0]
 
-    return ARGUMENT.sub(told, message)
+    def in_json(found: re.Match[str]) -> str:
+        try:
+            return "--env-set " + shlex.quote(found[1] + json.dumps(ast.literal_eval(found[2]), ensure_ascii=False))
+        except (ValueError, SyntaxError, TypeError):
+            return found[0]
+
+    return re.sub(rf"--env-set (\w+=)({LITERAL})", in_json, ARGUMENT.sub(told, message))
 
 
 def _env_arguments() -> frozenset[str]:
