@@ -59,7 +59,7 @@ from lse_gym.cli.messages import command_line, options_given
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, priced, show_facts, show_faults, show_plan
 from lse_gym.envs.archive import read_context
 from lse_gym.envs.domain import SPLITS, Split
-from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, unknown
+from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, RunDirectoryError, unknown
 from lse_gym.envs.evaluation import Score, core_env, evaluate_context
 from lse_gym.envs.models.tally import tell
 from lse_gym.envs.text import one_line
@@ -160,18 +160,24 @@ def evolve_command(
     given = dict(locals())
     if resume and not out:
         raise ArgumentError("--resume needs --out, the directory of the run to continue. Pass --out runs/NAME.")
-    if out and resume and has_run(out) and not options_given(ctx) - BESIDE_A_RUN:
-        config = read_config(out)
-        config = replace(config, rounds=rounds) if "rounds" in options_given(ctx) else config
+    names = options_given(ctx)
+    there = _recorded(out, names) if out and resume and has_run(out) else None
+    base = Settings.of(there) if there else Settings(domain=None)
+    if "env" in names and env != base.env:
+        base = replace(base, env=env, domain=None, env_args={})
+    if "agent" in names and agent != base.agent:
+        base = replace(base, agent=agent, agent_args={})
+    values = {name: value for name, value in given.items() if name in names & Settings.__dataclass_fields__.keys()}
+    values |= {"start": str(context)} if context else {}
+    values |= env_settings(base.env, questions, scorer, env_set, data_dir, exclude)
+    check_pairs("--set", argument, "temperature=0")
+    values |= settings_of(base.agent, argument or ())
+    for of in ("env_args", "agent_args"):
+        values[of] = getattr(base, of) | values.get(of, {})
+    settings = replace(base, **{name: value for name, value in values.items() if value is not None})
+    if there and replace(settings, rounds=there.rounds) == Settings.of(there):
+        config = replace(there, rounds=settings.rounds)
     else:
-        values: dict[str, Any] = {
-            name: str(value) if isinstance(value, Path) else value for name, value in given.items()
-        }
-        values |= env_settings(env, questions, scorer, env_set, data_dir, exclude)
-        values |= {"start": str(context)} if context else {}
-        known = {name: value for name, value in values.items() if name in Settings.__dataclass_fields__}
-        check_pairs("--set", argument, "temperature=0")
-        settings = Settings(**known | settings_of(agent, argument or ()))
         config = _on_a_domain(settings, tell=not plan).config()
     if plan:
         show_plan(config, out)
@@ -180,6 +186,16 @@ def evolve_command(
         confirm(plan_run(config), confirm_usd, yes)
     watched = Probes(probes, probes_every, calls=probes_calls) if probes else None
     _run(config, out or _new_folder(config), resume, watched)
+
+
+def _recorded(folder: Path, names: set[str]) -> Config | None:
+    """What the run in a folder was told, beside which only what is given counts; None where its secrets are missing."""
+    try:
+        return read_config(folder)
+    except RunDirectoryError:
+        if not names - BESIDE_A_RUN:
+            raise
+        return None
 
 
 OF_PROBES = ("probes", "probes_every", "probes_calls")

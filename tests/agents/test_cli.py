@@ -220,6 +220,22 @@ def test_a_full_disk_keeps_what_is_done(tmp_path):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+def test_options_beside_resume_are_compared_and_no_others(tmp_path):
+    told = ("--domain", "shop-0", "--rounds", 2, "--seed", 3, "--feedback", "error", "--set", "temperature=0")
+    assert run("evolve", *told, "--out", "run", cwd=tmp_path).returncode == 0
+    for again in (("--seed", 3), ("--feedback", "error", "--set", "temperature=0"), told):
+        done = run("evolve", "--out", "run", "--resume", *again, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for other, different in (
+        (("--seed", 4), "seed: 3 there, 4 now"),
+        (("--env-set", "samples=2", "--rounds", 1), "samples: None there, 2 now; rounds: 2 there, 1 now"),
+        (("--agent", "no-op"), "agent: 'lse' there, 'no-op' now"),
+    ):
+        done = run("evolve", "--out", "run", "--resume", *other, cwd=tmp_path)
+        assert done.returncode != 0
+        assert f"({different}" in done.stderr
+
+
 @pytest.mark.skipif(not GEOQUERY.exists(), reason="GeoQuery is not beside the repository")
 def test_real_questions(tmp_path):
     done = run("evolve", "--env", "LSE/BIRD-v0", "--data-dir", GEOQUERY, "--rounds", 6, "--out", "run", cwd=tmp_path)
