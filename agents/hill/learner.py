@@ -11,9 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
-from lse_gym.agents.hill import checkpoint
+from lse_gym.agents import checkpoint
+from lse_gym.agents.epochs import epoch_batch
 from lse_gym.agents.hill.baseline import Baseline, GroupBaseline, RoleBaseline
 from lse_gym.agents.hill.player import Trainee
 from lse_gym.agents.hill.rounds import Group, Round, play_round
@@ -73,6 +72,8 @@ class HillLearner:
         self._fixed: dict[tuple[str, str], list[int]] = {}  # the hint of each question, under "fixed"
         self.step_number = self.calls = 0
         facts = {"reasoner": reasoner.name, "hinter": hinter.name, "questions": len(self.exercises)}
+        texts = [[(one.domain.name, *one[1:]) for one in part] for part in (self.exercises, self.sealed)]
+        facts["data_sha256"] = checkpoint.digest(texts)
         checkpoint.claim(self.out, facts | asdict(a), resume, WHEN_TO_STOP)
         if kept := checkpoint.read(self.out):
             self._restore(kept)
@@ -123,7 +124,7 @@ class HillLearner:
 
     def _step(self) -> Row:
         seed = self.args.seed * 1_000_003 + self.step_number
-        batch = self._batch(self.step_number)
+        batch = epoch_batch(self.exercises, self.args.questions, self.step_number, self.args.seed)
         played = play_round(self.task, self.reasoner, self.hinter, batch, self.args, seed, self._hints)
         norms = {"grad_norm": descend(self.reasoner, self._baselines[0], played.mixed)}
         if self.args.condition == "hill" and played.hinter:
@@ -131,13 +132,6 @@ class HillLearner:
         self.step_number += 1
         self.calls += played.calls
         return told(played) | norms
-
-    def _batch(self, step: int) -> list[Exercise]:
-        """The questions of a step: epochs in a new random order each, cut into batches that may span two of them."""
-        size, n = self.args.questions, len(self.exercises)
-        places = range(step * size, (step + 1) * size)
-        orders = {e: np.random.default_rng((self.args.seed, e)).permutation(n) for e in {p // n for p in places}}
-        return [self.exercises[int(orders[p // n][p % n])] for p in places]
 
     def _hints(self, exercises: Sequence[Exercise], asked: Sequence[Request]) -> list[list[list[int]]]:
         """``hints`` for each question, or under "fixed" the one that it has had since it was first hard."""

@@ -10,20 +10,21 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from hashlib import sha256
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lse_gym.agents import checkpoint
 from lse_gym.agents.files import read_object, write_text
-from lse_gym.agents.lse.preference_settings import PreferenceArgs, facts
+from lse_gym.agents.lse.preference_settings import PreferenceArgs
 from lse_gym.agents.lse.preferences import Pair, best_edits, pairs_of, read_pairs, write_pairs
 from lse_gym.agents.lse.reward import scores_after, state_prompt
 from lse_gym.agents.lse.siblings import Siblings, sample_siblings
 from lse_gym.agents.lse.states import State, select_states
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.errors import ArgumentError, DataError, RunDirectoryError
+from lse_gym.envs.errors import ArgumentError, DataError
 from lse_gym.envs.extras import needs
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
@@ -73,25 +74,13 @@ class PreferenceLearner:
         self._claim(resume)
 
     def _claim(self, resume: bool) -> None:
-        sources = json.dumps([self.groups, self.pairs, self.states, self.dev_states]).encode()
-        revision = HuggingFaceModel(self.editor).revision
-        now = {
-            "editor_revision": revision,
+        facts = {
+            "editor_revision": HuggingFaceModel(self.editor).revision,
             "task_model": self.env.model.name,
-            "data_sha256": sha256(sources).hexdigest(),
+            "data_sha256": checkpoint.digest([self.groups, self.pairs, self.states, self.dev_states]),
+            **asdict(self.args),
         }
-        now |= facts(self.args)
-        config = self.out / "config.json"
-        if config.exists():
-            same = read_object(config) == now
-            if not (resume and same):
-                what = "this training already" if same else "another training"
-                raise RunDirectoryError(
-                    f"{str(self.out)!r} holds {what}. Pass another directory, or resume=True with the same settings; "
-                    "rounds may differ."
-                )
-        self.out.mkdir(parents=True, exist_ok=True)
-        write_text(config, json.dumps(now, indent=1) + "\n")
+        checkpoint.claim(self.out, facts, resume, ["rounds"])
 
     def learn(self, on_row: Callable[[Row], None] | None = None, on_work: Callable[[str], None] | None = None) -> Path:
         """Train all rounds; returns the folder of the best weights.
@@ -114,7 +103,8 @@ class PreferenceLearner:
         write_text(self.out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         scored = [row for row in rows if "dev_improvement" in row]
         kept = max(scored, key=lambda row: row["dev_improvement"]) if scored else rows[-1]
-        _copy(self.out / f"round-{kept['round']}" / "model", self.out / "best")
+        best = self.out / f"round-{kept['round']}" / "model"
+        checkpoint.write_folder(self.out / "best", lambda folder: shutil.copytree(best, folder))
         return self.out / "best"
 
     def _round(self, number: int, model: str, folder: Path, on_work: Callable[[str], None]) -> None:
@@ -173,12 +163,3 @@ class PreferenceLearner:
 
 def _said(told: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in told.items())
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a folder and move it into place."""
-    temporary = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(source, temporary)
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(temporary, target)

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from lse_gym.agents import checkpoint
 from lse_gym.agents.editor_agent import edit_seed
-from lse_gym.agents.files import read_object, write_text
+from lse_gym.agents.epochs import epoch_batch
 from lse_gym.agents.lse.advantage import ADVANTAGES, EPSILON, advantages
 from lse_gym.agents.lse.chains import Chains
 from lse_gym.agents.lse.credit import line_credits, spans, token_values, what_adds
@@ -26,7 +26,7 @@ from lse_gym.agents.lse.reward import scores_after, state_prompt
 from lse_gym.agents.lse.settings import CREDITS, LearnerArgs
 from lse_gym.agents.lse.states import State
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.errors import ArgumentError, RunDirectoryError, unknown
+from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 
@@ -85,37 +85,22 @@ class Learner:
         self.loggers = [make_logger(name, self.out, asdict(self.args), self.step_number) for name in loggers]
 
     def _claim(self, resume: bool) -> None:
-        import torch
-
-        facts = {"editor": self.editor.name, "task_model": self.env.model.name, **asdict(self.args)}
+        sources = [s.settings if isinstance(s, Chains) else s for s in (self.states, self.dev_states)]
+        facts = {
+            "editor": self.editor.name,
+            "editor_revision": self.editor.revision,
+            "task_model": self.env.model.name,
+            "data_sha256": checkpoint.digest(sources),
+            **asdict(self.args),
+        }
         facts |= self.states.settings if isinstance(self.states, Chains) else {}
-        config, checkpoint = self.out / "config.json", self.out / "checkpoint.pt"
-        if config.exists():
-            there = read_object(config)
-            same = there | {name: facts[name] for name in WHEN_TO_STOP} == facts
-            if not (resume and same):
-                what = "this training already" if same else "another training"
-                raise RunDirectoryError(
-                    f"{str(self.out)!r} holds {what}. Pass another directory, or resume=True with the same settings; "
-                    f"{' and '.join(WHEN_TO_STOP)} may differ."
-                )
-        self.out.mkdir(parents=True, exist_ok=True)
-        write_text(config, json.dumps(facts, indent=1) + "\n")
-        if checkpoint.exists():
-            kept = torch.load(checkpoint, weights_only=True, map_location=self.editor.model.device)
+        checkpoint.claim(self.out, facts, resume, WHEN_TO_STOP)
+        if kept := checkpoint.read(self.out):
             self.editor.model.load_state_dict(kept["model"])
             self.policy.optimizer.load_state_dict(kept["optimizer"])
             self.step_number, self.best_dev, self.stale = kept["step"], kept["best_dev"], kept["stale"]
             if isinstance(self.states, Chains):
                 self.states.load_state_dict(kept["chains"])
-            self._cut_metrics()
-
-    def _cut_metrics(self) -> None:
-        """Drop rows of steps after the checkpoint: they come again."""
-        path = self.out / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] < self.step_number]
-        write_text(path, "".join(kept))
 
     def learn(self, on_step: Callable[[Metrics], None] | None = None) -> Path:
         """Train until the steps are done or the dev states stop improving; returns the folder of the best weights."""
@@ -126,7 +111,7 @@ class Learner:
                 row |= self._measure_dev()
             row |= self._update(self._batch(self.step_number))
             row["seconds"] = round(time.monotonic() - began, 2)
-            with (self.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            with (self.out / checkpoint.METRICS).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             self.step_number += 1
             self._save()
@@ -140,16 +125,10 @@ class Learner:
         return self.out / "best"
 
     def _batch(self, step: int) -> list[State]:
-        """The states of a step: epochs in a new random order each, cut into batches that may span two of them."""
+        """The states of a step."""
         if isinstance(self.states, Chains):
             return self.states.batch()
-        size, n = self.args.states_per_step, len(self.states)
-        positions = range(step * size, (step + 1) * size)
-        orders = {
-            epoch: np.random.default_rng((self.args.seed, epoch)).permutation(n)
-            for epoch in {p // n for p in positions}
-        }
-        return [self.states[int(orders[p // n][p % n])] for p in positions]
+        return epoch_batch(self.states, self.args.states_per_step, step, self.args.seed)
 
     def request(self, state: State, sample: int, seed: int, temperature: float) -> Request:
         """The editor's prompt for a state."""
@@ -262,16 +241,14 @@ class Learner:
             self._keep_best()
 
     def _keep_best(self) -> None:
-        self.editor.model.save_pretrained(self.out / "best")
-        self.editor.tokenizer.save_pretrained(self.out / "best")
+        def save(folder: Path) -> None:
+            self.editor.model.save_pretrained(folder)
+            self.editor.tokenizer.save_pretrained(folder)
+
+        checkpoint.write_folder(self.out / "best", save)
 
     def _save(self) -> None:
-        import torch
-
         state = {"model": self.editor.model.state_dict(), "optimizer": self.policy.optimizer.state_dict()}
-        numbers: dict[str, Any] = {"step": self.step_number, "best_dev": self.best_dev, "stale": self.stale}
-        if isinstance(self.states, Chains):
-            numbers["chains"] = self.states.state_dict()
-        temporary = self.out / ".checkpoint.tmp"
-        torch.save(state | numbers, temporary)
-        os.replace(temporary, self.out / "checkpoint.pt")
+        state |= {"step": self.step_number, "best_dev": self.best_dev, "stale": self.stale}
+        state |= {"chains": self.states.state_dict()} if isinstance(self.states, Chains) else {}
+        checkpoint.write(self.out, state)

@@ -1,6 +1,6 @@
 """Settings of preference learning, apart from it so that the command line can show them at once."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from lse_gym.agents.lse.preferences import PairArgs
@@ -59,8 +59,3 @@ def preference_args(method: Method, **given: Any) -> PreferenceArgs:
     if method not in DEFAULTS:
         raise unknown("method", method, METHODS)
     return replace(DEFAULTS[method], **{name: value for name, value in given.items() if value is not None})
-
-
-def facts(args: PreferenceArgs) -> dict[str, Any]:
-    """What a result depends on, of the settings."""
-    return {name: value for name, value in asdict(args).items() if name != "rounds"}

@@ -1,13 +1,13 @@
 """One round of preference learning by TRL's ``DPOTrainer``, or of supervised learning by its ``SFTTrainer``."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lse_gym.agents.checkpoint import write_folder
 from lse_gym.agents.files import write_text
 from lse_gym.agents.lse.preference_settings import PreferenceArgs
 from lse_gym.agents.lse.preferences import Pair
@@ -15,7 +15,7 @@ from lse_gym.envs.errors import DataError
 from lse_gym.envs.extras import needs
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.chat_template import prompt_ids
-from lse_gym.envs.models.huggingface import ONE_THREAD
+from lse_gym.envs.models.huggingface import few_threads
 
 with needs("trl", "Preference learning"):
     import datasets
@@ -76,9 +76,9 @@ def train_round(
         trainer = _trainer(model, rows, config, tokenizer)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Progress(on_work))
-    with _few_threads(trainer.model.num_parameters()):
+    with few_threads(trainer.model.num_parameters(), trainer.model.device.type):
         trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints))
-    _save(trainer, folder / "model")
+    write_folder(folder / "model", lambda into: _save(trainer, into))
     history = [row for row in trainer.state.log_history if "loss" in row]
     write_text(folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in history))
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -158,25 +158,9 @@ def _without_bars() -> Generator[None]:
             datasets.enable_progress_bars()
 
 
-@contextmanager
-def _few_threads(parameters: int) -> Generator[None]:
-    """One thread for a small model, as :meth:`HuggingFaceModel.few_threads`."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if parameters < ONE_THREAD else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _save(trainer: Any, target: Path) -> None:
-    """Write the model, whole or not at all."""
-    temporary = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    trainer.save_model(str(temporary))
-    (temporary / "training_args.bin").unlink(missing_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(temporary, target)
+def _save(trainer: Any, folder: Path) -> None:
+    trainer.save_model(str(folder))
+    (folder / "training_args.bin").unlink(missing_ok=True)
 
 
 class _Progress(TrainerCallback):

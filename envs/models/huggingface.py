@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,24 @@ SHORT = 64  # tokens; to compute a prompt so short once for its samples saves le
 ONE_THREAD = 50_000_000  # parameters; on busy cores a second thread makes smaller ones 2 to 40 times slower
 STOP_TOKENS = 4  # a character of a stop string has at most so many
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@contextmanager
+def few_threads(parameters: int, device: str) -> Generator[None]:
+    """Compute inside on as many threads as a model of so many parameters is worth.
+
+    Threads that wait for each other spin: on cores that others use too, a small model then takes many times longer.
+    """
+    import torch
+
+    before, given = torch.get_num_threads(), os.environ.get("LSE_GYM_THREADS")
+    small = device == "cpu" and parameters < ONE_THREAD
+    wanted = int(environment_number("LSE_GYM_THREADS", 1)) if given else 1 if small else before
+    torch.set_num_threads(max(1, wanted))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class HuggingFaceModel(TaskModel):
@@ -80,22 +98,9 @@ class HuggingFaceModel(TaskModel):
         """The model, loaded on first use."""
         return self.weights.load("AutoModelForCausalLM", dtype=self.dtype).to(self.device).eval()
 
-    @contextmanager
-    def few_threads(self) -> Generator[None]:
-        """Compute inside on as many threads as the model is worth.
-
-        Threads that wait for each other spin: on cores that others use too, a small model then takes many times longer.
-        """
-        import torch
-
-        before, given = torch.get_num_threads(), os.environ.get("LSE_GYM_THREADS")
-        small = self.device == "cpu" and sum(p.numel() for p in self.model.parameters()) < ONE_THREAD
-        wanted = int(environment_number("LSE_GYM_THREADS", 1)) if given else 1 if small else before
-        torch.set_num_threads(max(1, wanted))
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+    def few_threads(self) -> AbstractContextManager[None]:
+        """Compute inside on as many threads as the model is worth."""
+        return few_threads(sum(p.numel() for p in self.model.parameters()), self.device)
 
     @property
     def tokenizer(self) -> Any:

@@ -74,7 +74,7 @@ def test_a_restored_player_learns_on_as_the_one_that_was_kept(start):
 def test_models_killed_in_a_process_go_on_to_the_same_weights(start, tmp_path):
     small = "--seeds 1 --conditions hill --calls 60 --questions 2 --samples 3 --hints 2 --sealed 1".split()
     code = (
-        "import os, signal; from lse_gym.agents.hill import checkpoint, compare\n"
+        "import os, signal; from lse_gym.agents import checkpoint; from lse_gym.agents.hill import compare\n"
         "write = checkpoint.write\n"
         "def last(out, state):\n"
         "    write(out, state) if state['step'] == 1 else os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -77,9 +77,9 @@ class Table:
         self.shared = np.array(state["shared"])
 
 
-def toy_learner(out, condition, resume=False, **changes):
+def toy_learner(out, condition, resume=False, text="Which?", **changes):
     domain = word_problems(["bakery-0"], None)[0].domain
-    exercise = Exercise(domain, Question("q", "Which?", "D"), "D", "D")
+    exercise = Exercise(domain, Question("q", text, "D"), "D", "D")
     own = {colour: 10.0 * np.eye(4)[place] for place, colour in enumerate(COLOURS)}
     reasoner = Table(LETTERS, [0, 0, 0, -10], own)
     hinter = Table([f"<hint>{colour}</hint>" for colour in COLOURS], [0] * 4)
@@ -148,5 +148,7 @@ def test_what_cannot_be_trained_is_told(tmp_path):
         toy_learner(tmp_path / "a", "hill")
     with pytest.raises(RunDirectoryError, match="another training"):
         toy_learner(tmp_path / "a", "hill", resume=True, questions=3)
+    with pytest.raises(RunDirectoryError, match="another training"):
+        toy_learner(tmp_path / "a", "hill", resume=True, text="Which one?")
     with pytest.raises(ArgumentError, match="no questions"):
         HillLearner(None, None, Toy(), [], [], tmp_path / "b")

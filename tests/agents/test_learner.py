@@ -127,6 +127,39 @@ def test_a_directory_is_not_overwritten(editor, env, tmp_path):
         make(editor, env, tmp_path)
     with pytest.raises(RunDirectoryError, match="another training"):
         make(editor, env, tmp_path, lr=1.0, resume=True)
+    args = LearnerArgs(**SMALL)
+    for states, dev in ((STATES[1:], ()), (STATES, STATES[:1])):
+        with pytest.raises(RunDirectoryError, match="another training"):
+            Bandit(HuggingFaceModel(editor), env, states, dev, tmp_path, args, resume=True)
+    chains = [Chains(env, ["library-0", "shop-0"], 2, seed=seed) for seed in range(3)]
+    Bandit(HuggingFaceModel(editor), env, chains[0], chains[1], tmp_path / "chains", args)
+    Bandit(HuggingFaceModel(editor), env, chains[0], chains[1], tmp_path / "chains", args, resume=True)
+    with pytest.raises(RunDirectoryError, match="another training"):
+        Bandit(HuggingFaceModel(editor), env, chains[0], chains[2], tmp_path / "chains", args, resume=True)
+    other = HuggingFaceModel(editor)
+    other.revision = "of other weights"
+    with pytest.raises(RunDirectoryError, match="another training"):
+        Bandit(other, env, STATES, (), tmp_path, args, resume=True)
+
+
+def test_a_kill_leaves_the_best_weights_whole_and_no_row_twice(editor, env, tmp_path, monkeypatch):
+    make(editor, env, tmp_path, steps=1).learn()
+    best = {path.name: path.read_bytes() for path in (tmp_path / "best").iterdir()}
+    again = make(editor, env, tmp_path, steps=2, resume=True)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(again.editor.tokenizer, "save_pretrained", killed)
+    with pytest.raises(KeyboardInterrupt):
+        again.learn()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "best").iterdir()} == best
+    first = make(editor, env, tmp_path / "first")
+    monkeypatch.setattr(first, "_save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        first.learn()
+    make(editor, env, tmp_path / "first", resume=True).learn()
+    assert [row["step"] for row in read(tmp_path / "first" / "metrics.jsonl")] == [0, 1, 2]
 
 
 def test_training_stops_when_the_dev_states_do_not_improve(editor, env, tmp_path):

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ def claim(out: Path, facts: Mapping[str, Any], resume: bool, free: Collection[st
     write_text(config, json.dumps(facts, indent=1) + "\n")
 
 
+def digest(data: Any) -> str:
+    """SHA-256 of data as JSON: a fact of what a training learns from."""
+    return sha256(json.dumps(data).encode()).hexdigest()
+
+
 def read(out: Path) -> dict[str, Any] | None:
     """What :func:`write` wrote last; None of a training that has no whole step. Rows of later steps are dropped."""
     path, metrics, kept = out / CHECKPOINT, out / METRICS, None
@@ -66,7 +72,7 @@ def write(out: Path, state: Mapping[str, Any]) -> None:
     os.replace(temporary, out / CHECKPOINT)
 
 
-def write_folder(folder: Path, save: Callable[[Path], None]) -> None:
+def write_folder(folder: Path, save: Callable[[Path], object]) -> None:
     """Let ``save`` write a folder beside, and move it into the place of the one that is there."""
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
