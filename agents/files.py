@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
@@ -34,6 +35,15 @@ def check_out(path: str | os.PathLike[str]) -> None:
     except OSError as error:
         why = f"{str(there)!r} is a file" if isinstance(error, NotADirectoryError) else error.strerror
         raise RunDirectoryError(f"out={str(path)!r} cannot be written: {why}. Pass another --out.") from None
+
+
+def folder_name(name: str) -> str:
+    """What a folder is called after an agent or a run, without what a system or a shell has another use for.
+
+    >>> folder_name("my_agents: Mine")
+    'my_agents_Mine'
+    """
+    return re.sub(r"[^\w=.,-]+", "_", name)
 
 
 @contextmanager

@@ -107,24 +107,29 @@ class RunDirectory:
             self._new = True
             write_text(config, json.dumps(self.config, indent=1) + "\n")
             return
-        there = _read_config(config)
-        longer = self.resume and self.config.get("rounds", 0) > there.get("rounds", 0)
-        fewer = self.resume and _differ_in_exclusions(there, self.config)  # each round is checked against the journal
-        free = {"lse_gym", *(["rounds"] if longer else []), *(["data_sha256", "env_args"] if fewer else [])}
-        different = _differences(there, self.config, free)
-        if different:
-            goes_on = "" if self.resume else "--resume, without other options, to continue that run, or "
-            raise RunDirectoryError(
-                f"{str(self.path)!r} holds a run of another configuration ({'; '.join(different)}). "
-                f"Pass {goes_on}another --out; nothing was changed."
-            )
+        changed = _changes(self.path, _read_config(config), self.config, self.resume)
         if not self.resume:
             raise RunDirectoryError(
                 f"{str(self.path)!r} holds this run already. Pass --resume to continue it, or another --out."
             )
-        if longer or fewer:
+        if changed:
             Path(self.file("summary.json")).unlink(missing_ok=True)  # it is not finished any more
             write_text(config, json.dumps(self.config, indent=1) + "\n")
+
+
+def _changes(path: Path, there: Mapping[str, Any], now: Mapping[str, Any], resume: bool) -> bool:
+    """Whether a run in a folder becomes another one, longer or of fewer questions; raises where it is another one."""
+    longer = resume and now.get("rounds", 0) > there.get("rounds", 0)
+    fewer = resume and _differ_in_exclusions(there, now)  # each round is checked against the journal
+    free = {"lse_gym", *(["rounds"] if longer else []), *(["data_sha256", "env_args"] if fewer else [])}
+    different = _differences(there, now, free)
+    if different:
+        goes_on = "" if resume else "--resume, without other options, to continue that run, or "
+        raise RunDirectoryError(
+            f"{str(path)!r} holds a run of another configuration ({'; '.join(different)}). "
+            f"Pass {goes_on}another --out; nothing was changed."
+        )
+    return longer or fewer
 
 
 FOLLOWS = {"data_sha256": ("env", "env_args"), "editor_revision": ("agent", "agent_args")}  # fact -> what changes it
@@ -146,7 +151,7 @@ def _differences(there: Mapping[str, Any], now: Mapping[str, Any], free: Collect
     return told
 
 
-def _differ_in_exclusions(there: dict[str, Any], now: dict[str, Any]) -> bool:
+def _differ_in_exclusions(there: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether two runs are the same but for the questions that are left out, by another file or the same one edited."""
     one, other = (config.get("env_args") or {} for config in (there, now))
     left_out = one.get("exclude") or other.get("exclude")
@@ -180,6 +185,20 @@ def read_config(folder: str | os.PathLike[str]) -> Config:
 def has_run(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder holds a run, finished or not."""
     return (Path(folder) / "config.json").exists()
+
+
+def check_goes_on(config: Config, folder: str | os.PathLike[str]) -> None:
+    """Check that a run with this configuration can begin in a folder, or go on with what is there.
+
+    Raises:
+        RunDirectoryError: the folder holds a run of another configuration.
+    """
+    path = Path(folder)
+    try:
+        there = asdict(Config.from_json(read_object(path / "config.json")))
+    except RunDirectoryError:
+        return  # there is none, or a damaged one, which the run tells
+    _changes(path, there, without_secrets(config.settings()), resume=True)
 
 
 def is_finished(config: Config, folder: str | os.PathLike[str]) -> bool:

@@ -1,7 +1,6 @@
 """Run every contestant on every domain and seed under one budget, side by side, resumable, and keep the results."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
@@ -10,9 +9,9 @@ from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, Source, measure, read_results, write_results
-from lse_gym.agents.files import check_out, read_object
+from lse_gym.agents.files import check_out, folder_name, read_object
 from lse_gym.agents.parallel import Engine, side_by_side
-from lse_gym.agents.run import evolve, has_run, is_finished
+from lse_gym.agents.run import check_goes_on, evolve, has_run, is_finished
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.errors import ArgumentError, LSEGymError, UnknownNameError, Withheld
 from lse_gym.envs.evaluation import core_env
@@ -67,7 +66,7 @@ def jobs_of(grid: Grid, out: str | os.PathLike[str]) -> list[Job]:
         for env, domain in grid.domains
         for unseen in [_after(env, domain, grid.domains)]
         for seed in grid.seeds
-        for folder in [runs / _folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}"]
+        for folder in [runs / folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}"]
         for drawn in [0 if is_remote(env) else seed]  # at a host each run has questions of its own
         for settings in [one.apply(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=drawn))]
     ]
@@ -96,6 +95,7 @@ def run_grid(
 
     Raises:
         ArgumentError: two contestants have one label, or an argument is wrong; told before anything runs.
+        RunDirectoryError: a run in ``out`` is of another configuration; told before anything runs, too.
     """
     out = Path(out)
     check_out(out)
@@ -107,6 +107,8 @@ def run_grid(
         for name in grid.others:
             replace(first.settings, task_model=name).config().make_env()
     jobs = [_in_its_play(job) for job in jobs]
+    for job in jobs:
+        check_goes_on(job.settings.config(), job.folder)
     ended = {job.folder: found for job in jobs if (found := _ended(job))}
     results = {folder: result for folder, (_, result, _) in ended.items() if result is not None}
 
@@ -161,7 +163,7 @@ def _ended(job: Job) -> tuple[Job, Result | None, Exception | None] | None:
 def _run(job: Job, folder: Path) -> Result:
     config = job.settings.config()
     if not is_finished(config, folder):
-        found = evolve(config, folder, resume=has_run(folder))  # refuses the directory of another configuration
+        found = evolve(config, folder, resume=has_run(folder))
         if "test_n" not in found:
             raise Withheld(
                 f"the host tells the sealed score of {found['domain']!r} once all runs of its play have ended: those "
@@ -184,10 +186,6 @@ def _after(env: str, domain: str, domains: Sequence[tuple[str, str]]) -> list[st
         return []
     follows = names[(names.index(domain) + 1) % len(names)]
     return [follows] if follows != domain else []
-
-
-def _folder_name(label: str) -> str:
-    return re.sub(r"[^\w=.,-]+", "_", label)
 
 
 def default_domains(env: str, shared: Settings, wanted: str | Sequence[str] | None = None) -> list[tuple[str, str]]:

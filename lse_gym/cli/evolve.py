@@ -15,7 +15,7 @@ from lse_gym.agents.bench.contestant import settings_of
 from lse_gym.agents.bench.domains import evaluate_domains
 from lse_gym.agents.bench.statistics import over_domains
 from lse_gym.agents.console import counted
-from lse_gym.agents.files import read_objects
+from lse_gym.agents.files import folder_name, read_objects
 from lse_gym.agents.live import Live
 from lse_gym.agents.parallel import Engine, make_engine
 from lse_gym.agents.plan import plan_run
@@ -239,7 +239,7 @@ def _on_a_domain(settings: Settings, tell: bool = True) -> Settings:
 
 
 def _new_folder(config: Config) -> Path:
-    name = f"{config.env.split('/')[-1]}-{config.domain}-{config.agent}-{config.seed}"
+    name = folder_name(f"{config.env.split('/')[-1]}-{config.domain}-{config.agent}-{config.seed}")
     candidates = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in count(1))
     return next(path for path in candidates if not path.exists())
 

@@ -35,7 +35,7 @@ from lse_gym.agents.console import Console
 from lse_gym.agents.settings import Settings
 from lse_gym.cli import bench as cli
 from lse_gym.cli.main import app
-from lse_gym.envs.errors import ArgumentError, DataError, MissingExtraError, UnknownNameError
+from lse_gym.envs.errors import ArgumentError, DataError, MissingExtraError, RunDirectoryError, UnknownNameError
 from lse_gym.envs.evaluation import student95
 
 ENV = "LSE/TextToSQL-v1"
@@ -118,10 +118,13 @@ def test_processes_give_the_same_results(grid, tmp_path):
 def test_another_budget_is_not_mixed_in(grid, tmp_path):
     few = replace(grid, contestants=grid.contestants[1:], seeds=(0,), others=())
     run_grid(few, tmp_path)
-    errors = []
     other = replace(few, shared=replace(few.shared, budget_calls=300))
-    assert run_grid(other, tmp_path, on_result=lambda job, result, error: errors.append(str(error))) == []
-    assert all("another configuration" in error for error in errors)
+    told = []
+    with pytest.raises(RunDirectoryError, match="calls: 250 there, 300 now"):
+        run_grid(other, tmp_path, on_result=lambda *job: told.append(job))
+    assert not told
+    longer = replace(few, shared=replace(few.shared, rounds=4))
+    assert all(found.rounds == 4 for found in run_grid(longer, tmp_path))
 
 
 def test_an_agent_of_ones_own_joins_and_its_failure_stops_nobody(grid, tmp_path, monkeypatch):

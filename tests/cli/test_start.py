@@ -13,7 +13,7 @@ import pytest
 import lse_gym
 from lse_gym.agents.files import check_out, write_text
 from lse_gym.agents.run import evolve, has_run
-from lse_gym.agents.settings import Config
+from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli import evolve as evolve_cli
 from lse_gym.cli.about import UNTAUGHT, limits
 from lse_gym.envs.editing import editor_prompt
@@ -76,6 +76,16 @@ def test_a_run_is_resumed_by_its_folder_alone(tmp_path):
     done = run("evolve", "--out", folder, "--resume", "--rounds", 2, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert b"hill-climb, 2 edits, seed 3" in done.stderr
+
+
+def test_a_run_has_a_folder_of_its_own_whatever_its_agent_and_domain_are_called(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for agent, domain, name in (
+        ("lse", "clinic-0", "clinic-0-lse"),
+        ("lse_gym.agents.noop:NoOpAgent", "law/EU 2", "law_EU_2-lse_gym.agents.noop_NoOpAgent"),
+    ):
+        folder = evolve_cli._new_folder(Settings(agent=agent, domain=domain).config())
+        assert folder.parts == ("runs", f"TextToSQL-v1-{name}-0")
 
 
 def test_ctrl_c_at_any_moment_of_the_start_is_no_traceback(tmp_path):
