@@ -161,7 +161,7 @@ def kept_answers(config: Config, folder: str | os.PathLike[str] | None = None) -
         editor.model = models[-1]
     with suppress(ProviderError):
         if known:
-            contexts.append(agent.learn(config.rounds).best_context)
+            contexts.append(agent.learn(config.rounds).measure().best_context)
         else:
             env.reset(seed=config.seed)
     for context in dict.fromkeys(contexts):

@@ -16,7 +16,7 @@ import numpy as np
 
 import lse_gym
 from lse_gym.agents.editor_agent import EditorAgent
-from lse_gym.agents.files import check_out, held, read_object, write_text
+from lse_gym.agents.files import check_out, held, read_object, read_objects, write_text
 from lse_gym.agents.journal import Journal
 from lse_gym.agents.pictures import curve_svg, tree_page, tree_svg
 from lse_gym.agents.search import Callback, SearchAgent
@@ -114,7 +114,15 @@ class RunDirectory:
             )
         if changed:
             Path(self.file("summary.json")).unlink(missing_ok=True)  # it is not finished any more
+            self._forget_end(there.get("rounds", 0))
             write_text(config, json.dumps(self.config, indent=1) + "\n")
+
+    def _forget_end(self, rounds: int) -> None:
+        """Drop the row of the last round: it may be there because the run ended, and comes again if not."""
+        path = Path(self.file("trajectory.jsonl"))
+        rows = read_objects(path) if path.exists() else []
+        kept = [row for row in rows if row["round_idx"] < rounds or not rounds]
+        write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
 
 
 def _changes(path: Path, there: Mapping[str, Any], now: Mapping[str, Any], resume: bool) -> bool:
@@ -265,7 +273,7 @@ def evolve(
         if on_start:
             on_start()
         try:
-            agent.learn(config.rounds, callback)
+            agent.learn(config.rounds, callback).measure(callback)
         except KeyboardInterrupt:
             if agent.tree.nodes:
                 _draw(run.path, agent.tree.to_json(), {}, _title(run.config))

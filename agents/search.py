@@ -144,6 +144,18 @@ class SearchAgent(ABC):
                 break
         return self
 
+    def measure(self, callback: Callback | None = None) -> Self:
+        """Ask for the held-out score of what a gate has kept since the last measurement, at the end of a search.
+
+        Args:
+            callback: as of :meth:`learn`.
+        """
+        if unmeasured := self._unmeasured():
+            self._at = None
+            observation, info = self.require_env().reset(options={"context": unmeasured[1]["context"]})
+            self._keep(unmeasured[0], observation, info, callback)
+        return self
+
     def select(self) -> Node:
         """The context to edit next, its visit counted."""
         return self.tree.select(self.args.seed)
@@ -170,8 +182,8 @@ class SearchAgent(ABC):
 
         Edits that a gate kept and that are not measured yet are built on before another context is selected.
         """
-        if self._at and self._at[0]["context"] != self._at[1]["context"]:
-            return self._at
+        if unmeasured := self._unmeasured():
+            return unmeasured
         node = self.select()
         if self._at and self._at[0] is node:
             return self._at
@@ -180,6 +192,10 @@ class SearchAgent(ABC):
             options["batch"] = node["batch"]  # in memory: free
         observation, info = env.reset(options=options)
         return (node, observation) if info["evaluated"] else None
+
+    def _unmeasured(self) -> tuple[Node, Observation] | None:
+        """Where the env stands, if a gate has kept edits there since the last measurement."""
+        return self._at if self._at and self._at[0]["context"] != self._at[1]["context"] else None
 
     def _keep(self, parent: Node | None, observation: Observation, info: Info, callback: Callback | None) -> bool:
         if not info["evaluated"]:

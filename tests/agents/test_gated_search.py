@@ -104,3 +104,20 @@ def test_a_gated_run_that_was_killed_goes_on_to_the_identical_result(tmp_path):
                 path.unlink()
         evolve(config, cut, resume=True)
         assert {path.name: path.read_bytes() for path in cut.iterdir()} == expected
+
+
+def test_what_was_kept_is_measured_when_the_edits_are_used_up_and_a_longer_run_goes_on_from_there(tmp_path):
+    def config(rounds):
+        return Config.of(domain="lab-0", editor="writer", selection="best", gate=3, feedback_size=1, rounds=rounds)
+
+    for rounds in range(1, 9):
+        found = evolve(config(rounds), tmp_path / str(rounds))
+        assert found["edits"] == found["best_round"] == rounds, (
+            "each edit of this editor is kept, and measured in the end"
+        )
+        expected = {
+            path.name: path.read_bytes() for path in (tmp_path / str(rounds)).iterdir() if path.suffix != ".jsonl"
+        }
+        evolve(config(rounds), tmp_path / "longer", resume=rounds > 1)
+        there = {path.name: path.read_bytes() for path in (tmp_path / "longer").iterdir() if path.suffix != ".jsonl"}
+        assert there == expected
