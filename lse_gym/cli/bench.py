@@ -80,6 +80,9 @@ def bench_command(
     seeds: Annotated[
         int, typer.Option(min=1, help="Seeds of each domain, and of its questions.", rich_help_panel="What")
     ] = 3,
+    first_seed: Annotated[
+        int, typer.Option(min=0, help="The first of them, to go on where others ended.", rich_help_panel="What")
+    ] = 0,
     questions: Questions = None,
     scorer: Scorer = None,
     env_set: EnvSet = None,
@@ -163,7 +166,13 @@ def bench_command(
     labels = [one.label for one in contestants]
     if reference is not None and reference not in labels:
         raise unknown("contestant", reference, labels)
-    grid = Grid(contestants, places[:QUICK_DOMAINS] if quick else places, range(seeds), shared, score_with or ())
+    grid = Grid(
+        contestants,
+        places[:QUICK_DOMAINS] if quick else places,
+        range(first_seed, first_seed + seeds),
+        shared,
+        score_with or (),
+    )
     runs = {
         one.label: [job.settings.config() for job in jobs_of(grid, out) if job.contestant is one]
         for one in grid.contestants

@@ -14,7 +14,7 @@ import gymnasium as gym
 import pytest
 from typer.testing import CliRunner
 
-from lse_gym.agents.bench.result import read_sources
+from lse_gym.agents.bench.result import read_results, read_sources
 from lse_gym.agents.lse.states import State, write_states
 from lse_gym.cli.main import app
 from lse_gym.envs.custom.make_scorer import SCORERS
@@ -286,6 +286,15 @@ def test_a_comparison_and_its_report(tmp_path):
         done = run(*command, cwd=tmp_path)
         assert done.returncode == 2
         assert says in done.stderr
+
+
+def test_bench_goes_on_with_further_seeds(tmp_path):
+    command = ("bench", "--agent", "no-op", "--domains", "lab-0", "--rounds", 0, "--workers", 1)
+    for folder, seeds in (("all", ("--seeds", 2)), ("second", ("--seeds", 1, "--first-seed", 1))):
+        done = run(*command, *seeds, "--out", folder, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    every, second = (read_results(tmp_path / folder / "results.jsonl") for folder in ("all", "second"))
+    assert second == every[1:]
 
 
 def test_archive_and_train_say_what_is_missing(tmp_path):
