@@ -107,14 +107,16 @@ class RunDirectory:
             self._new = True
             write_text(config, json.dumps(self.config, indent=1) + "\n")
             return
-        changed = _changes(self.path, _read_config(config), self.config, self.resume)
+        there = _read_config(config)
+        changed = _changes(self.path, there, self.config, self.resume)
         if not self.resume:
             raise RunDirectoryError(
                 f"{str(self.path)!r} holds this run already. Pass --resume to continue it, or another --out."
             )
         if changed:
             Path(self.file("summary.json")).unlink(missing_ok=True)  # it is not finished any more
-            self._forget_end(there.get("rounds", 0))
+            if self.config.get("rounds", 0) > (rounds := there.get("rounds", 0)):
+                self._forget_end(rounds)
             write_text(config, json.dumps(self.config, indent=1) + "\n")
 
     def _forget_end(self, rounds: int) -> None:
