@@ -1,6 +1,7 @@
 """Your questions as a domain: the prompt, the scores and the report for any scorer but SQL, which has a database."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
@@ -12,6 +13,7 @@ from lse_gym.envs.prompt import ANSWER, OUTPUT_HEADER, system_message, user_mess
 from lse_gym.envs.report import Problem, Report
 from lse_gym.envs.text import one_line
 
+log = logging.getLogger("lse_gym.models")  # as what is waited for
 OVERVIEW = "You answer questions."
 TEXT, LABEL = "Text:", "Label:"  # what a text that is classified comes after, and its label
 MAX_SHOWN_CHARS = 1000  # of a question, an answer or a gold in a report
@@ -43,6 +45,7 @@ class CustomDomain(Domain):
     ):
         self.name, self.items, self.splits, self.scorer = name, items, splits, scorer
         self.classifies = classifies
+        self._told = False  # that the scorer raises
         self.seed_context = "Classify the text." if classifies else scorer.seed_context
         if not scorer.tags:
             several = any("\n" in gold for item in items.values() for gold in item.golds)
@@ -68,7 +71,13 @@ class CustomDomain(Domain):
 
     def score(self, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
         """The scorer's verdict on each response; one that cannot be read scores 0 and is told why."""
-        return [self._outcome(self.items[q.id], response) for q, response in zip(questions, responses, strict=True)]
+        scored = [self._outcome(self.items[q.id], response) for q, response in zip(questions, responses, strict=True)]
+        raised = [outcome.error for outcome in scored if outcome.error] if isinstance(self.scorer, Function) else []
+        if raised and not self._told:  # in the first evaluation, before more is paid for
+            self._told = True
+            why = one_line(raised[0], MAX_ERROR_CHARS)
+            log.warning("On %d of %d answers, which score 0, %s", len(raised), len(scored), why)
+        return scored
 
     def report(self, attempts: Sequence[Attempt]) -> Report:
         """The fixed prompt, then one entry a problem; partial scores are told as numbers."""

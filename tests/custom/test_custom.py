@@ -141,7 +141,7 @@ def test_domains_of_one_file():
         family.load("evn")
 
 
-def test_functions_score():
+def test_functions_score(caplog):
     records = [{"question": f"Word {n}?", "answer": f"word{n}", "worth": 0.5} for n in range(9)]
     lettered, worth = domain(records, same_letters), domain(records, weighted)
     question = lettered.splits["test"][0]
@@ -150,6 +150,9 @@ def test_functions_score():
     outcomes = worth.score([question] * 3, [backwards, "half", "<answer></answer>"])
     assert [outcome.score for outcome in outcomes] == [0.0, 0.5, 0.0]
     assert outcomes[2].error == "the scorer raised RuntimeError: an empty answer"
+    worth.score([question], [""])
+    (told,) = caplog.messages
+    assert told == "On 1 of 3 answers, which score 0, the scorer raised RuntimeError: an empty answer"
     attempts = [Attempt(question, *pair) for pair in zip(["a", "half", ""], outcomes, strict=True)]
     report = worth.report(attempts).text()
     assert all(text in report for text in ("Problem 2: score 0.5", "Error: the scorer raised", "Correct answer: word"))
