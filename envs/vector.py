@@ -44,9 +44,14 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Reset every sub-env; an int seed gives ``seed + i`` to sub-env ``i``, options go to all of them."""
+        """Reset every sub-env; an int seed gives ``seed + i`` to sub-env ``i``, options go to all of them.
+
+        Raises:
+            ArgumentError: the seeds are not one a sub-env.
+        """
         if seed is None or isinstance(seed, int):
             seed = [None if seed is None else seed + i for i in range(self.num_envs)]
+        self._check_number("seed", seed, "an int, or one")
         tasks = [env.reset_task(s, options) for env, s in zip(self.envs, seed, strict=True)]
         results = run(self.envs, tasks)
         infos: dict[str, Any] = {}
@@ -55,7 +60,12 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
         return self._batch([observation for observation, _ in results]), infos
 
     def step(self, actions: Sequence[str]) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Step every sub-env with its own text: all evaluations are one model batch, all resets that follow another."""
+        """Step every sub-env with its own text: all evaluations are one model batch, all resets that follow another.
+
+        Raises:
+            ArgumentError: the actions are not one a sub-env.
+        """
+        self._check_number("actions", actions, "a tuple or list of one")
         tasks = [self._step_task(env, action) for env, action in zip(self.envs, actions, strict=True)]
         results = run(self.envs, tasks)
         observations: list[Observation] = []
@@ -74,6 +84,15 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
     def render(self) -> tuple[str, ...]:
         """What each sub-env renders."""
         return tuple(env.render() or "" for env in self.envs)
+
+    def _check_number(self, name: str, values: Any, expected: str) -> None:
+        try:
+            number = None if isinstance(values, str) else len(values)  # whose letters would pass for contexts
+        except TypeError:
+            number = None
+        if number != self.num_envs:
+            given = f"a {type(values).__name__}" if number is None else f"{number}"
+            raise ArgumentError(f"{name}: {given} for {self.num_envs} sub-envs. Pass {expected} a sub-env.")
 
     @staticmethod
     def _step_task(env: ContextEnv, action: str) -> Task[tuple[Step, tuple[Observation, Info] | None]]:

@@ -149,7 +149,8 @@ class EditMenu(gym.Wrapper, RecordConstructorArgs):
 
     def action_masks(self) -> np.ndarray:
         """What is offered, bool of shape (actions,)."""
-        assert self._candidates is not None
+        if self._candidates is None:
+            raise gym.error.ResetNeeded("action_masks() before reset(). Call env.reset() first.")
         return self._candidates.offered.copy()
 
     def _see(self, observation: Observation, info: Info) -> tuple[np.ndarray, Info]:

@@ -128,7 +128,8 @@ class EditOperations(gym.Wrapper, RecordConstructorArgs):
 
     def mask(self) -> np.ndarray:
         """Which operations can be done to which lines, bool of shape (operations, ``max_items``)."""
-        assert self._last is not None
+        if self._last is None:
+            raise gym.error.ResetNeeded("the mask before reset(). Call env.reset() first.")
         context = self._last["context"]
         lines = len(context.split("\n")) if context else 0
         mask = np.zeros((len(OPERATIONS), self.max_items), dtype=np.bool_)

@@ -11,7 +11,7 @@ from lse_gym.agents.sb3.training import algorithm_class
 from lse_gym.agents.search import SearchAgent, SearchArgs
 from lse_gym.envs.budget import Budget
 from lse_gym.envs.core import Observation
-from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.errors import ArgumentError, MissingArgumentError
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.metered import MeteredModel
 from lse_gym.wrappers import Menu
@@ -44,6 +44,11 @@ class PolicyAgent(SearchAgent):
 
     def __init__(self, env: gym.Env | None = None, **args: Any):
         super().__init__(env, **args)
+        if not self.args.policy:
+            raise MissingArgumentError(
+                "agent 'sb3' needs policy='FILE.zip', which train_policy wrote. Pass --set policy=FILE.zip, or to "
+                "bench 'sb3,policy=FILE.zip'."
+            )
         kind = algorithm_class(self.args.algorithm)
         try:
             self._model = kind.load(self.args.policy, device="cpu")

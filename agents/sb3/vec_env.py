@@ -32,6 +32,7 @@ class MenuVecEnv(VecEnv):
         made = gym.make_vec(env_id, num_envs=num_envs, **options)
         assert isinstance(made.unwrapped, ContextVectorEnv)
         self.envs = made.unwrapped
+        self._candidates: list[Candidates] = []
         self.render_mode = None
         super().__init__(num_envs, self.menu.observation_space, self.menu.action_space)
 
@@ -44,6 +45,7 @@ class MenuVecEnv(VecEnv):
 
     def step_async(self, actions: np.ndarray) -> None:
         """Take the actions of :meth:`step_wait`."""
+        self._check_reset("step()")
         self._actions = actions
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
@@ -75,7 +77,12 @@ class MenuVecEnv(VecEnv):
 
     def action_masks(self) -> np.ndarray:
         """What is offered in each sub-env, bool of shape (``num_envs``, actions)."""
+        self._check_reset("action_masks()")
         return np.stack([candidates.offered for candidates in self._candidates])
+
+    def _check_reset(self, what: str) -> None:
+        if not self._candidates:
+            raise gym.error.ResetNeeded(f"{what} before reset(). Call env.reset() first.")
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
         """``action_masks`` of the sub-envs, as sb3-contrib asks for them, or a method of each."""

@@ -20,7 +20,7 @@ from lse_gym.agents.sb3.settings import ALGORITHMS
 from lse_gym.agents.sb3.training import train_policy
 from lse_gym.agents.sb3.vec_env import MenuVecEnv
 from lse_gym.agents.settings import Settings
-from lse_gym.envs.errors import ArgumentError, MissingExtraError, UnknownNameError
+from lse_gym.envs.errors import ArgumentError, MissingArgumentError, MissingExtraError, UnknownNameError
 from lse_gym.wrappers import EditMenu, EditOperations, Menu, Penalty, RollbackToBest, TextFeatures
 
 ENV = "LSE/TextToSQL-v1"
@@ -45,6 +45,9 @@ def test_operations_as_numbers_with_text_features_check_clean_and_train_with_mas
 def test_the_batched_env_is_that_of_single_ones():
     batched = MenuVecEnv(ENV, 3, domain="train", max_edits=2)
     batched.seed(5)
+    for early in (batched.action_masks, lambda: batched.step(np.zeros(3))):
+        with pytest.raises(gym.error.ResetNeeded):
+            early()
     singles = [EditMenu(gym.make(ENV, domain="train", max_edits=2)) for _ in range(3)]
     seen = batched.reset()
     assert is_masking_supported(batched)
@@ -108,6 +111,8 @@ def test_a_training_prints_how_far_it_is(tmp_path, capsys):
 def test_wrong_policies_are_told(trained, tmp_path):
     name, out, _ = trained
     agent = agent_class("sb3")
+    with pytest.raises(MissingArgumentError, match="agent 'sb3' needs policy="):
+        agent()
     with pytest.raises(ArgumentError, match="cannot be loaded"):
         agent(gym.make(ENV, domain="shop-0"), policy=str(tmp_path / "none.zip"), algorithm=name)
     with pytest.raises(UnknownNameError, match="maskable-ppo"):

@@ -4,7 +4,7 @@ import pytest
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-from lse_gym.envs.errors import UnknownNameError
+from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from tests.envs.stub import Spy, make
 
 N = 8
@@ -80,6 +80,18 @@ def test_vector_equals_single_envs(name, options, tiny_bird):
     assert ((False, True) in ends) == ("budget" in options), "the cap was meant to bite"
     assert len({info["domain"] for env in singles for info in [env.unwrapped._last]}) > 1
     envs.close()
+
+
+def test_actions_and_seeds_are_one_a_sub_env():
+    envs = make(num_envs=3)
+    envs.reset(seed=[1, 2, 3])
+    for wrong, told in ((["a", "b"], "2"), (None, "a NoneType"), ("abc", "a str"), (np.array("abc"), "a ndarray")):
+        with pytest.raises(ArgumentError, match=f"actions: {told} for 3 sub-envs"):
+            envs.step(wrong)
+    for wrong in ([1, 2], 1.5):
+        with pytest.raises(ArgumentError, match=r"seed: .* for 3 sub-envs"):
+            envs.reset(seed=wrong)
+    envs.step(np.array(["a", "b", "c"]))
 
 
 def test_layout_is_that_of_gymnasiums_own_vector_env():

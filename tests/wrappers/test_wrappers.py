@@ -242,6 +242,12 @@ def test_a_menu_offers_what_changes_something_once():
     assert newest == "\n".join(lines[:-1])
 
 
+@pytest.mark.parametrize("wrapper", [EditMenu, EditOperations])
+def test_there_are_no_masks_before_a_reset(wrapper):
+    with pytest.raises(gym.error.ResetNeeded, match=r"env\.reset\(\)"):
+        make(wrapper, **({"texts": ["- x"]} if wrapper is EditOperations else {})).action_masks()
+
+
 def test_what_is_not_offered_keeps_the_context():
     env = make(EditMenu)
     env.reset(seed=0)
