@@ -10,8 +10,8 @@ from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Question, Spli
 from lse_gym.envs.errors import DataError, unknown
 from lse_gym.envs.prompt import system_message, user_message
 from lse_gym.envs.report import Report
-from lse_gym.envs.sql.compare import is_ordered
 from lse_gym.envs.sql.executor import Digest, Limits, digest_many
+from lse_gym.envs.sql.ordered import is_ordered
 from lse_gym.envs.sql.prompt import SEED_CONTEXT, extract_sql, frozen_part, report
 
 Scoring = Literal["set", "strict"]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lse_gym.envs.errors import ExecutorError
-from lse_gym.envs.sql.result import Limits, Result
+from lse_gym.envs.sql.result import Limits, Result, Status
 
 MAX_SQL_CHARS = 1_000_000  # longer texts are not sent; the worker has the same limit
 MAXWORKERS = 4
@@ -282,7 +282,7 @@ class _Batch:
             self.results[unanswered[0]] = _failed("crash", "the statement crashed SQLite")
 
 
-def _failed(status: str, error: str) -> Result:
+def _failed(status: Status, error: str) -> Result:
     return Result([], [], error, status)
 
 

@@ -1,8 +1,8 @@
 """What a statement may use, and what it gave."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-STATUSES = ("ok", "error", "denied", "timeout", "too_large", "crash")
+Status = Literal["ok", "error", "denied", "timeout", "too_large", "crash"]
 
 
 class Limits(NamedTuple):
@@ -31,13 +31,13 @@ class Result(NamedTuple):
         rows: tuples of None, int, float, str and bytes; text that is not UTF-8 has U+FFFD in its place.
         columns: one name a column.
         error: why there are no rows; empty if there was no error.
-        status: one of ``STATUSES``; ``"ok"`` exactly when ``error`` is empty.
+        status: ``"ok"`` exactly when ``error`` is empty.
     """
 
     rows: list[tuple]
     columns: list[str]
     error: str = ""
-    status: str = "ok"
+    status: Status = "ok"
 
 
 class Digest(NamedTuple):
@@ -49,9 +49,9 @@ class Digest(NamedTuple):
         count: how many rows.
         as_list: digest of the rows in their order.
         as_multiset: digest of the rows in any order.
-        as_set: digest of the different rows.
+        as_set: digest of the different rows: BIRD's accuracy, as in ``evaluation.py`` of DAMO-ConvAI and mini_dev.
         error: why there are no rows; empty if there was no error.
-        status: one of ``STATUSES``.
+        status: as of a :class:`Result`.
     """
 
     count: int
@@ -59,4 +59,4 @@ class Digest(NamedTuple):
     as_multiset: str
     as_set: str
     error: str = ""
-    status: str = "ok"
+    status: Status = "ok"

@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lse_gym.envs.sql.bird_family import BIRDFamily
-from lse_gym.envs.sql.compare import same_set
 from lse_gym.envs.sql.executor import digest_many
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "bird_layout_geoquery"
@@ -82,7 +81,7 @@ def main() -> int:
 
         def plain(texts: list[str], gold: list[list[tuple]]) -> int:
             return sum(
-                same_set(connection.execute(sql).fetchall(), rows) for sql, rows in zip(texts, gold, strict=True)
+                set(connection.execute(sql).fetchall()) == set(rows) for sql, rows in zip(texts, gold, strict=True)
             )
 
         digests = [one.as_set for one in digest_many(database, statements)]

@@ -20,7 +20,7 @@ from lse_gym.envs.passages.prompt import read_order
 from lse_gym.envs.qa.answer import extract_choice
 from lse_gym.envs.splits import normalised
 from lse_gym.envs.sql.bird import _tidy
-from lse_gym.envs.sql.compare import is_ordered
+from lse_gym.envs.sql.ordered import is_ordered
 from lse_gym.envs.sql.prompt import extract_sql
 from lse_gym.envs.text import clean, one_line, spoken, tagged
 from lse_gym.leaderboard.document import read_document

@@ -12,6 +12,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from lse_gym.envs.errors import ArgumentError, DataError, ExecutorError
 from lse_gym.envs.sql import executor, pool
 from lse_gym.envs.sql.executor import Limits, Result, execute, execute_many
-from lse_gym.envs.sql.result import STATUSES
+from lse_gym.envs.sql.result import Status
 from tests.sql.hostile import COUNT, HOSTILE, LONG_A, make_database
 
 SMALL = Limits(timeout_s=1.0, max_steps=1_000_000, max_rows=1000, max_bytes=1_000_000)
@@ -52,7 +53,7 @@ def test_hostile_statements_do_no_harm(database, group, tmp_path, monkeypatch):
     results = execute_many(database, HOSTILE[group], SMALL)
     assert time.monotonic() - start < len(results) * (SMALL.timeout_s + pool.KILL_GRACE_S)
     for sql, result in zip(HOSTILE[group], results, strict=True):
-        assert result.status in STATUSES, sql
+        assert result.status in get_args(Status), sql
         assert (result.status == "ok") == (result.error == ""), sql
         assert result.status == "ok" or result.rows == result.columns == [], sql
         assert str(database.parent) not in result.error, sql
@@ -110,7 +111,7 @@ def test_any_text_becomes_a_result(tmp_path_factory, texts):
         make_database(database)
     before = sha256(database)
     results = execute_many(database, texts, SMALL)
-    assert [result.status in STATUSES for result in results] == [True] * len(texts)
+    assert [result.status in get_args(Status) for result in results] == [True] * len(texts)
     assert sha256(database) == before
 
 

@@ -1,4 +1,4 @@
-"""Row comparison: BIRD's set flavour, the strict flavour, and which statements order their rows."""
+"""Which statements order their rows."""
 
 import json
 
@@ -7,52 +7,8 @@ import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lse_gym.envs.sql.compare import is_ordered, same_set, same_strict
+from lse_gym.envs.sql.ordered import is_ordered
 from tests.sql.layouts import GEOQUERY
-
-VALUES = st.none() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=2) | st.binary(max_size=2)
-ROWS = st.lists(st.tuples(VALUES, VALUES), max_size=8)
-
-
-@given(ROWS, st.booleans())
-def test_rows_equal_themselves(rows, ordered):
-    assert same_set(rows, rows)
-    assert same_strict(rows, list(rows), ordered)
-
-
-@given(ROWS.flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))))
-def test_order_counts_only_when_asked(pair):
-    rows, shuffled = pair
-    assert same_set(shuffled, rows)
-    assert same_strict(shuffled, rows, ordered=False)
-    assert same_strict(shuffled, rows, ordered=True) == (shuffled == rows)
-
-
-@given(ROWS, ROWS, st.booleans())
-def test_strict_implies_set_and_both_are_symmetric(left, right, ordered):
-    assert same_set(left, right) or not same_strict(left, right, ordered)
-    assert same_strict(left, right, False) or not same_strict(left, right, True)
-    assert same_set(left, right) == same_set(right, left)
-    assert same_strict(left, right, ordered) == same_strict(right, left, ordered)
-
-
-@given(ROWS.filter(bool))
-def test_duplicates_count_only_strictly(rows):
-    twice = [*rows, rows[0]]
-    assert same_set(twice, rows)
-    assert not same_strict(twice, rows, ordered=False)
-
-
-def test_known_pairs():
-    assert same_set([], [])
-    assert same_strict([], [], ordered=True)
-    assert not same_set([], [(None,)])
-    assert same_set([(1,)], [(1.0,)])
-    assert same_strict([(1,)], [(1.0,)], ordered=True)
-    assert not same_set([("1",)], [(1,)])
-    assert not same_set([(1, 2)], [(2, 1)])
-    assert not same_set([(1,)], [(1, 1)])
-    assert not same_set([(b"a",)], [("a",)])
 
 
 @pytest.mark.parametrize(
