@@ -23,9 +23,9 @@ log = logging.getLogger("lse_gym.models")  # as what is waited for
 MAX_EDIT_TOKENS = 16_384  # response length of the editor in the released code of LSE
 
 
-def default_editor(otherwise: str = "writer") -> str:
-    """The editor where none is named: ``LSE_GYM_EDITOR``, or ``otherwise``; ``writer`` runs offline on every env."""
-    return os.environ.get("LSE_GYM_EDITOR") or otherwise
+def default_editor() -> str:
+    """The editor where none is named: ``LSE_GYM_EDITOR``, or ``writer``, which runs offline on every env."""
+    return os.environ.get("LSE_GYM_EDITOR") or "writer"
 
 
 def edit_seed(seed: int, step: int) -> int:

@@ -108,10 +108,10 @@ def student95(degrees: int) -> float:
     return z + sum(term / n ** (i + 1) for i, term in enumerate(terms))
 
 
-def paired_interval(before: np.ndarray, after: np.ndarray, seed: int = 0) -> tuple[float, float]:
+def paired_interval(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
     """95 % bootstrap interval of the mean of ``after - before``, pairs resampled together; shapes (n,)."""
     differences = np.asarray(after) - np.asarray(before)
-    rng = np.random.default_rng(np.random.SeedSequence([seed, len(differences)]))
+    rng = np.random.default_rng(np.random.SeedSequence([0, len(differences)]))
     means = differences[rng.integers(len(differences), size=(RESAMPLES, len(differences)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)

@@ -66,19 +66,6 @@ def _flat(row: Row) -> Iterator[tuple[str, Any]]:
     yield "transfer", json.dumps({model: found["score"] for model, found in row.transfer.items()})
 
 
-def to_dataset(board: Board) -> Any:
-    """The table as a ``datasets.Dataset``.
-
-    Raises:
-        MissingExtraError: the package is not installed.
-    """
-    return _dataset(table(board))
-
-
-def _dataset(rows: list[dict[str, Any]]) -> Any:
-    return require("datasets", "data", "A Hugging Face table").Dataset.from_list(rows)
-
-
 def export(board: Board, out: Path) -> list[Path]:
     """Write ``entries.csv``, ``entries.parquet`` where ``datasets`` is installed, and the card, ``README.md``.
 
@@ -93,7 +80,8 @@ def export(board: Board, out: Path) -> list[Path]:
     write_text(out / "entries.csv", text.getvalue())
     written = [out / "entries.csv"]
     try:
-        _dataset(rows).to_parquet(str(out / "entries.parquet"))
+        datasets = require("datasets", "data", "A Hugging Face table")
+        datasets.Dataset.from_list(rows).to_parquet(str(out / "entries.parquet"))
         written.append(out / "entries.parquet")
     except MissingExtraError:
         pass

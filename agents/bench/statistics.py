@@ -55,15 +55,12 @@ def estimate_score(results: Sequence[Result], value: Callable[[Result], float]) 
     return estimate(results, value).within(0.0, 1.0)
 
 
-def paired(
-    results: Sequence[Result], reference: Sequence[Result], value: Callable[[Result], float] | None = None
-) -> Estimate:
-    """The mean difference to ``reference`` on the domains and seeds that both have; of the gain by default.
+def paired(results: Sequence[Result], reference: Sequence[Result]) -> Estimate:
+    """The mean difference in gain to ``reference`` on the domains and seeds that both have.
 
     Raises:
         DataError: they have no run in common, or the test questions of a common one are not the same.
     """
-    value = value or (lambda result: result.gain)
     others = {(r.env, r.domain, r.seed): r for r in reference}
     pairs = [(r, others[r.env, r.domain, r.seed]) for r in results if (r.env, r.domain, r.seed) in others]
     if not pairs:
@@ -72,7 +69,7 @@ def paired(
     for one, other in pairs:
         if len(one.test_scores_best) != len(other.test_scores_best):
             raise DataError(f"{one.domain!r} was scored on other test questions by {one.label!r} and {other.label!r}.")
-        groups.setdefault((one.env, one.domain), []).append(value(one) - value(other))
+        groups.setdefault((one.env, one.domain), []).append(one.gain - other.gain)
     return over_domains([*groups.values()])
 
 

@@ -29,6 +29,7 @@ from lse_gym.envs.models.huggingface import HuggingFaceModel
 
 DOMAINS = ("bakery-0", "garden-0", "harbour-0", "museum-0")
 SEALED = 30  # questions of each domain
+SMOOTH = 3  # steps
 NAMES = {"grpo": "GRPO alone", "fixed": "GRPO, fixed hints", "hill": "HiLL"}
 NUMBERS = {
     "accuracy": "right without hints, sealed",
@@ -76,12 +77,12 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
-def figure(runs: dict[Condition, list[list[dict[str, float]]]], smooth: int = 3) -> str:
-    """The picture of the runs; what is measured each step is averaged over ``smooth`` steps."""
+def figure(runs: dict[Condition, list[list[dict[str, float]]]]) -> str:
+    """The picture of the runs; what is measured each step is averaged over ``SMOOTH`` steps."""
     panels = []
     for number, name in NUMBERS.items():
         lines = {
-            NAMES[condition]: [_line(rows, number, 1 if number == "accuracy" else smooth) for rows in ones]
+            NAMES[condition]: [_line(rows, number, 1 if number == "accuracy" else SMOOTH) for rows in ones]
             for condition, ones in runs.items()
         }
         values = [value for ones in lines.values() for line in ones for _, value in line]

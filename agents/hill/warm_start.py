@@ -56,7 +56,6 @@ def teach(
     seed: int,
     steps: int,
     peak: float = PEAK,
-    on_step: Callable[[int, float], None] | None = None,
 ) -> float:
     """Minimise the loss on the answers of lessons; returns the mean loss of the last tenth of the steps, in nats."""
     optimizer, told = Optimizer(model), []
@@ -68,8 +67,6 @@ def teach(
         loss.backward()
         optimizer.step(peak * min(1.0, (step + 1) / WARM_UP) * (1 - step / steps))
         told.append(float(loss.detach()))
-        if on_step:
-            on_step(step, told[-1])
     return float(np.mean(told[-max(1, steps // 10) :]))
 
 

@@ -122,9 +122,7 @@ def as_lines(before: str, after: str) -> str:
     return "\n".join([*removed, *(f"<add>{line}</add>" for line in dict.fromkeys(new) if line not in old)])
 
 
-def tree_siblings(
-    archive: str | os.PathLike[str], form: Form = "lines", on_run: Callable[[Path], None] | None = None
-) -> list[Siblings]:
+def tree_siblings(archive: str | os.PathLike[str], form: Form = "lines") -> list[Siblings]:
     """The sibling edits of a run directory, or of all runs below a folder such as ``lse-gym archive`` writes.
 
     Raises:
@@ -137,8 +135,6 @@ def tree_siblings(
     groups: list[Siblings] = []
     for folder in folders:
         groups += siblings_of(folder, form)
-        if on_run:
-            on_run(folder)
     return merged(groups)
 
 

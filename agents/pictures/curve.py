@@ -6,6 +6,7 @@ from lse_gym.agents.pictures.svg import clean, number, px, score, svg_document, 
 from lse_gym.agents.pictures.tree import Family, read_tree
 
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 52, 158, 62, 46  # margins; the direct labels stand in the right one
+HEIGHT_PX = 360
 LINE_PX = 15  # least distance between two labels
 
 
@@ -38,10 +39,10 @@ def spread(places: list[float], low: float, high: float) -> list[float]:
 class _Frame:
     """Maps rounds and scores to px."""
 
-    def __init__(self, last_round: float, width: float, height: float) -> None:
+    def __init__(self, last_round: float, width: float) -> None:
         self.last = max(1.0, last_round)
         self.left, self.right = LEFT_PX, width - RIGHT_PX
-        self.top, self.bottom = TOP_PX, height - BOTTOM_PX
+        self.top, self.bottom = TOP_PX, HEIGHT_PX - BOTTOM_PX
 
     def x(self, round_idx: float) -> float:
         return self.left + (self.right - self.left) * (round_idx / self.last)
@@ -129,7 +130,6 @@ def curve_svg(
     oracle: float | None = None,
     test: tuple[float, float] | None = None,
     width: int = 900,
-    height: int = 360,
 ) -> str:
     """Draw the held-out score of every visited context over the rounds, and the best so far.
 
@@ -139,18 +139,17 @@ def curve_svg(
         oracle: score in [0, 1] of a context known to be right, drawn as a ceiling.
         test: scores of seed and best context on the test split, marked at the right edge.
         width: in px, at least 360.
-        height: in px, at least 240.
 
     Returns:
         A standalone SVG document.
     """
-    family, width, height = read_tree(tree), max(360, width), max(240, height)
+    family, width = read_tree(tree), max(360, width)
     title = clean(title)
     if not family.nodes:
         note = [_word(width / 2, 70, "no contexts yet", "middle")]
         return svg_document(width, 120, title, "empty score curve", note)
     order = sorted(range(len(family.nodes)), key=lambda i: (_round(family, i), number(family.nodes[i].get("id")), i))
-    frame = _Frame(_round(family, order[-1]), width, height)
+    frame = _Frame(_round(family, order[-1]), width)
     seed, best = family.scores[0], family.scores[family.best]
     size = px(4.2 if len(order) <= 60 else 2.8)
     dots = []
@@ -162,4 +161,4 @@ def curve_svg(
     ring = f'<circle class="lse-ring" cx="{px(x)}" cy="{px(y)}" r="7"/>'
     body = [*frame.axes(), *_references(frame, seed, best, oracle, test), _best_so_far(family, frame, order)]
     label = f"held-out score over {frame.last:g} rounds, seed {seed:.2f}, best {best:.2f}"
-    return svg_document(width, height, title, label, [*body, *dots, ring])
+    return svg_document(width, HEIGHT_PX, title, label, [*body, *dots, ring])

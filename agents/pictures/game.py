@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lse_gym.agents.pictures.page import document, figure, in_widths
+from lse_gym.agents.pictures.page import document, figure
 from lse_gym.agents.pictures.svg import color, px, svg_document, text
 from lse_gym.envs.games.game import Move
 
@@ -18,7 +18,6 @@ def game_page(
     title: str,
     about: str = "",
     facts: Mapping[str, object] | None = None,
-    pictures: str = "",
 ) -> str:
     """The page of an episode as one HTML document, which works without a network and runs no script.
 
@@ -27,7 +26,6 @@ def game_page(
         title: heading, plain text.
         about: what the episode is about, such as its question.
         facts: what is told below it, such as the last info.
-        pictures: SVG to show above the turns, such as :func:`cross_play_svg` in two widths.
 
     Returns:
         UTF-8 text without external resources, the same for the same input; every string in it is escaped.
@@ -46,7 +44,6 @@ def game_page(
         "meta": " · ".join(told),
         "tiles": "".join(tiles),
         "about": _text(about) if about else "",
-        "pictures": pictures,
         "moves": "\n".join(_move(move, agents.index(move.agent)) for move in moves),
     }
     return document("game", parts)
@@ -105,8 +102,3 @@ def _cell(x: float, y: float, size: float, rate: float) -> str:
         f'<rect x="{corner}" y="{px(y - size / 2 + 1)}" width="{side}" height="{side}" rx="4" fill="{color(rate)}"/>'
         f'<text class="lse-t lse-s" fill="{ink}" text-anchor="middle" x="{px(x)}" y="{px(y + 4)}">{rate:.2f}</text>'
     )
-
-
-def cross_play_pictures(rates: np.ndarray, *, title: str = "") -> str:
-    """:func:`cross_play_svg` for wide pages and for phones."""
-    return f'<div class="scroll">{in_widths(lambda width: cross_play_svg(rates, title=title, width=width))}</div>'

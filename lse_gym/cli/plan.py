@@ -139,9 +139,9 @@ def _show_questions(first: Preview) -> None:
     say(f"questions: {sizes}; an evaluation asks {once:,}: all held-out, {first.batch} of feedback")
 
 
-def show_costs(rows: Mapping[str, Usage], first: str = "") -> None:
+def show_costs(rows: Mapping[str, Usage]) -> None:
     """A table of upper bounds."""
-    table = Table(first, *("calls at most", "tokens at most", "US$ at most"), box=None, padding=(0, 2, 0, 0))
+    table = Table("", "calls at most", "tokens at most", "US$ at most", box=None, padding=(0, 2, 0, 0))
     for column in table.columns[1:]:
         column.justify = "right"
     for label, usage in rows.items():

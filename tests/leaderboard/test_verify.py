@@ -11,7 +11,7 @@ from lse_gym.cli.main import app
 from lse_gym.envs.errors import ArgumentError, ProviderError, UnknownNameError
 from lse_gym.envs.offline.reader import Reader
 from lse_gym.leaderboard.errors import BoardError
-from lse_gym.leaderboard.export import to_dataset
+from lse_gym.leaderboard.export import table
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.verify import Options, Verdict, pending, verify
@@ -226,13 +226,11 @@ def test_what_serves_a_model_may_have_arguments(board, document, monkeypatch):
     assert asked == [{"reader": "openai:x?style=chat"}]
 
 
-@pytest.mark.extra("data")
-def test_a_board_is_a_table_of_datasets(board, document):
+def test_a_board_is_a_table_of_flat_rows(board, document):
     verify(board, board.submit(sent(document)), Options())
-    table = to_dataset(board)
-    assert table.num_rows == 1
-    assert table[0]["score"] == rank(board)[TRACK][0].score
-    assert table[0]["low"] < table[0]["score"] < table[0]["high"]
+    (row,) = table(board)
+    assert row["score"] == rank(board)[TRACK][0].score
+    assert row["low"] < row["score"] < row["high"]
 
 
 def test_formulas_of_a_spreadsheet_are_defused(board, document, tmp_path):
