@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from lse_gym.agents.lse.reward import score_edits
 from lse_gym.agents.lse.states import State
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Question
 from lse_gym.envs.editing import parse_edit
 from lse_gym.envs.metered import Task
-from lse_gym.envs.session import Evaluation
 from lse_gym.envs.text import clean
 
 LONGEST = 2500  # characters of a context that goes on: about twice what there is to know of a domain
@@ -107,23 +107,13 @@ class Chains:
 
     def scores_after(self, states: Sequence[State], answers: Sequence[str]) -> np.ndarray:
         """Scores after edits of states of the last batch, float64 of shape (states,); NaN where there is no edit."""
-        edits = [parse_edit(answer, state.context) for state, answer in zip(states, answers, strict=True)]
-        keys = [
-            None if edit is None else (state, clean(edit, self.env.max_chars)[0])
-            for state, edit in zip(states, edits, strict=True)
-        ]
-        wanted = list(dict.fromkeys(key for key in keys if key is not None))
-        evaluations = self.env.session.run(self._evaluation(*key) for key in wanted)
-        found = {key: self._of(key[0], one) for key, one in zip(wanted, evaluations, strict=True)}
-        return np.array([np.nan if key is None else found[key] for key in keys])
+        return score_edits(self.env, states, states, answers, self._score_after)
 
-    def _evaluation(self, state: State, context: str) -> Task[Evaluation]:
+    def _score_after(self, state: State, context: str) -> Task[float]:
         domain = self.env.family.load(state.domain)
-        return self.env.session.evaluate(domain, context, [*domain.splits["held_out"], *self._asked[state]])
-
-    def _of(self, state: State, evaluation: Evaluation) -> float:
-        first = len(evaluation.scores) - len(self._asked[state])
-        return self._score(evaluation.scores[:first], evaluation.scores[first:])
+        held_out, shown = domain.splits["held_out"], self._asked[state]
+        evaluation = yield from self.env.session.evaluate(domain, context, [*held_out, *shown])
+        return self._score(evaluation.scores[: len(held_out)], evaluation.scores[len(held_out) :])
 
     def grow(self, states: Sequence[State], answers: Sequence[Sequence[str]], after: np.ndarray) -> None:
         """Go on from a random child of each state that is not worse, or from the state where there is none.
