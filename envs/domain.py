@@ -153,8 +153,29 @@ class Domain(ABC):
     def verify(self) -> list[str]:
         """Return the ids of the questions whose gold answer does not score 1.0; empty when all is well."""
         questions = [question for split in SPLITS for question in self.splits[split]]
-        outcomes = self.score(questions, [self.gold_response(question) for question in questions])
+        outcomes = outcomes_of(self, questions, [self.gold_response(question) for question in questions])
         return [q.id for q, outcome in zip(questions, outcomes, strict=True) if outcome.score != 1.0]
+
+
+def outcomes_of(domain: Domain, questions: Sequence[Question], responses: Sequence[str]) -> list[Outcome]:
+    """What the domain makes of responses.
+
+    Raises:
+        ArgumentError: that is not one :class:`Outcome` a response.
+    """
+    outcomes = domain.score(questions, responses)
+    if not isinstance(outcomes, Sequence):
+        given = f"a {type(outcomes).__name__}"
+    elif not all(issubclass(kind, Outcome) for kind in set(map(type, outcomes))):
+        given = f"{shown(next(one for one in outcomes if not isinstance(one, Outcome)))} among them"
+    elif len(outcomes) != len(responses):
+        given = f"{len(outcomes)} outcomes"
+    else:
+        return list(outcomes)
+    raise ArgumentError(
+        f"score() of domain {domain.name!r} returned {given} for {len(responses)} responses. Return a list with one "
+        "Outcome a response, e.g. Outcome(1.0, answer)."
+    )
 
 
 def check_splits(domain: Domain) -> None:

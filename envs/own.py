@@ -1,11 +1,11 @@
 """``LSE/Family-v0``: the domains of a family that you have written, in an env like any other."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Domain, Family, check_splits
-from lse_gym.envs.errors import MissingArgumentError
+from lse_gym.envs.errors import ArgumentError, MissingArgumentError
 from lse_gym.envs.options import CoreOptions, check_names
 from lse_gym.envs.plugins import import_class
 from lse_gym.envs.vector import ContextVectorEnv
@@ -20,8 +20,21 @@ class Checked:
     def __call__(self, name: str) -> Domain:
         """The domain of this name."""
         domain = self.load(name)
+        if not isinstance(domain, Domain):
+            raise ArgumentError(f"load({name!r}) returned a {type(domain).__name__}. Return a Domain.")
         check_splits(domain)
         return domain
+
+
+def check_groups(family: Family) -> None:
+    """Raise :class:`ArgumentError` unless the family's groups are names by the name of a group."""
+    groups = getattr(family, "groups", None)
+    lists = [*groups.values()] if isinstance(groups, Mapping) else []
+    if not (lists and all(isinstance(names, Collection) and not isinstance(names, str) for names in lists)):
+        raise ArgumentError(
+            f"groups of {type(family).__name__} is {groups!r}, no dict of names. Write e.g. "
+            "groups = {'all': ('small', 'large')}."
+        )
 
 
 class FamilyEnv(ContextEnv):
@@ -75,6 +88,7 @@ class FamilyEnv(ContextEnv):
                 "LSE/Family-v0 needs family='package.module:Class', a Family of yours. envs/EXTENDING.md has one."
             )
         own = import_class(family, Family, "family")(**family_args or {})
+        check_groups(own)
         vars(own)["load"] = Checked(own.load)
         super().__init__(own, domain=domain, **options)
 

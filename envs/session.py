@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from lse_gym.envs.budget import NOTHING, Budget, Usage
-from lse_gym.envs.domain import Asked, Attempt, Domain, Likelihood, Outcome, Prompt, Question
+from lse_gym.envs.domain import Asked, Attempt, Domain, Likelihood, Outcome, Prompt, Question, outcomes_of
 from lse_gym.envs.metered import MeteredModel, Task, drive
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.report import FeedbackMode, Report, Turn
@@ -128,7 +128,7 @@ class Session:
             asked = [self._ask(domain, context, question, sample) for question in questions for sample in samples]
             usage = yield from self._converse(asked, domain)
             texts, transcripts = [one.response for one in asked], [one.transcript for one in asked]
-        outcomes = domain.score(each, texts)
+        outcomes = outcomes_of(domain, each, texts)
         scores = np.array([outcome.score for outcome in outcomes], dtype=np.float64)
         if self.samples > 1:
             scores, first = scores.reshape(len(questions), -1).mean(axis=1), slice(None, None, self.samples)

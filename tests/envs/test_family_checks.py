@@ -3,10 +3,12 @@
 import gymnasium as gym
 import pytest
 
-from lse_gym.envs.domain import Family, Question, check_splits
-from lse_gym.envs.errors import DataError
+from lse_gym.envs.domain import Family, Outcome, Question, check_splits
+from lse_gym.envs.errors import ArgumentError, DataError
 from lse_gym.envs.evaluation import core_env, evaluate_context
-from tests.envs.stub import StubDomain
+from lse_gym.envs.metered import drive
+from lse_gym.envs.session import Session
+from tests.envs.stub import Spy, StubDomain
 
 
 class Given(Family):
@@ -47,6 +49,35 @@ def test_ids_that_stand_twice_are_told_with_their_places():
     told = str(caught.value)
     assert "'a': in held_out and in held_out" in told
     assert "'feedback-1': in feedback and in test" in told
+
+
+@pytest.mark.parametrize(
+    ("score", "told"),
+    [
+        (lambda questions, responses: [1.0 for _ in responses], "1.0 among them"),
+        (lambda questions, responses: [Outcome(1.0, "x")], "1 outcomes for "),
+        (lambda questions, responses: None, "a NoneType"),
+    ],
+)
+def test_a_score_that_is_no_list_of_outcomes_is_told(score, told):
+    domain = Given().load("one")
+    domain.score = score
+    for use in (lambda: drive([Session(Spy()).evaluate(domain, "x", domain.splits["test"])], Spy()), domain.verify):
+        with pytest.raises(ArgumentError, match=f"score.. of domain 'one' returned {told}"):
+            use()
+
+
+@pytest.mark.parametrize("groups", [None, ["one"], {}, {"all": "one"}])
+def test_groups_that_are_no_dict_of_names_are_told(groups, monkeypatch):
+    monkeypatch.setattr(Given, "groups", groups)
+    with pytest.raises(ArgumentError, match=r"groups of Given is .* Write e\.g\. groups = "):
+        make()
+
+
+def test_what_is_no_domain_is_told(monkeypatch):
+    monkeypatch.setattr(Given, "load", lambda self, name: None)
+    with pytest.raises(ArgumentError, match="returned a NoneType"):
+        make().reset(seed=0)
 
 
 def test_every_embedded_domain_is_sound():
