@@ -14,7 +14,7 @@ import numpy as np
 
 from lse_gym.envs.budget import NOTHING, Budget, Usage
 from lse_gym.envs.errors import ProviderError
-from lse_gym.envs.models.base import UNTOLD, Request, Response, TaskModel
+from lse_gym.envs.models.base import UNTOLD, Request, Response, TaskModel, responses_of
 
 T = TypeVar("T")
 Responses = Sequence[Response | None]  # None: the model failed at this one, and the error follows
@@ -72,9 +72,7 @@ def _answers(model: TaskModel, wanted: Mapping[int, list[Request]]) -> dict[int,
 
 
 def _complete(model: TaskModel, requests: list[Request]) -> list[Response]:
-    responses = model.respond(requests) if requests else []
-    if len(responses) != len(requests):
-        raise ProviderError(f"{model.name!r} gave {len(responses)} responses to {len(requests)} requests.")
+    responses = responses_of(model, requests) if requests else []
     if not _sound(responses):  # what is wrong costs its own question; the others are kept and paid for
         good = {request: response for request, response in zip(requests, responses, strict=True) if _sound([response])}
         wrong = next(response for request, response in zip(requests, responses, strict=True) if request not in good)

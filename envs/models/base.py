@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 
+from lse_gym.envs.errors import ProviderError
 from lse_gym.envs.report import Turn
 
 if TYPE_CHECKING:
@@ -166,6 +167,28 @@ class TaskModel(ABC):
     def logprobs_batch(self, asked: Sequence[tuple[Request, str]]) -> list[list[float]]:
         """As :meth:`logprobs`, for many at once."""
         return [self.logprobs(request, completion) for request, completion in asked]
+
+
+def responses_of(model: TaskModel, requests: Sequence[Request]) -> list[Response]:
+    """What the model answers.
+
+    Raises:
+        ProviderError: it failed, or did not give one :class:`Response` a request; those that it gave are kept.
+    """
+    responses = model.respond(requests)
+    if not isinstance(responses, Sequence) or len(responses) != len(requests):
+        given = f"{len(responses)} responses" if isinstance(responses, Sequence) else f"a {type(responses).__name__}"
+        raise ProviderError(f"{model.name!r} gave {given} to {len(requests)} requests.")
+    if not all(issubclass(kind, Response) for kind in set(map(type, responses))):
+        pairs = dict(zip(requests, responses, strict=True))
+        good = {request: one for request, one in pairs.items() if isinstance(one, Response)}
+        wrong = next(one for one in pairs.values() if not isinstance(one, Response))
+        raise ProviderError(
+            f"{model.name!r} gave {str(wrong)[:200]!r}, a {type(wrong).__name__}: expected a Response, with its text "
+            "and the tokens of prompt and completion.",
+            good,
+        )
+    return responses
 
 
 class Delegate(TaskModel):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from lse_gym.envs.errors import ProviderError
-from lse_gym.envs.models.base import Delegate, Request, Response, TaskModel
+from lse_gym.envs.models.base import Delegate, Request, Response, TaskModel, responses_of
 from lse_gym.envs.models.tally import Tally
 
 MAX_TOKENS = 10**9  # of one prompt or response, far beyond any window
@@ -76,9 +76,7 @@ class StoredModel(Delegate):
         missing = [request for request in keys if keys[request] not in known]
         new: dict[Request, Response] = {}
         try:
-            responses = self.model.respond(missing) if missing else []
-            if len(responses) != len(missing):
-                raise ProviderError(f"{self.name!r} gave {len(responses)} responses to {len(missing)} requests.")
+            responses = responses_of(self.model, missing) if missing else []
             new = dict(zip(missing, responses, strict=True))
         except (ProviderError, KeyboardInterrupt) as error:  # what was answered is paid for, also where Ctrl-C ends it
             answered = getattr(error, "answered", {})

@@ -8,6 +8,7 @@ from lse_gym.envs.errors import BudgetExhausted, ProviderError
 from lse_gym.envs.metered import MeteredModel, drive
 from lse_gym.envs.models.base import Request, Response
 from lse_gym.envs.models.recorded import RecordedModel
+from lse_gym.envs.models.response_cache import CachedModel
 from lse_gym.envs.models.stored import request_key
 from lse_gym.envs.report import Turn
 from lse_gym.envs.session import Session
@@ -55,6 +56,23 @@ def test_drive_refuses_a_short_batch():
         metered.complete(REQUESTS)
     assert metered.budget.spent == Usage()
     assert metered.memory == {}
+
+
+@pytest.mark.parametrize("wrong", ["just a text", None, ("text", 1, 1)])
+def test_drive_refuses_what_is_no_response_and_keeps_the_others(wrong, tmp_path):
+    spy = Spy()
+    complete = spy.complete
+    spy.complete = lambda requests: [
+        wrong if r == REQUESTS[1] else one for r, one in zip(requests, complete(requests), strict=True)
+    ]
+    for model in (spy, CachedModel(spy, tmp_path / "cache.sqlite")):
+        metered = MeteredModel(model, Budget())
+        with pytest.raises(ProviderError, match=rf"a {type(wrong).__name__}: expected a Response"):
+            metered.complete(REQUESTS)
+        assert {*metered.memory} == {*REQUESTS} - {REQUESTS[1]}
+    spy.complete = lambda requests: None
+    with pytest.raises(ProviderError, match="a NoneType to 6 requests"):
+        MeteredModel(spy, Budget()).complete(REQUESTS)
 
 
 def test_drive_answers_everybody_before_an_error_is_raised():
