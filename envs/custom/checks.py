@@ -12,6 +12,7 @@ from lse_gym.envs.splits import draw, normalised, split_questions
 from lse_gym.envs.sql.domain import GOLD_LIMITS
 from lse_gym.envs.sql.executor import digest_many
 
+HELD_OUT_SIZE = 50  # questions: every edit is measured on them
 _UNSPLIT = "; columns={'split': ''} lets the splits be drawn"
 Splits = dict[Split, tuple[Question, ...]]
 
@@ -50,9 +51,12 @@ def make_splits(
 ) -> tuple[Splits | None, list[str]]:
     """The splits that the data name, or drawn ones where they name none; None with the fault recorded; and notes."""
     questions, notes = [entry.item.question for entry in entries], []
-    if any(entry.split for entry in entries):
+    named, why = {entry.split for entry in entries}, "at most a quarter"
+    if any(named):
+        why = "as the data name them"
         entries = [*entries]
-        if {entry.split for entry in entries} == {"feedback", "test"}:
+        if named == {"feedback", "test"}:
+            why = "at most a quarter of train"
             entries = _with_held_out(entries, seed, held_out_size)
             drawn = sum(entry.split == "held_out" for entry in entries)
             notes.append(f"{name}: no validation split; {drawn} held-out questions are drawn from train")
@@ -63,6 +67,8 @@ def make_splits(
             faults.add("too few questions", f"domain {name!r}", f"{distinct} different questions")
             return None, notes
         splits = split_questions(questions, seed, held_out_size)
+    if held_out_size not in (held_out := len(splits["held_out"]), HELD_OUT_SIZE):
+        notes.append(f"{name}: {held_out:,} held-out questions, {why}, instead of {held_out_size:,} (held_out_size)")
     if test_size is not None and len(splits["test"]) > test_size:
         notes.append(f"{name}: {test_size:,} of {len(splits['test']):,} test questions are used (test_size)")
         splits["test"] = draw(splits["test"], seed, test_size)

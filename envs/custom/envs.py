@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 from lse_gym.envs.core import ContextEnv
+from lse_gym.envs.custom.checks import HELD_OUT_SIZE
 from lse_gym.envs.custom.family import TEST_SIZE, CustomFamily
 from lse_gym.envs.errors import MissingArgumentError
 from lse_gym.envs.options import CoreOptions, check_names
@@ -106,7 +107,7 @@ class CustomEnv(ContextEnv):
         limit: int | None = None,
         domain: str | Sequence[str] | None = None,
         split_seed: int = 0,
-        held_out_size: int = 50,
+        held_out_size: int = HELD_OUT_SIZE,
         test_size: int | None = TEST_SIZE,
         **options: Unpack[CoreOptions],
     ):

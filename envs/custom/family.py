@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.custom.advice import KINDS
-from lse_gym.envs.custom.checks import check_contradictions, check_golds, check_sql, make_splits
+from lse_gym.envs.custom.checks import HELD_OUT_SIZE, check_contradictions, check_golds, check_sql, make_splits
 from lse_gym.envs.custom.columns import describe_columns, find_columns
 from lse_gym.envs.custom.domain import CustomDomain
 from lse_gym.envs.custom.files import Reading, read_rows, source_name
@@ -48,7 +48,7 @@ class CustomFamily(Family):
         labels: Mapping[str, str] | Sequence[str] | None = None,
         limit: int | None = None,
         split_seed: int = 0,
-        held_out_size: int = 50,
+        held_out_size: int = HELD_OUT_SIZE,
         test_size: int | None = TEST_SIZE,
     ):
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 3):

@@ -114,16 +114,16 @@ def _text(data: bytes, faults: Faults, first_line: int = 1) -> str | None:
         return None
 
 
-def _parse(text: str, where: str, faults: Faults) -> Any:
-    """The JSON value of ``text``, or None with the fault recorded."""
+def _parse(text: str, where: str, faults: Faults) -> list[Any]:
+    """The JSON value of ``text``, alone in a list; an empty one with the fault recorded."""
     try:
-        return json.loads(text)
+        return [json.loads(text)]
     except json.JSONDecodeError as error:
         at = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}, column {error.colno}"
         faults.add("malformed lines", where, f"{error.msg} at {at}: {shown(text.strip()[:200])}")
     except (ValueError, RecursionError) as error:  # a number or a nesting beyond what Python's parser takes
         faults.add("malformed lines", where, f"{type(error).__name__}: {error}")
-    return None
+    return []
 
 
 def _read_jsonl(data: bytes, name: str, faults: Faults) -> Iterable[Row]:
@@ -134,15 +134,15 @@ def _read_jsonl(data: bytes, name: str, faults: Faults) -> Iterable[Row]:
         faults.add("malformed lines", name, "has objects over several lines: write each on one, as `jq -c` does")
         return
     for number, line in enumerate(data.split(b"\n"), 1):
-        text = _text(line, faults, number) if line.strip() else None
-        record = None if text is None else _parse(text, f"line {number}", faults)
-        if record is not None:
-            yield from _objects([(f"line {number}", record)], faults)
+        text, where = _text(line, faults, number) if line.strip() else None, f"line {number}"
+        found = [] if text is None else _parse(text, where, faults)
+        yield from _objects(((where, record) for record in found), faults)
 
 
 def _read_json(data: bytes, faults: Faults, path: str) -> Iterable[Row]:
     text = _text(data, faults)
-    yield from _rows_of(None if text is None else _parse(text, "", faults), faults, path)
+    for records in [] if text is None else _parse(text, "", faults):
+        yield from _rows_of(records, faults, path)
 
 
 def _parse_yaml(data: bytes, faults: Faults) -> Any:

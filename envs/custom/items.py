@@ -23,6 +23,7 @@ from lse_gym.envs.custom.numbers import BOX, unboxed
 from lse_gym.envs.custom.scorers import F1, LETTERS, SQL, Exact, Item, JSONEquality, MultipleChoice, Regex, Scorer
 from lse_gym.envs.domain import Question, Split
 from lse_gym.envs.faults import Faults, shown
+from lse_gym.envs.splits import normalised
 
 MAX_CHARS = 100_000  # of a question or an answer
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffd]")
@@ -88,7 +89,10 @@ def read_items(
         entries.append(Entry(row.where, domain, split, Item(question, golds, choices.texts, pattern, doc)))
     counted = "answers count the choices from 1" if first else ""
     order = f"the right choice is {place} everywhere: the order of the choices is drawn" if place else ""
-    return Items(entries, [*filter(None, (note, counted, order))])
+    asked = {(one.domain, normalised(one.item.question.text), one.item.question.evidence) for one in entries}
+    again = len(entries) - len(asked)
+    repeated = f"questions that repeat another one, and count as often: {again:,}" if again else ""
+    return Items(entries, [*filter(None, (note, counted, order, repeated))])
 
 
 def _all_choices(

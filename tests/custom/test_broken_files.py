@@ -45,6 +45,7 @@ BROKEN = {
     "list in jsonl": ("a.jsonl", json.dumps(FINE).encode(), "exact", ["one JSON list", "suffix .json"]),
     "pretty-printed": ("a.jsonl", json.dumps(FINE[0], indent=1).encode(), "exact", ["several lines", "jq -c"]),
     "no object": ("a.jsonl", lines(["a", "b"]), "exact", ["line 10", "['a', 'b']", "expected an object"]),
+    "nothing": ("a.jsonl", lines(b"null"), "exact", ["line 10", "is None, expected an object"]),
     "object in json": ("a.json", json.dumps({"data": FINE, "more": FINE}).encode(), "exact",
                        ["a dict", "'data'", "expected a list", "columns={'rows': 'data.items'}"]),
     "nested too deep": ("a.jsonl", lines(b"[" * 100_000), "exact", ["line 10", "RecursionError"]),
@@ -55,7 +56,7 @@ BROKEN = {
     "column twice": ("a.csv", cells("question,answer,answer", "a,b,c"), "exact", ["column 3", "'answer'", "twice"]),
     "open quote": ("a.csv", cells("question,answer", "a,b", '"c,d', "e,f"), "exact", ["line 3", "unexpected end"]),
     "no header": ("a.csv", cells("What is 1?,2", "What is 2?,3"), "exact",
-                  ["no 'question'", "there are 'What is 1?', '2'", "known names are 'question', 'input'", "--env-set"]),
+                  ["no 'question'", "there are 'What is 1?', '2'", "known names are 'question', 'input'", "columns={"]),
     "no answer column": ("a.jsonl", lines(fine=[{"question": "a", "reply": "b"}]), "exact",
                          ["no 'answer'", "'question', 'reply'", "columns={"]),
     "ambiguous columns": ("a.jsonl", lines(fine=[{"question": "a", "target": "b", "label": 1}]), "exact",
@@ -101,7 +102,7 @@ BROKEN = {
     "letter or text": ("a.jsonl", lines({**CHOICES, "choices": ["B", "A"], "answer": "A"}, fine=[]), "multiple_choice",
                        ["'A' could be A or B", "give the letter"]),
     "no database": ("a.jsonl", lines(fine=[{"question": "a", "SQL": "SELECT 1"}]), "sql",
-                    ["none was given", "--env-set database="]),
+                    ["none was given", "database='path/to/file.sqlite'"]),
 }  # fmt: skip
 
 

@@ -251,6 +251,19 @@ def test_held_out_questions_are_drawn_from_train_where_there_are_none():
     assert {q.text for q in read(records[::-1])[0].splits["held_out"]} == {q.text for q in domain.splits["held_out"]}
 
 
+def test_a_held_out_split_of_another_size_than_asked_for_is_told():
+    assert "held-out" not in read(SUMS)[2] + read(SUMS, held_out_size=8)[2]
+    assert "questions: 10 held-out questions, at most a quarter, instead of 500" in read(SUMS, held_out_size=500)[2]
+    named = [{**r, "split": ("train", "validation", "test")[i % 3]} for i, r in enumerate(SUMS)]
+    assert "13 held-out questions, as the data name them, instead of 5" in read(named, held_out_size=5)[2]
+
+
+def test_repeated_questions_are_told():
+    assert "repeat" not in read(SUMS)[2]
+    again = {**SUMS[1], "question": SUMS[1]["question"].upper()}
+    assert "questions that repeat another one, and count as often: 2" in read([*SUMS, SUMS[0], again])[2]
+
+
 def test_a_large_test_split_is_capped_and_told():
     domain, _, told = read(SUMS, test_size=5)
     whole = read(SUMS, test_size=None)[0]
