@@ -89,11 +89,10 @@ def submit_command(
                 with refusals.of(name):
                     number = there.submit(data)
                     _tell_entry(there, number, again=number in before)
+            if pending(there):
+                out_console.print("Next: lse-gym leaderboard verify", highlight=False)
     if refusals.count:
         raise typer.Exit(1)
-    if pack_to:
-        return
-    out_console.print("Next: lse-gym leaderboard verify", highlight=False)
 
 
 class Refusals:

@@ -296,6 +296,7 @@ def test_entries_of_one_agent_are_told_apart(board, document, tmp_path):
 def test_the_two_scores_have_two_names(board, document, tmp_path):
     verify(board, board.submit(sent(document)), Options())
     build(board, tmp_path / "site")
+    assert ">1 entry, 1 verified.<" in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     for page in ("entry/1.html", PAGE):
         text = (tmp_path / "site" / page).read_text(encoding="utf-8").lower()
         assert "sealed score" in text

@@ -192,10 +192,13 @@ def test_every_command_works_without_options(run_folder, tmp_path, monkeypatch):
     with pytest.raises(BoardError, match="there is no board"):
         CliRunner().invoke(app, ["leaderboard", "list"], catch_exceptions=False)
     assert "entry 1: lse of local in sql-clinic-reader-1300-v2, 1 run, " in run("leaderboard", "submit", run_folder)
-    assert "entry 1, which was submitted before: lse" in run("leaderboard", "submit", run_folder)
+    told = run("leaderboard", "submit", run_folder)
+    assert "entry 1, which was submitted before: lse" in told
+    assert "Next: lse-gym leaderboard verify" in told
     assert "self-reported" in run("leaderboard", "list")
     assert "entry 1: replayed: 0." in run("leaderboard", "verify")
     assert "Nothing waits" in run("leaderboard", "verify")
+    assert "Next: " not in run("leaderboard", "submit", run_folder)
     assert "reproduced" in run("leaderboard", "verify", "--reproduce")
     assert "index.html" in run("leaderboard", "build")
     assert Path("site/index.html").exists()
