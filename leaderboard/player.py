@@ -1,7 +1,7 @@
 """Playing a track at a host: an agent on each of its secret domains, in run directories that can be gone on with."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +39,7 @@ def play_track(
     about: Mapping[str, str],
     out: Path,
     *,
+    on_start: Callable[[str], None] | None = None,
     on_node: Callback | None = None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Play the runs of a track, one after another; what was played before is gone through again, free of charge.
@@ -48,6 +49,7 @@ def play_track(
         runs: see :func:`runs_of`.
         about: what the board is told of the agent, see the host's ``about``.
         out: folder of the run directories, one a domain.
+        on_start: called with the name of each domain before its run.
         on_node: see :func:`lse_gym.agents.run.evolve`.
 
     Returns:
@@ -66,6 +68,8 @@ def play_track(
         client.post(f"plays/{begun['play']}/about", about)
     summaries = {}
     for domain, config in runs.items():
+        if on_start:
+            on_start(domain)
         summaries[domain] = evolve(config, out / domain, resume=has_run(out / domain), on_node=on_node)
     state = client.get(f"plays/{begun['play']}")
     for run in state["runs"]:  # whose ends are told once all have ended

@@ -101,8 +101,11 @@ def team_command(
         twin = next((one for one in others if one != name and alike(one, name)), None)
         if problem or twin is not None:
             raise ArgumentError(f"name={name!a} {problem or f'looks like {twin!a}, another team'}. Take another name.")
-        token, team = new_token(name, next((team.id for team in store.teams() if team.name == name), None))
+        known = next((team for team in store.teams() if team.name == name), None)
+        token, team = new_token(name, known.id if known else None)
         store.add_team(team)
+    if known:
+        say("The token that the team had before is good for nothing any more, within seconds.", err_console)
     out_console.print(token, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -156,9 +159,13 @@ def play_command(
     about |= {"version": version, "url": link, "commit": commit}
     about |= {"description": description, "training_data": training_data}
     say(f"play {play} of {track} at {url}; runs in {out}", err_console)
+
+    def begin(domain: str) -> None:
+        say(f"{domain}, run {[*runs].index(domain) + 1} of {len(runs)}", err_console)
+
     try:
         with Live(config.rounds, console=err_console) as live:
-            summaries, state = play_track(client, runs, about, out, on_node=live.show)
+            summaries, state = play_track(client, runs, about, out, on_start=begin, on_node=live.show)
     except (KeyboardInterrupt, ProviderError) as error:
         begun = kept_play(out)
         if begun is None and not isinstance(error, KeyboardInterrupt):

@@ -111,6 +111,15 @@ def test_a_board_has_one_host(tmp_path):
     assert not (tmp_path / STORE).exists()
 
 
+def test_another_token_is_told_to_be_another(tmp_path):
+    words = ["leaderboard", "team", "a team", "--board", str(tmp_path)]
+    first, other = (CliRunner().invoke(app, words, catch_exceptions=False) for _ in range(2))
+    assert first.stderr == ""
+    assert "The token that the team had before is good for nothing" in other.stderr
+    assert first.stdout.split() != other.stdout.split()
+    assert len(other.stdout.split()) == 1
+
+
 def command(hosted, *more):
     return ["leaderboard", "play", "two-v1", "--url", hosted.url, "--agent", "lse", "--rounds", "3", *more]
 
@@ -130,6 +139,8 @@ def test_a_play_becomes_an_entry_above_what_was_reproduced(hosted, tmp_path):
     assert done.exit_code == 0, done.output
     (play,) = hosted.store.plays(team_id())
     assert f"entry {play.entry} of the board, level played" in done.output
+    heads = [done.output.index(f"\n{name}\n") for name in ("mill-secret-1, run 1 of 2", "museum-secret-2, run 2 of 2")]
+    assert done.output.count("\nround   0", *heads) == done.output.count("\nround   0", heads[1]) == 1
     again = CliRunner().invoke(app, command(hosted, "--out", str(out), "--name", "other"), catch_exceptions=False)
     assert again.exit_code == 0, again.output
     assert len(hosted.store.plays(team_id())) == 1
