@@ -80,6 +80,8 @@ def check_reset(options: Mapping[str, Any]) -> None:
             raise unknown("reset option", name, RESET_OPTIONS)
     context, batch = options.get("context", ""), options.get("batch", 0)
     if not isinstance(context, str):
-        raise ArgumentError(f"options['context'] is a {type(context).__name__}, not a str. Pass the text of a context.")
+        raise ArgumentError(
+            f"options['context'] is of type {type(context).__name__}, not str. Pass the text of a context."
+        )
     if not isinstance(batch, (int, np.integer)) or not 0 <= batch < 2**53:  # exact in info['batch']
         raise ArgumentError(f"options['batch']={batch!r} is not an int >= 0. Pass int(info['batch']) of a step.")

@@ -9,6 +9,7 @@ from lse_gym.envs.custom.make_scorer import Function, function_name
 from lse_gym.envs.custom.numbers import BadAnswer
 from lse_gym.envs.custom.scorers import Item, Scorer
 from lse_gym.envs.domain import SPLITS, Attempt, Domain, Outcome, Question, Split
+from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.prompt import ANSWER, OUTPUT_HEADER, system_message, user_message
 from lse_gym.envs.report import Problem, Report
 from lse_gym.envs.text import one_line
@@ -111,7 +112,10 @@ class CustomDomain(Domain):
 
     def fault(self, item: Item) -> str:
         """Why the gold answer does not score 1, or ""."""
-        outcome = self._outcome(item, self.gold_response(item.question))
+        try:
+            outcome = self._outcome(item, self.gold_response(item.question))
+        except ArgumentError as error:  # of a function that returns something else than a score
+            return str(error)
         return "" if outcome.score == 1.0 else outcome.error or f"it scores {outcome.score:.3g}"
 
     def _outcome(self, item: Item, response: str) -> Outcome:

@@ -69,7 +69,7 @@ class CustomFamily(Family):
         self.scorer, self.description, self.limit = make_scorer(scorer), description, limit
         self.split_seed, self.held_out_size = split_seed, held_out_size
         source, name = source_name(questions)
-        self._faults = Faults(f"questions={source!r}", KINDS)
+        self._faults = Faults(f"questions={source}", KINDS)
         self._database = self._find_database(database)
         domains: dict[str, list[Entry]] = {}
         roles = {**columns} if isinstance(columns, Mapping) else {}

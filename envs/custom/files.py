@@ -51,7 +51,7 @@ def _read_rows(questions: Any, faults: Faults, reading: Reading) -> Iterable[Row
         name = os.fspath(questions)
         return list(_read_hub(name, faults) if name.startswith(HUB) else _read_file(name, faults, reading))
     if not isinstance(questions, Sequence):
-        faults.add("unreadable file", "", f"a {type(questions).__name__} is neither a path nor a list of dicts")
+        faults.add("unreadable file", "", f"{shown(questions)} is neither a path nor a list of dicts")
         return []
     return list(_objects(((f"item {i}", record) for i, record in enumerate(questions)), faults))
 
@@ -59,10 +59,10 @@ def _read_rows(questions: Any, faults: Faults, reading: Reading) -> Iterable[Row
 def source_name(questions: Any) -> tuple[str, str]:
     """How messages show ``questions``, and what a domain made of them is called."""
     if not isinstance(questions, (str, os.PathLike)):
-        return type(questions).__name__, "questions"
+        return f"<{type(questions).__name__}>", "questions"
     text = os.fspath(questions)
     last = text.removeprefix(HUB).split("@")[0].split(":")[0] if text.startswith(HUB) else Path(text).stem
-    return text, Path(last).name or "questions"
+    return repr(text), Path(last).name or "questions"
 
 
 def _read_file(name: str, faults: Faults, reading: Reading) -> Iterable[Row]:

@@ -21,6 +21,7 @@ from lse_gym.envs.custom.scorers import (
     Scorer,
 )
 from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.faults import shown
 from lse_gym.envs.plugins import import_object
 
 
@@ -50,8 +51,8 @@ class Function(Scorer):
             score = math.nan
         if not 0 <= score <= 1:
             raise ArgumentError(
-                f"the scorer {function_name(self.function)!r} returned {value!r} for question {item.question.id!r}, "
-                "expected a number in [0, 1] or a bool."
+                f"the scorer {function_name(self.function)!r} returned {shown(value)} for the answer {shown(answer)} "
+                f"where {shown(item.golds[0])} is right, expected a number in [0, 1] or a bool."
             )
         return score
 

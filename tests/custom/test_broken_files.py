@@ -156,7 +156,7 @@ def test_gold_statements_run_on_the_database(tmp_path):
 def test_lists_are_checked_like_files():
     assert "item 1: answer is ''" in refusal([*SUMS[:1], {"question": "a", "answer": ""}, *SUMS[2:]])
     assert "item 0: is 'a', expected an object" in refusal(["a"])
-    assert "is neither a path nor a list" in refusal(7)
+    assert "7 is neither a path nor a list" in refusal(7)
     assert "no questions in it" in refusal([])
     assert "no questions in it" in refusal(None)
 

@@ -164,6 +164,11 @@ def test_functions_score(caplog):
             )
     with pytest.raises(DataError, match="item 0: 'word0': it scores 0"):
         domain(records, lambda answer, gold: False)
+    with pytest.raises(
+        DataError, match=r"item 0: 'word0': the scorer .* returned 2.0 for the answer 'word0' where"
+    ) as e:
+        domain(records, lambda answer, gold: 2.0)
+    assert str(e.value).startswith("questions=<list> cannot be used; 9 problems.")
 
 
 def test_a_function_by_reference_is_that_function_in_specs_copies_and_processes():

@@ -204,7 +204,7 @@ def test_a_wrong_id_names_the_nearest():
         ({"contxt": "x"}, ["'context'", "'batch'", "Did you mean 'context'"]),
         ({"domain": "libary-0"}, ["Did you mean 'library-0'"]),
         ({"domain": ["library-0"]}, ["['library-0']"]),
-        ({"context": 3}, ["options['context']", "int"]),
+        ({"context": 3}, ["options['context'] is of type int, not str"]),
         ({"batch": -1}, ["options['batch']=-1"]),
         ({"batch": 0.5}, ["options['batch']=0.5"]),
         ({"batch": 10**400}, ["options['batch']"]),
