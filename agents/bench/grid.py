@@ -1,6 +1,7 @@
 """Run every contestant on every domain and seed under one budget, side by side, resumable, and keep the results."""
 
 import os
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, Source, measure, read_results, write_results
-from lse_gym.agents.files import check_out, folder_name, read_object
+from lse_gym.agents.files import check_out, folder_name, read_object, write_text
 from lse_gym.agents.parallel import Engine, side_by_side
 from lse_gym.agents.run import check_goes_on, evolve, has_run, is_finished
 from lse_gym.agents.settings import Config, Settings
@@ -19,6 +20,7 @@ from lse_gym.envs.registration import is_remote
 from lse_gym.envs.remote.notes import a_play
 
 KEPT = "result.jsonl"  # in the directory of a run that is done
+UNEXPECTED = ".error.txt"  # what follows the name of the directory, for what ended a run and is no error of ours
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,11 @@ def jobs_of(grid: Grid, out: str | os.PathLike[str]) -> list[Job]:
     ]
 
 
+def error_file(job: Job) -> Path:
+    """Where the traceback of what ended a run is kept, beside its directory."""
+    return job.folder.with_name(job.folder.name + UNEXPECTED)
+
+
 def run_grid(
     grid: Grid,
     out: str | os.PathLike[str],
@@ -83,8 +90,9 @@ def run_grid(
     """Run what is missing, and write ``out/results.jsonl``; returns the results in the order of the grid.
 
     Every run keeps its directory under ``out/runs``; the same call goes on where it stopped. A run that fails is told
-    to ``on_result`` and left out; calling again tries it again. At a host the runs of a contestant and a seed on all
-    domains are one play, whose name is kept beside them.
+    to ``on_result`` and left out, and where that was no error of ours :func:`error_file` has the traceback; calling
+    again tries it again. At a host the runs of a contestant and a seed on all domains are one play, whose name is kept
+    beside them.
 
     Args:
         grid: what to run.
@@ -117,6 +125,11 @@ def run_grid(
 
     missing = [job for job in jobs if job.folder not in ended]
     for job, result, error in chain(ended.values(), _all(missing, workers)):
+        if error is not None and not isinstance(error, LSEGymError):
+            error_file(job).parent.mkdir(parents=True, exist_ok=True)
+            write_text(error_file(job), "".join(traceback.format_exception(error)))
+        else:
+            error_file(job).unlink(missing_ok=True)
         if result is not None and job.folder not in results:
             results[job.folder] = result
             write_results(out / "results.jsonl", found(), source)

@@ -3,6 +3,7 @@
 import os
 import pickle
 import tempfile
+import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -65,10 +66,12 @@ def _ended(running: Future[Any]) -> Ended:
         return Ended(running.result(), None)
     if not isinstance(error, Exception):  # SystemExit and the like end a process, not what waits for this job
         return Ended(None, RuntimeError(f"{type(error).__name__}: {error}"))
+    told = "".join(traceback.format_exception(error))  # which is not pickled with it
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own, just made
     except Exception:
         error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(told)
     return Ended(None, error)
 
 

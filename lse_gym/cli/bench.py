@@ -13,7 +13,7 @@ from rich.table import Table
 from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
-from lse_gym.agents.bench.grid import Grid, Job, default_domains, jobs_of, run_grid
+from lse_gym.agents.bench.grid import Grid, Job, default_domains, error_file, jobs_of, run_grid
 from lse_gym.agents.bench.report import report
 from lse_gym.agents.bench.result import Result, read_results, this_source
 from lse_gym.agents.bench.statistics import estimate
@@ -273,6 +273,7 @@ class _Board:
             told = f"{where}: test {result.start:.3f} to {result.best:.3f}"
         else:
             told = f"failed: {where}: {type(error).__name__}: {error}"
+            told += f" (traceback: {error_file(job)})" if error_file(job).exists() else ""
             self.failures.append(told)
         task = self.progress.tasks[self.bar]
         return f"{task.completed:.0f}/{task.total:.0f} {told}"

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from lse_gym.agents.bench import grid as grid_module
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
-from lse_gym.agents.bench.grid import KEPT, Grid, default_domains, run_grid
+from lse_gym.agents.bench.grid import KEPT, Grid, default_domains, error_file, run_grid
 from lse_gym.agents.bench.report import (
     CONTEXTS,
     LASTING,
@@ -132,12 +132,22 @@ def test_an_agent_of_ones_own_joins_and_its_failure_stops_nobody(grid, tmp_path,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     own = replace(grid, contestants=[parse_contestant("my_agents:Shouting"), grid.contestants[1]], others=())
-    errors = []
-    found = run_grid(own, "out", workers=2, on_result=lambda job, result, error: errors.append(error))
+    errors, files = [], []
+
+    def tell(job, result, error):
+        errors.append(error)
+        files.extend([error_file(job)] if error else [])
+
+    found = run_grid(own, "out", workers=2, on_result=tell)
     assert [(r.label, r.seed) for r in found if r.domain == "lab-0"] == [
         ("my_agents:Shouting", 0), ("no-op", 0), ("no-op", 1)
     ]  # fmt: skip
     assert sorted(str(error) for error in errors if error) == ["no more ideas"] * 2
+    assert all('my_agents.py", line 10, in edit' in file.read_text() for file in files)
+    (tmp_path / "my_agents.py").write_text(OWN.replace("step == 1", "step == 100"))
+    monkeypatch.delitem(sys.modules, "my_agents")
+    run_grid(own, "out")
+    assert not any(file.exists() for file in files)
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,7 @@ def test_folders_go_to_the_workers_and_come_home(engine, tmp_path):
     found = {n: (r, e) for n, r, e in side_by_side(report, jobs, engine, lambda n: tmp_path / str(n))}
     assert [found[n][0][0] for n in (0, 1, 2)] == [[], ["kept.txt"], []]
     assert isinstance(found[13][1], KeyError)
+    assert "in report" in found[13][1].__notes__[0], "where it was raised"
     assert not (tmp_path / "13").exists()
     assert contents(tmp_path) == {
         "0/found.txt": b"0\n", "1/found.txt": b"1\n", "1/kept.txt": b"kept", "2/found.txt": b"2\n"
