@@ -167,6 +167,10 @@ class SearchAgent(ABC):
             return False
         parent, observation = at
         context = self.edit(observation, self.edits)
+        if not isinstance(context, str):  # an env would keep the old one, and every edit be in vain
+            raise ArgumentError(
+                f"edit() of {type(self).__name__} returned a {type(context).__name__}. Return the new context as a str."
+            )
         self.edits += 1
         observation, _, _, truncated, info = env.step(context)
         if truncated:

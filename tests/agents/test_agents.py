@@ -133,6 +133,14 @@ def test_diversity_is_the_mean_distance_of_pairs_by_their_words():
     assert tree.diversity == diversity(contexts)
 
 
+def test_an_edit_that_is_no_text_is_told():
+    agent = agent_class("no-op")(make())
+    agent.edit = lambda *_: None
+    with pytest.raises(ArgumentError, match=r"edit\(\) of NoOpAgent returned a NoneType"):
+        agent.learn(2)
+    assert agent.edits == 0
+
+
 def test_mistakes_name_the_mend():
     with pytest.raises(UnknownNameError, match="Did you mean 'hill-climb'"):
         agent_class("hillclimb")
