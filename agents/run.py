@@ -6,9 +6,11 @@ paid for comes from the recorded files, and each round is checked against the jo
 
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -337,8 +339,14 @@ def _kept(config: Config, core: ContextEnv) -> dict[str, Any]:
 
 def _facts(core: ContextEnv, config: Config) -> dict[str, Any]:
     domain, editor = core.family.load(core.domain_name), config.editor
-    facts = {"task_model_revision": core.model.revision, "data_sha256": domain.fingerprint()}
+    facts = {"task_model_revision": core.model.revision, "data_sha256": _sha256(domain.fingerprint())}
     return facts | ({"editor_revision": make_model(editor).revision} if editor else {})
+
+
+def _sha256(fingerprint: str) -> str:
+    """A domain's fingerprint, or its digest where it is a text of another form, as one of one's own may be."""
+    known = re.fullmatch("[0-9a-f]{64}", fingerprint)
+    return fingerprint if known else sha256(fingerprint.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _summary(config: Config, agent: SearchAgent) -> dict[str, Any]:

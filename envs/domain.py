@@ -139,7 +139,10 @@ class Domain(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """SHA-256, in hex, of all data that scores depend on: questions, golds and the material they are about."""
+        """SHA-256, in hex, of all data that scores depend on: questions, golds and the material they are about.
+
+        Any other text that changes with them will do: a run keeps its SHA-256.
+        """
 
     def gold_response(self, question: Question) -> str:
         """A response that scores 1.0, in the form the prompt asks for."""

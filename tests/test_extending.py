@@ -41,6 +41,9 @@ def test_the_command_line_takes_them_all(folder):
     run(folder, "evolve", *mine, "--rounds", "2", "--out", "out")
     summary = json.loads((folder / "out" / "summary.json").read_text())
     assert (summary["test_score_seed"], summary["test_score_best"]) == (0.0, 1.0)
+    done = command.run("leaderboard", "submit", "out", "--team", "mine", cwd=folder)
+    assert "fit no track" in done.stderr
+    assert "damaged" not in done.stderr
 
 
 def test_several_turns(folder):
