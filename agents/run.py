@@ -207,9 +207,10 @@ def check_goes_on(config: Config, folder: str | os.PathLike[str]) -> None:
     """
     path = Path(folder)
     try:
-        there = asdict(Config.from_json(read_object(path / "config.json")))
+        kept = _read_config(path / "config.json")
     except RunDirectoryError:
         return  # there is none, or a damaged one, which the run tells
+    there = {name: value for name, value in kept.items() if name not in FACTS}  # which the run compares, too
     _changes(path, there, without_secrets(config.settings()), resume=True)
 
 

@@ -127,6 +127,19 @@ def test_another_budget_is_not_mixed_in(grid, tmp_path):
     assert all(found.rounds == 4 for found in run_grid(longer, tmp_path))
 
 
+def test_what_is_no_run_is_told_first_and_a_damaged_one_stops_nobody(grid, tmp_path):
+    few = replace(grid, contestants=grid.contestants[1:], seeds=(0,), others=())
+    folder = tmp_path / "runs" / "no-op" / "TextToSQL-v1-lab-0-0"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"task": "train"}')
+    with pytest.raises(RunDirectoryError, match="another configuration"):
+        run_grid(few, tmp_path)
+    (folder / "config.json").write_text("{")
+    errors = []
+    assert len(run_grid(few, tmp_path, on_result=lambda job, result, error: errors.append(error))) == 1
+    assert "Restore it" in str(errors[1])
+
+
 def test_an_agent_of_ones_own_joins_and_its_failure_stops_nobody(grid, tmp_path, monkeypatch):
     (tmp_path / "my_agents.py").write_text(OWN)
     monkeypatch.chdir(tmp_path)
