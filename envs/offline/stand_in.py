@@ -31,10 +31,12 @@ class StandIn(TaskModel):
         return -(-len(text) // CHARS_PER_TOKEN)
 
     def _respond(self, request: Request) -> Response:
-        text = self.answer(request)[: request.max_tokens * CHARS_PER_TOKEN]
+        whole = self.answer(request)
+        text = whole[: request.max_tokens * CHARS_PER_TOKEN]
         turns = (turn.content for turn in request.turns)
         prompt_tokens = sum(map(self.count_tokens, (request.system, request.user, *turns)))
-        return Response(text, prompt_tokens, self.count_tokens(text))
+        finish = "length" if len(text) < len(whole) else ""
+        return Response(text, prompt_tokens, self.count_tokens(text), finish_reason=finish)
 
 
 def in_tags(answer: Callable[[T], str]) -> Callable[[T], str]:

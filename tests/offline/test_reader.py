@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.offline.reader import Reader
 from lse_gym.envs.offline.reader.prompt import ATTENTION_CHARS, SLIP_RATE
@@ -197,3 +198,15 @@ def test_numbers_that_are_none_end_no_run(number):
         questions = [*domain.splits["held_out"]]
         requests = [Request(domain.system(f"{domain.seed_context}\n- {line}"), domain.user(q)) for q in questions]
         assert all("<answer>" in response.text for response in Reader().complete(requests))
+
+
+@pytest.mark.parametrize("name", ["reader", "writer"])
+def test_an_answer_that_was_cut_says_so(name):
+    model = make_model(name)
+    whole = model.complete([Request("", "Anything.", 512)])[0]
+    assert whole.text
+    assert whole.finish_reason == ""
+    for tokens in range(1, whole.completion_tokens + 1):
+        cut = model.complete([Request("", "Anything.", tokens)])[0]
+        assert cut.completion_tokens == tokens
+        assert (cut.finish_reason == "length") == (cut.text != whole.text)
