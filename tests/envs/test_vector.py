@@ -163,7 +163,7 @@ def test_options_and_seeds_reach_every_sub_env():
     with pytest.raises(UnknownNameError):
         envs.reset(options={"domian": "b"})
     for wrong in (["x"], ["x"] * 4):
-        with pytest.raises(ValueError, match="argument"):
+        with pytest.raises(ValueError, match="for 3 sub-envs"):
             envs.step(wrong)
     with pytest.raises(ValueError, match="argument"):
         envs.reset(seed=[1])
