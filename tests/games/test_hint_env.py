@@ -11,7 +11,7 @@ import pytest
 
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config
-from lse_gym.envs.domain import Likelihood
+from lse_gym.envs.domain import Likelihood, Outcome
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.envs.games.hill import KINDS, non_deg
 from lse_gym.envs.games.hint.domain import HintFamily, Tried, read
@@ -138,7 +138,7 @@ def test_reliance_is_that_of_the_models_log_probabilities():
         return json.dumps((yield [Likelihood(domain.prompt(hints, question), text) for hints in ("", context)]))
 
     domain.attempt = one
-    domain.score = lambda questions, responses: []
+    domain.score = lambda questions, responses: [Outcome(0.0, "")]
     session = Session(nano, temperature=1.0)
     evaluation = session.run([session.evaluate(domain, SHEET, [question])])[0]
     prompts = (domain.prompt(hints, question) for hints in ("", SHEET))
