@@ -61,7 +61,8 @@ class ContextEnv(gym.Env[Observation, str]):
     ## Episode End
     ``terminated`` after ``max_edits`` edits; ``truncated`` when the budget cannot pay the evaluation in full: the edit
     then costs nothing, is not applied and earns 0, and ``info["evaluated"]`` is 0. An unpaid reset observes no
-    feedback, and as nothing can be measured against it, the first step after it is truncated.
+    feedback, and as nothing can be measured against it, the first step after it is truncated. A step after the last
+    edit goes on, is paid for, and warns.
 
     ## Arguments
     | name | type | default | unit | effect |
@@ -198,6 +199,8 @@ class ContextEnv(gym.Env[Observation, str]):
         if self._state is None:
             raise gym.error.ResetNeeded("step() before reset(). Call env.reset() first.")
         before = self._state
+        if before.edits == self.max_edits:
+            gym.logger.warn("step() after the end of the episode goes on, and is paid for. Call env.reset() first.")
         if isinstance(action, str):
             context, problem = clean(action, self.max_chars)
         else:

@@ -79,6 +79,16 @@ def test_max_edits_terminate(max_edits):
         assert all(end is True or end is False for pair in ends for end in pair)
 
 
+def test_a_step_after_the_end_goes_on_and_says_so_once():
+    env = make(max_edits=1)
+    for _ in range(2):
+        env.reset(seed=1)
+        env.step("x")
+        with pytest.warns(UserWarning, match=r"after the end of the episode .* env\.reset\(\)"):
+            env.step("y")
+        env.step("z")  # warnings are errors here
+
+
 def test_step_before_reset_says_so():
     with pytest.raises(gym.error.ResetNeeded, match=r"env\.reset\(\)"):
         make().step("x")

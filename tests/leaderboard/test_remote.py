@@ -51,6 +51,7 @@ def make(hosted, token, monkeypatch):
         yield make
 
 
+@pytest.mark.filterwarnings("ignore:.*after the end of the episode")  # on purpose
 @pytest.mark.parametrize("track", ["small-v1", "poor-v1", "gated-v1"])
 def test_remote_equals_local(hosted, make, track):
     """Bit for bit: observations, reports as data, rewards, ends, infos, until the budget is used up and beyond."""
