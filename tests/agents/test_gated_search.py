@@ -6,7 +6,7 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -41,7 +41,7 @@ def test_what_is_best_on_a_question_survives_and_nothing_else_does(scores):
 
 
 @pytest.mark.extra("gepa")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(SCORES)
 def test_the_package_keeps_the_same(scores):
     from gepa.gepa_utils import remove_dominated_programs
