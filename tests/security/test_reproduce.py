@@ -224,18 +224,18 @@ def test_the_commands_of_a_page_are_commands_and_set_what_the_run_had(document, 
     """Every setting is away from its default: each has to come back through the command line."""
     ran = []
     monkeypatch.setattr("lse_gym.cli.evolve._run", lambda config, *_: ran.append(config))
-    text = {"start": "begin.txt", "data_dir": "data", "exclude": "ids.txt", "scoring": "strict", "feedback": "score"}
+    text = {"start": "begin.txt", "scoring": "strict", "feedback": "score"}
     of_env = {"split_seed": 3, "max_chars": 900, "max_tokens": 90, "feedback_size": 4, "gate": 2}
     of_run = {"rounds": 7, "seed": 5, "budget_tokens": 9e6, "budget_usd": 0.5, "budget_edits": 6, "order": "code"}
     of_agent = {"selection": "best", "ucb_c": 0.123456789, "max_edit_tokens": 77, "agent_args": {"temperature": 0.25}}
-    pinned = text | of_env | {"env_args": {"held_out_size": 20, "samples": 2}}
+    pinned = text | of_env | {"env_args": {"samples": 2}}
     track = replace(all_tracks()[TRACK], domains=("hotel-0",), settings=pinned)
     document["runs"][0]["config"] |= pinned | of_run | of_agent | {"domain": "hotel-0"}
     wanted, reasons = allowed(document["runs"][0]["config"], track)
     assert reasons == []
     assert wanted is not None
     same = [name for name in SETTINGS if getattr(wanted, name) == getattr(Settings(), name)]
-    assert same == ["env", "agent"]
+    assert same == ["env", "agent", "data_dir", "exclude"], "the last two are of envs with files"
     first, *_ = commands(document, track)
     result = CliRunner().invoke(app, first)
     assert result.exit_code == 0, result.output
