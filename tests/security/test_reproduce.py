@@ -220,8 +220,10 @@ def test_a_run_that_takes_too_long_is_ended(document):
     assert time.monotonic() - start < 10 + STALL_S
 
 
-def test_the_commands_of_a_page_are_commands_and_set_what_the_run_had(document, monkeypatch):
+def test_the_commands_of_a_page_are_commands_and_set_what_the_run_had(document, monkeypatch, tmp_path):
     """Every setting is away from its default: each has to come back through the command line."""
+    monkeypatch.chdir(tmp_path)
+    Path("begin.txt").write_text("A context.")
     ran = []
     monkeypatch.setattr("lse_gym.cli.evolve._run", lambda config, *_: ran.append(config))
     text = {"start": "begin.txt", "scoring": "strict", "feedback": "score"}
