@@ -18,6 +18,7 @@ from lse_gym.envs.editing import editor_prompt
 from lse_gym.envs.errors import ArgumentError, ProviderError
 from lse_gym.envs.evaluation import core_env, final_scores
 from lse_gym.envs.metered import MeteredModel
+from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Delegate, Request, Response, TaskModel
 from lse_gym.envs.models.stored import StoredModel, request_key
 from lse_gym.envs.report import Turn
@@ -200,11 +201,10 @@ def has_price(model: TaskModel) -> bool:
 def models_of(*configs: Config) -> dict[str, TaskModel]:
     """The models that runs pay for: task models, and all the editors of their agents."""
     models: dict[str, TaskModel] = {}
-    alike = {json.dumps([one.env, one.task_model, one.agent, dict(one.agent_args)]): one for one in configs}
+    alike = {json.dumps([one.task_model, one.agent, dict(one.agent_args)]): one for one in configs}
     for config in alike.values():
-        env = config.make_env()
-        editors = config.make_agent(env).editors
-        models |= {config.task_model: core_env(env).model, **{name: one.model for name, one in editors.items()}}
+        editors = config.make_agent(None).editors  # without an env, whose data are read when it runs
+        models |= {config.task_model: make_model(config.task_model), **{n: one.model for n, one in editors.items()}}
     return models
 
 
