@@ -1,6 +1,7 @@
 """What an editor's answer is worth: the held-out score after its edit."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -28,8 +29,10 @@ def scores_after(env: ContextEnv, states: Sequence[State], answers: Sequence[str
         ProviderError: the task model failed; what was answered is kept, so calling again asks for the rest.
     """
 
+    load = cache(env.family.load)  # a family of one's own may read it anew each time
+
     def held_out(name: str, context: str) -> Task[float]:
-        domain = env.family.load(name)
+        domain = load(name)
         evaluation = yield from env.session.evaluate(domain, context, domain.splits["held_out"])
         return float(evaluation.scores.mean())
 
