@@ -7,7 +7,7 @@ paid for comes from the recorded files, and each round is checked against the jo
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
 from hashlib import sha256
@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 import lse_gym
+from lse_gym.agents.differences import changes, differences
 from lse_gym.agents.editor_agent import EditorAgent
 from lse_gym.agents.files import check_out, held, read_object, read_objects, write_text
 from lse_gym.agents.journal import Journal
@@ -110,7 +111,7 @@ class RunDirectory:
             write_text(config, json.dumps(self.config, indent=1) + "\n")
             return
         there = _read_config(config)
-        changed = _changes(self.path, there, self.config, self.resume)
+        changed = changes(self.path, there, self.config, self.resume)
         if not self.resume:
             raise RunDirectoryError(
                 f"{str(self.path)!r} holds this run already. Pass --resume to continue it, or another --out."
@@ -127,47 +128,6 @@ class RunDirectory:
         rows = read_objects(path) if path.exists() else []
         kept = [row for row in rows if row["round_idx"] < rounds or not rounds]
         write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
-
-
-def _changes(path: Path, there: Mapping[str, Any], now: Mapping[str, Any], resume: bool) -> bool:
-    """Whether a run in a folder becomes another one, longer or of fewer questions; raises where it is another one."""
-    longer = resume and now.get("rounds", 0) > there.get("rounds", 0)
-    fewer = resume and _differ_in_exclusions(there, now)  # each round is checked against the journal
-    free = {"lse_gym", *(["rounds"] if longer else []), *(["data_sha256", "env_args"] if fewer else [])}
-    different = _differences(there, now, free)
-    if different:
-        goes_on = "" if resume else "--resume, without other options, to continue that run, or "
-        raise RunDirectoryError(
-            f"{str(path)!r} holds a run of another configuration ({'; '.join(different)}). "
-            f"Pass {goes_on}another --out; nothing was changed."
-        )
-    return longer or fewer
-
-
-FOLLOWS = {"data_sha256": ("env", "env_args"), "editor_revision": ("agent", "agent_args")}  # fact -> what changes it
-
-
-def _differences(there: Mapping[str, Any], now: Mapping[str, Any], free: Collection[str]) -> list[str]:
-    """What differs between two configurations, by the name that a user knows it by."""
-    names = [name for name in {**now, **there} if there.get(name) != now.get(name) and name not in free]
-    told = []
-    for name in (name for name in names if not {*FOLLOWS.get(name, ())} & {*names}):
-        one, other = there.get(name), now.get(name)
-        if isinstance(one, dict) and isinstance(other, dict):
-            inner = [key for key in one | other if one.get(key) != other.get(key)]
-            told += [f"{key}: {one.get(key)!r} there, {other.get(key)!r} now" for key in inner]
-        elif name == "data_sha256":
-            told.append("the questions or their answers have changed")
-        else:
-            told.append(f"{name}: {one!r} there, {other!r} now")
-    return told
-
-
-def _differ_in_exclusions(there: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether two runs are the same but for the questions that are left out, by another file or the same one edited."""
-    one, other = (config.get("env_args") or {} for config in (there, now))
-    left_out = one.get("exclude") or other.get("exclude")
-    return bool(left_out) and {**one, "exclude": None} == {**other, "exclude": None}
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -211,7 +171,7 @@ def check_goes_on(config: Config, folder: str | os.PathLike[str]) -> None:
     except RunDirectoryError:
         return  # there is none, or a damaged one, which the run tells
     there = {name: value for name, value in kept.items() if name not in FACTS}  # which the run compares, too
-    _changes(path, there, without_secrets(config.settings()), resume=True)
+    changes(path, there, without_secrets(config.settings()), resume=True)
 
 
 def is_finished(config: Config, folder: str | os.PathLike[str]) -> bool:
@@ -220,7 +180,7 @@ def is_finished(config: Config, folder: str | os.PathLike[str]) -> bool:
     if not (has_run(path) and (path / "summary.json").exists()) or "test_n" not in read_object(path / "summary.json"):
         return False
     kept = _kept(config, core_env(config.make_env()))
-    return not _differences(_read_config(path / "config.json"), kept, {"lse_gym"})
+    return not differences(_read_config(path / "config.json"), kept, {"lse_gym"})
 
 
 def evolve(
