@@ -4,7 +4,7 @@ All entries of a track answer the same sealed questions, so two of them are comp
 the questions, and the seeds of the runs; each adds its variance. The domains are fixed by the track.
 
 The domains of a played entry were drawn for it alone. Nothing pairs it with another, and how far its domains are apart
-says all about the variance of its score.
+says all about the variance of its score: two of them are compared by Welch's test (B. L. Welch, Biometrika 34, 1947).
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,8 @@ def summarize(scores: Scores, drawn: bool = False) -> Summary:
 def interval(entry: Summary) -> tuple[float, float]:
     """95 % interval of the score: Wilson's, with as many questions as independent ones would have this variance."""
     p, n = entry.mean, sum(len(items) for items in entry.items.values())
-    variance = _of_entry(entry)
+    variance, degrees = _of_entry(entry)
+    variance *= (student95(degrees) / Z95) ** 2 if degrees else 1.0
     return wilson(p, min(n, p * (1 - p) / variance) if variance > 0 and 0 < p < 1 else n)
 
 
@@ -54,7 +55,7 @@ def difference(one: Summary, other: Summary) -> tuple[float, float, float]:
     """Score of ``one`` minus that of ``other``, and its 95 % interval; in pairs where the questions are the same."""
     if one.drawn or other.drawn:
         found, n = one.mean - other.mean, min(sum(map(len, entry.items.values())) for entry in (one, other))
-        half = Z95 * sqrt(max(_of_entry(one) + _of_entry(other), 0.25 / n**2))
+        half = max(_welch(_of_entry(one), _of_entry(other)), Z95 * 0.5 / n)  # never surer than half an item
         return found, found - half, found + half
     apart = {domain: items - other.items[domain] for domain, items in one.items.items()}
     found = float(np.mean([values.mean() for values in apart.values()]))
@@ -102,12 +103,18 @@ def apart(claimed: Sequence[float], found: Sequence[float], z: float) -> bool:
     return not below <= 0 <= above
 
 
-def _of_entry(entry: Summary) -> float:
-    """The variance of a score by itself; of few domains as much larger as Student's t asks for."""
+def _of_entry(entry: Summary) -> tuple[float, int]:
+    """The variance of a score by itself, and the degrees of freedom that it was estimated with; 0: it has many."""
     if entry.drawn and len(entry.items) > 1:
-        wider = (student95(len(entry.items) - 1) / Z95) ** 2
-        return wider * _of_mean(np.array([items.mean() for items in entry.items.values()]))
-    return _variance(entry.items, [entry.seeds])
+        return _of_mean(np.array([items.mean() for items in entry.items.values()])), len(entry.items) - 1
+    return _variance(entry.items, [entry.seeds]), 0
+
+
+def _welch(*each: tuple[float, int]) -> float:
+    """Half the 95 % interval of a difference of two means; degrees of freedom by Satterthwaite (Biometrics 2, 1946)."""
+    variance = sum(of for of, _ in each)
+    few = sum(of**2 / degrees for of, degrees in each if degrees)
+    return (student95(max(1, int(variance**2 / few + 1e-9))) if few else Z95) * sqrt(variance)
 
 
 def _variance(items: Mapping[str, np.ndarray], seeds: Sequence[Mapping[str, float]]) -> float:
