@@ -22,7 +22,7 @@ from lse_gym.envs.report import FeedbackMode, Report
 from lse_gym.envs.session import Session
 from lse_gym.envs.spaces import FreeText
 from lse_gym.envs.state import MAX_FEEDBACK_CHARS, NO_REPORT, Info, Observation, State, Visit, tell, visit
-from lse_gym.envs.text import clean
+from lse_gym.envs.text import clean, clean_action
 from lse_gym.envs.undo import run
 
 EDIT = Usage(edits=1)
@@ -201,13 +201,7 @@ class ContextEnv(gym.Env[Observation, str]):
         before = self._state
         if before.edits == self.max_edits:
             gym.logger.warn("step() after the end of the episode goes on, and is paid for. Call env.reset() first.")
-        if isinstance(action, str):
-            context, problem = clean(action, self.max_chars)
-        else:
-            context, problem = (
-                before.context,
-                f"a {type(action).__name__} is not a str: the context was kept",
-            )
+        context, problem = clean_action(action, before.context, self.max_chars)
         after = before._replace(context=context, batch=self._next_batch, edits=before.edits + 1)
         found = yield from self._move(before, after)
         if found.lacking:

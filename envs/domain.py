@@ -3,7 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future
+from numbers import Real
 from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.faults import Faults, shown
@@ -164,7 +167,7 @@ def outcomes_of(domain: Domain, questions: Sequence[Question], responses: Sequen
     """What the domain makes of responses.
 
     Raises:
-        ArgumentError: that is not one :class:`Outcome` a response.
+        ArgumentError: that is not one :class:`Outcome` a response, with a score in [0, 1].
     """
     outcomes = domain.score(questions, responses)
     if not isinstance(outcomes, Sequence):
@@ -173,12 +176,18 @@ def outcomes_of(domain: Domain, questions: Sequence[Question], responses: Sequen
         given = f"{shown(next(one for one in outcomes if not isinstance(one, Outcome)))} among them"
     elif len(outcomes) != len(responses):
         given = f"{len(outcomes)} outcomes"
+    elif (wrong := next((one for one in outcomes if not _is_score(one.score)), None)) is not None:
+        given = f"the score {shown(wrong.score)}, which is no number from 0 to 1,"
     else:
         return list(outcomes)
     raise ArgumentError(
         f"score() of domain {domain.name!r} returned {given} for {len(responses)} responses. Return a list with one "
         "Outcome a response, e.g. Outcome(1.0, answer)."
     )
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, Real | np.bool_) and bool(0 <= value <= 1)
 
 
 def check_splits(domain: Domain) -> None:

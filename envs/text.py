@@ -51,6 +51,13 @@ def clean(text: str, max_chars: int) -> tuple[str, str]:
     return printable[:max_chars], "; ".join(problems)
 
 
+def clean_action(action: object, kept: str, max_chars: int) -> tuple[str, str]:
+    """The context that an action asks for, as :func:`clean` does; what is no text keeps the one there is."""
+    if isinstance(action, str):
+        return clean(action, max_chars)
+    return kept, f"the action was of type {type(action).__name__}, not str: the context was kept"
+
+
 def tagged(text: str, tag: str) -> str | None:
     """The content of the last ``<tag>`` element of ``text``, or None.
 

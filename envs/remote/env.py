@@ -24,7 +24,7 @@ from lse_gym.envs.report import Report
 from lse_gym.envs.session import Evaluation
 from lse_gym.envs.spaces import FreeText
 from lse_gym.envs.state import MAX_FEEDBACK_CHARS, NO_REPORT, TOLD, TOLD_BY_AGENT, Info, Observation
-from lse_gym.envs.text import clean
+from lse_gym.envs.text import clean, clean_action
 from lse_gym.envs.vector import ContextVectorEnv
 
 FREE = ("record", "render_mode", "budget", "max_edits")  # of the shared arguments; the track decides all others
@@ -158,10 +158,7 @@ class RemoteEnv(ContextEnv):
         """``step`` at the host."""
         if self._now is None:
             raise gym.error.ResetNeeded("step() before reset(). Call env.reset() first.")
-        if isinstance(action, str):
-            context, problem = clean(action, self.max_chars)
-        else:
-            context, problem = self.context, f"a {type(action).__name__} is not a str: the context was kept"
+        context, problem = clean_action(action, self.context, self.max_chars)
         outcome = self._ask("step", {"action": context})
         told = self._told(outcome, problem)
         if not outcome.truncated:

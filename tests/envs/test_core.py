@@ -227,11 +227,11 @@ def test_render_ansi():
 @pytest.mark.parametrize(
     ("action", "context", "problem"),
     [
-        (None, "Before.", "a NoneType is not a str"),
-        (b"bytes", "Before.", "a bytes is not a str"),
-        (3, "Before.", "a int is not a str"),
-        (np.zeros(3), "Before.", "a ndarray is not a str"),
-        (["x"], "Before.", "a list is not a str"),
+        (None, "Before.", "the action was of type NoneType, not str"),
+        (b"bytes", "Before.", "the action was of type bytes, not str"),
+        (3, "Before.", "the action was of type int, not str"),
+        (np.zeros(3), "Before.", "the action was of type ndarray, not str"),
+        (["x"], "Before.", "the action was of type list, not str"),
         ("x" * 9001, "x" * 8000, "9001 characters were cut to 8000"),
         ("a\ud800b\x00\r", "a\ufffdb\ufffd\ufffd", "unprintable"),
         ("\x9b31m\x85", "\ufffd31m\ufffd", "unprintable"),

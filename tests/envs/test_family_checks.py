@@ -1,11 +1,15 @@
 """The splits of a family of one's own are checked when a domain is loaded."""
 
+import re
+
 import gymnasium as gym
+import numpy as np
 import pytest
 
 from lse_gym.envs.domain import Family, Outcome, Question, check_splits
 from lse_gym.envs.errors import ArgumentError, DataError
 from lse_gym.envs.evaluation import core_env, evaluate_context
+from lse_gym.envs.faults import shown
 from lse_gym.envs.metered import drive
 from lse_gym.envs.session import Session
 from tests.envs.stub import Spy, StubDomain
@@ -60,6 +64,27 @@ def test_ids_that_stand_twice_are_told_with_their_places():
     ],
 )
 def test_a_score_that_is_no_list_of_outcomes_is_told(score, told):
+    _told_by_score(score, told)
+
+
+@pytest.mark.parametrize("score", [7, -0.1, float("nan"), 1.0000001, "1", None, np.float64("inf")])
+def test_a_score_outside_of_0_to_1_is_told(score):
+    """A reward of it would train what nobody meant."""
+    told = f"the score {re.escape(shown(score))}, which is no number from 0 to 1"
+    _told_by_score(
+        lambda questions, responses: [Outcome(1.0, "x")] * (len(questions) - 1) + [Outcome(score, "x")], told
+    )
+
+
+@pytest.mark.parametrize("score", [0, 1, True, 0.5, np.float32(0.25), np.bool_(True), np.int64(1)])
+def test_a_score_may_be_any_number_from_0_to_1(score):
+    domain = Given().load("one")
+    domain.score = lambda questions, responses: [Outcome(score, "x") for _ in questions]
+    found = drive([Session(Spy()).evaluate(domain, "x", domain.splits["test"])], Spy())[0]
+    assert found.scores.tolist() == [float(score)] * len(found.scores)
+
+
+def _told_by_score(score, told):
     domain = Given().load("one")
     domain.score = score
     for use in (lambda: drive([Session(Spy()).evaluate(domain, "x", domain.splits["test"])], Spy()), domain.verify):
