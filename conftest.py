@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lse_gym.envs.errors import MissingExtraError
 from lse_gym.envs.extras import extras, missing, module_of
@@ -13,6 +14,8 @@ os.environ["LSE_GYM_EDITOR"] = "writer"
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # the package behind textgrad asks the network otherwise
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in what it runs in the background
+settings.register_profile("loaded", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded")  # a busy machine is no fault
 
 EXTRA = {module_of(package): extra for extra, packages in reversed(extras().items()) for package in packages}
 

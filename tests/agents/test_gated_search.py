@@ -27,7 +27,7 @@ def make(**kwargs):
     return gym.make(ID, domain="lab-0", max_edits=99, **GATED, **kwargs)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SCORES)
 def test_what_is_best_on_a_question_survives_and_nothing_else_does(scores):
     chances = wins(scores)
@@ -41,7 +41,7 @@ def test_what_is_best_on_a_question_survives_and_nothing_else_does(scores):
 
 
 @pytest.mark.extra("gepa")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(SCORES)
 def test_the_package_keeps_the_same(scores):
     from gepa.gepa_utils import remove_dominated_programs

@@ -153,7 +153,7 @@ def test_colour_scale_is_even_and_ends_at_its_ends():
 
 
 @given(st.text(), st.text(), st.floats(), st.floats())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_text_and_number_gives_well_formed_pictures(title, odd, performance, improvement):
     tree = a_tree([0, 1])
     tree["nodes"][1] |= {"performance": performance, "improvement": improvement, "visits": odd, "context": odd}

@@ -205,7 +205,7 @@ def csv_of(column, order=None):
     return frame.iloc[order if order is not None else slice(None)].to_csv(index=False)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(tables(labels))
 def test_labels_score_as_scikit_learn_says(table):
     right, predicted, order = table
@@ -215,7 +215,7 @@ def test_labels_score_as_scikit_learn_says(table):
     assert grade(text, make_truth("class_if", csv_of(right), ["y"])).score == (right == predicted)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(tables(numbers))
 def test_numbers_score_as_scikit_learn_says(table):
     right, predicted, order = table
@@ -227,7 +227,7 @@ def test_numbers_score_as_scikit_learn_says(table):
     assert grade(csv_of(right, order), make_truth("reg_if", csv_of(right), ["y"])).score == 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.text(alphabet=string.ascii_lowercase + '0123456789,;"\n\r\t .-_\x00é', max_size=300), st.sampled_from([0, 8, 30])
 )
@@ -240,7 +240,7 @@ def test_whatever_is_in_the_file_a_score_comes_of_it(text, head):
 cells = st.one_of(numbers, labels, st.none(), st.booleans(), st.text(string.printable, max_size=8))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=10), st.booleans())
 def test_a_file_is_read_as_pandas_reads_it(rows, quoted):
     from lse_gym.envs.datascience.prediction import read_table

@@ -38,7 +38,7 @@ def within(budget, spy):
     assert spy.tokens <= caps.tokens
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(caps=st.fixed_dictionaries({}, optional=CAPS), operations=OPERATIONS)
 def test_no_cap_is_ever_passed(caps, operations):
     spy = Spy()
@@ -67,7 +67,7 @@ def test_no_cap_is_ever_passed(caps, operations):
             assert len(spy.batches) == batches, "all or nothing"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     caps=st.fixed_dictionaries({}, optional=CAPS),
     texts=st.lists(st.lists(TEXT, min_size=3, max_size=3), max_size=8),

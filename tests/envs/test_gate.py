@@ -124,7 +124,7 @@ def test_what_was_kept_is_measured_before_the_budget_ends_and_no_sooner_than_it_
     assert measured > 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     caps=st.fixed_dictionaries({}, optional=CAPS),
     gate=st.integers(1, 3),

@@ -148,7 +148,7 @@ ANY = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(ANY)
 def test_no_reply_does_harm(calls):
     try:

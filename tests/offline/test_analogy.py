@@ -169,7 +169,7 @@ def test_what_is_rendered_is_found(examples: list[Example]) -> None:
     assert strip_examples(text) == ""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(), st.lists(st.builds(Example, st.text(), st.text())), st.text())
 def test_no_text_raises(question: str, examples: list[Example], schema: str) -> None:
     find_examples(question)
@@ -186,7 +186,7 @@ TOKENS = [
 PHRASES = st.lists(st.sampled_from(TOKENS))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(PHRASES.map(" ".join), PHRASES.map(" ".join))
 def test_no_jumble_of_examples_raises(context: str, question: str) -> None:
     found = answer_by_analogy(question, [*find_examples(context), *EXAMPLES], context)

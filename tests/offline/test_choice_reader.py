@@ -97,7 +97,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(PIECES | st.text(max_size=8), max_size=30).map(" ".join), st.text(max_size=60))
 def test_no_question_and_no_context_raise(question, context):
     READER.complete([Request(system_message(frozen_part("x"), context), f"Question: {question}")])

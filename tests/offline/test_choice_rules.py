@@ -191,7 +191,7 @@ def test_every_rule_of_the_oracle_is_read_and_can_be_said_again(theme):
 PIECES = st.sampled_from([word for _, text in CASES for word in text.split()])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES | st.text(max_size=6), max_size=30).map(" ".join))
 def test_no_line_raises(line):
     for rule in parse_rule(line):

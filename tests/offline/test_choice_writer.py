@@ -262,7 +262,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES | st.text(max_size=8), max_size=14).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS, st.lists(st.tuples(TEXTS, st.sampled_from("ABCDX"), TEXTS), max_size=4), st.integers(60, 600))
 def test_any_context_and_report_give_an_edit_within_the_cap(context, told, max_chars):
     told = [tuple(text.replace("\n", " ") for text in one) for one in told]

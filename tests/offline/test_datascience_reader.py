@@ -193,7 +193,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(PIECES | st.text(max_size=8), max_size=40).map(" ".join), st.text(max_size=60), st.data())
 def test_no_question_and_no_context_raise(question, context, data):
     domain = DOMAINS[0]

@@ -90,7 +90,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(PIECES | st.text(max_size=6), max_size=25).map(" ".join), st.text(max_size=80))
 def test_no_script_and_no_context_raise(script, context):
     domain = FAMILY.load("ferry-3")

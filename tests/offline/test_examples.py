@@ -128,7 +128,7 @@ def test_compact_sql_means_the_same_wherever_names_could_be_mistaken(sql: str) -
             assert len(short) <= len(sql)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(), st.text())
 def test_compact_sql_never_raises(sql: str, schema: str) -> None:
     assert isinstance(compact_sql(sql, schema), str)
@@ -138,7 +138,7 @@ TEXTS = st.text("abc ?'%", min_size=1, max_size=40).map(str.strip).filter(bool)
 EXAMPLES = st.lists(st.builds(Example, TEXTS, TEXTS.map("SELECT {} FROM t".format)), max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(EXAMPLES, EXAMPLES, st.integers(0, 400), st.integers(0, 2**32))
 def test_merge_never_exceeds_the_cap(old: list[Example], new: list[Example], max_chars: int, seed: int) -> None:
     merged = merge_examples(old, new, max_chars, seed)

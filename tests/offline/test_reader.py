@@ -150,7 +150,7 @@ def test_a_worked_example_answers_its_own_question():
     assert answers(context, questions=[question]) == [f"<answer>{question.gold}</answer>"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=400), st.text(max_size=200), st.floats(0, 2), st.integers(0, 3))
 def test_no_request_raises(system, user, temperature, seed):
     response = Reader().complete([Request(system, user, temperature=temperature, seed=seed)])[0]
@@ -176,7 +176,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(PIECES | st.text(max_size=12), max_size=25), st.text(max_size=60))
 def test_no_context_raises_on_a_real_schema(pieces, question):
     context = "".join(pieces)

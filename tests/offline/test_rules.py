@@ -107,7 +107,7 @@ def test_hostile_schemas_are_read_in_no_time(unit):
     assert time.process_time() - start < 2.0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from([*HOSTILE, "gold ", "\n", "é ", "1", "loans"]) | st.text(max_size=8), max_size=20))
 def test_no_line_raises_and_every_rule_fits_the_schema(pieces):
     schema = parse_schema(SCHEMA)
@@ -117,7 +117,7 @@ def test_no_line_raises_and_every_rule_fits_the_schema(pieces):
         gather([rule])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=300))
 def test_no_schema_raises(text):
     for table in parse_schema(f"CREATE TABLE t (a TEXT, {text}").tables.values():

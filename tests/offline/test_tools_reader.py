@@ -255,7 +255,7 @@ WORDS = st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(context=WORDS | st.text(), question=WORDS | st.text(), turns=st.lists(st.text(), max_size=3))
 def test_any_text_is_survived(context, question, turns):
     prompt = Prompt(BIKES.frozen, Context(context, 0), question, (), (), tuple(Turn("tool", text) for text in turns))
@@ -263,7 +263,7 @@ def test_any_text_is_survived(context, question, turns):
     assert isinstance(solver.answer(prompt), str)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text() | st.text(alphabet='{}[]":,functioname<>/tls\n '))
 def test_any_tools_are_survived(block):
     prompt = Prompt(f"x\n<tools>\n{block}\n</tools>\n", Context("", 0), "Cancel rental 3.", (), ())

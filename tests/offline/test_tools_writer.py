@@ -241,7 +241,7 @@ CHANGES = VALUES | st.fixed_dictionaries(
 QUESTIONS = st.sampled_from([lesson.question for lesson, _ in LESSONS.values()]) | st.text(max_size=60)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     QUESTIONS,
     VALUES,

@@ -206,7 +206,7 @@ def test_a_response_cannot_pass_for_a_gold():
             assert golds == [pairs[0][1] if mode == "gold" else ""]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=500))
 def test_no_prompt_raises(text):
     Writer().complete([Request("", text)])
@@ -218,7 +218,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES | st.text(max_size=10), max_size=12).map("".join)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TEXTS, st.lists(st.tuples(TEXTS, TEXTS), max_size=4), st.integers(20, 600), st.booleans())
 def test_any_context_and_report_give_an_edit_within_the_cap(context, pairs, max_chars, right):
     context = f"{PROSE[:20]}\n{context}"[:max_chars]
@@ -227,7 +227,7 @@ def test_any_context_and_report_give_an_edit_within_the_cap(context, pairs, max_
     assert edit.startswith(PROSE[:20].strip())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXTS, TEXTS, st.integers(0, 10**6))
 def test_editor_prompts_are_read_back(context, answer, max_chars):
     report = report_of(("Which?", "SELECT 1"), answer=answer)

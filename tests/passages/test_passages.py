@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lse_gym.agents import agent_class
@@ -136,7 +136,6 @@ def test_hostile_responses_and_lists_of_both_answers_score_nothing():
     assert [o.score for o in domain.score([question] * len(wrong), wrong)] == [0.0] * len(wrong)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300) | st.lists(st.integers(-2, 12)).map(lambda ns: " ".join(f"[{n}]" for n in ns)))
 def test_a_context_is_an_order_and_nothing_else(context):
     domain = FAMILY.load("mill-0")

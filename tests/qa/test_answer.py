@@ -60,21 +60,21 @@ FRAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(LISTS, GLUE, FRAMES, FRAMES)
 def test_a_list_of_all_letters_is_never_an_answer(letters, glue, frame, each):
     assert extract_choice(frame.format(glue.join(letters))) is None
     assert extract_choice(glue.join(each.format(letter) for letter in letters)) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=300), st.sampled_from(LETTERS))
 def test_the_last_tag_counts_whatever_is_around_it(text, letter):
     text = text.replace("<", "").replace(">", "")
     assert extract_choice(f"{text}<answer>{letter}</answer>{text}") == letter
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=400), st.text(alphabet="ABCDEFGHIJ", max_size=10))
 def test_any_text_gives_a_letter_there_is_or_none(text, letters):
     assert extract_choice(text, letters) in {None, *letters}

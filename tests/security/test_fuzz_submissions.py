@@ -218,7 +218,6 @@ def fuzz(tmp_path, monkeypatch, packed, examples):
     @seed(20261129)
     @settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -319,7 +319,7 @@ def test_whatever_the_schema_allows_is_answered_as_it_says(tmp_path, monkeypatch
         for found in schemathesis.openapi.from_url(f"{hosted.url}/openapi.json").get_all_operations():
 
             @given(case=found.ok().as_strategy())
-            @settings(max_examples=300, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+            @settings(max_examples=300, database=None, suppress_health_check=list(HealthCheck))
             def fuzz(case):
                 headers = {"Authorization": f"Bearer {token}"}
                 case.call_and_validate(headers=headers, excluded_checks=too_strict)

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lse_gym.agents.run import evolve
@@ -139,7 +139,6 @@ def distinct(count):
     return [Question(str(index), f"question {index}", "") for index in range(count)]
 
 
-@settings(deadline=None)
 @given(many, numbers, st.integers(1, 60), st.floats(0.01, 0.99), st.randoms())
 def test_splits_are_disjoint_complete_and_deterministic(questions, seed, held_out_size, test_fraction, random):
     if len({q.text.lower() for q in questions}) < 3:
@@ -156,7 +155,6 @@ def test_splits_are_disjoint_complete_and_deterministic(questions, seed, held_ou
     assert split_questions(shuffled, seed, held_out_size, test_fraction) == splits
 
 
-@settings(deadline=None)
 @given(st.integers(3, 300), numbers, st.integers(1, 100))
 def test_sizes_of_distinct_questions(count, seed, held_out_size):
     splits = split_questions(distinct(count), seed, held_out_size)
@@ -164,7 +162,6 @@ def test_sizes_of_distinct_questions(count, seed, held_out_size):
     assert len(splits["test"]) == round(0.3 * count)
 
 
-@settings(deadline=None)
 @given(numbers)
 def test_neighbouring_seeds_differ(seed):
     questions = distinct(60)
@@ -178,7 +175,6 @@ def test_neighbouring_seeds_differ(seed):
     ),
     numbers,
 )
-@settings(deadline=None)
 def test_case_whitespace_and_punctuation_do_not_separate(variant, seed):
     questions = [*distinct(20), Question("a", "how many rivers", ""), Question("b", variant, "")]
     assert any({"a", "b"} <= {q.id for q in part} for part in split_questions(questions, seed, 5).values())

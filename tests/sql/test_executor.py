@@ -103,7 +103,7 @@ SQL_TEXT = st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(ODD_TEXT | SQL_TEXT, max_size=20))
 def test_any_text_becomes_a_result(tmp_path_factory, texts):
     database = tmp_path_factory.getbasetemp() / "any_text.sqlite"
@@ -119,7 +119,7 @@ INTEGERS = st.integers(-(2**63), 2**63 - 1)
 VALUES = st.none() | INTEGERS | st.floats(allow_nan=False) | st.text() | st.binary()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(VALUES, VALUES), max_size=40))
 def test_values_come_back_exactly(tmp_path_factory, rows):
     database = tmp_path_factory.getbasetemp() / "values.sqlite"

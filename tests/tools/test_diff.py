@@ -96,7 +96,7 @@ def test_what_is_different(script, found):
 VALUES = st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text("aé\x00'\"", max_size=3) | st.binary()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.dictionaries(st.integers(0, 5), VALUES), st.dictionaries(st.integers(0, 5), VALUES), st.randoms())
 def test_equal_states_are_equal_and_a_difference_is_as_canonical_as_its_rows(one, other, random):
     def state(rows):

@@ -314,7 +314,7 @@ PIECES = st.text(max_size=8) | st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.lists(PIECES, max_size=6).map("".join), min_size=1, max_size=4))
 def test_whatever_a_model_says_an_attempt_comes_to_an_end(texts):
     class Says(Clerk):

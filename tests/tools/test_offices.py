@@ -282,7 +282,7 @@ VALUES = {
 }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_no_call_raises_and_none_leaves_half_a_change(data):
     world = make_world("bikes-1")

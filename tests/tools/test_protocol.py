@@ -62,7 +62,7 @@ def encodable(text):
         return False
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(PIECES | st.text(max_size=5), max_size=12).map("".join))
 def test_whatever_is_written_is_read(text):
     calls = read_calls(text)
@@ -75,7 +75,7 @@ def test_whatever_is_written_is_read(text):
     outside_calls(text)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(NAMES, st.dictionaries(TEXT.filter(encodable), SOUND, max_size=3)), max_size=4), TEXT)
 def test_calls_are_read_as_they_were_written(calls, between):
     between = between.replace("<", "")
@@ -85,7 +85,7 @@ def test_calls_are_read_as_they_were_written(calls, between):
     assert outside_calls(text) == (between * (len(calls) + 1)).strip()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(NAMES, st.dictionaries(NAMES, TEXT.filter(encodable), max_size=3), st.sampled_from(("", "\n")))
 def test_the_xml_form_is_read_as_it_was_written(name, arguments, gap):
     if any(tag in text for text in arguments.values() for tag in ("</tool_call>", "</parameter>")):
@@ -180,7 +180,7 @@ def test_reading_takes_linear_time(piece, wrapped):
 RESULTS = st.text(max_size=30) | st.sampled_from(("</tool_response>", "<tool_response>", "\r\n", "x" * 300))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(RESULTS, max_size=30), st.integers(100, 3000))
 def test_results_are_read_as_they_were_written_and_fit(results, max_bytes):
     turn = results_turn(results)
@@ -206,7 +206,7 @@ def test_long_results_share_what_short_ones_leave():
     assert abs(len(long[0]) - len(long[1])) < 5
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.builds(Tool, NAMES, TEXT, st.dictionaries(TEXT, SOUND, max_size=2)), max_size=3), TEXT, TEXT)
 def test_tools_can_be_taken_out_of_a_prompt_again(tools, before, after):
     before = before.replace("<", "")

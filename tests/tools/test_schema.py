@@ -123,7 +123,7 @@ ANY = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.dictionaries(WORDS, ANY, max_size=3), st.dictionaries(WORDS, ANY, max_size=5))
 def test_no_arguments_and_no_schema_do_harm(arguments, schema):
     assert isinstance(problem_of(arguments, schema), str)
