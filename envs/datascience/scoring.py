@@ -41,11 +41,15 @@ class Grade(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """What predictions of a family are compared with: the table, the columns that tell rows apart, and the targets."""
+    """What predictions of a family are compared with: the table, the columns that tell rows apart, and the targets.
+
+    ``distinct`` is how many rows those columns tell apart.
+    """
 
     family: str
     table: "pd.DataFrame"
     ids: tuple[str, ...]
+    distinct: int
     targets: tuple[str, ...]
     max_bytes: int
 
@@ -55,7 +59,7 @@ def make_truth(family: str, text: str, targets: Sequence[str]) -> Truth:
     table = read_table(text)
     others = tuple(column for column in table.columns if column not in targets)
     ids = (ROW_ID,) if ROW_ID in others and family not in ALIGNED_BY_ALL else others
-    return Truth(family, table, ids, tuple(targets), max_bytes(len(text.encode())))
+    return Truth(family, table, ids, _distinct(table, ids), tuple(targets), max_bytes(len(text.encode())))
 
 
 def truth_of(task: Task) -> Truth:
@@ -99,15 +103,14 @@ def _grade(table: "pd.DataFrame", truth: Truth, strict: bool) -> Grade:
     scores = dict.fromkeys(truth.targets, 0.0)
     problems = [f"{PREDICTION} has no column {target!r}" for target in truth.targets if target not in found]
     try:
-        count, missing = _matches(table, truth)
-        if count != len(truth.table):
+        count, merged = _merged(table[[*truth.ids, *found]], truth)
+        if merged is None:
             told = (
                 f"{count:,} rows match of {len(truth.table):,} that are asked for; {PREDICTION} has {len(table):,} rows"
             )
             return Grade(0.0, scores, told)
-        if missing and strict:
+        if strict and (missing := truth.distinct - _distinct(merged, truth.ids)):
             return Grade(0.0, scores, f"{missing:,} rows are missing, and others are there twice")
-        merged = truth.table.merge(table[[*truth.ids, *found]], on=[*truth.ids], how="inner", suffixes=SIDES)
     except Exception as error:  # columns that cannot be compared: pandas raises many kinds
         return Grade(0.0, scores, f"{', '.join(truth.ids)} cannot be matched: {str(error)[:200]}")
     differences = []
@@ -125,16 +128,24 @@ def _grade(table: "pd.DataFrame", truth: Truth, strict: bool) -> Grade:
     return Grade(score, scores, "; ".join(problems), "; ".join(differences))
 
 
-def _matches(table: "pd.DataFrame", truth: Truth) -> tuple[int, int]:
-    """How many rows the merge would have, and how many rows of the truth have none of them.
+def _merged(table: "pd.DataFrame", truth: Truth) -> tuple[int, "pd.DataFrame | None"]:
+    """How many rows the merge with the truth has, and the merge, where these are as many as the truth has.
 
-    Counted before: repeated ids could make it of any size.
+    Ids that repeat on both sides could make it of any size, so its rows are counted before there.
     """
     ids = [*truth.ids]
-    asked, given = (one[ids].value_counts(dropna=False).reset_index(name=COUNT) for one in (truth.table, table))
-    pairs = asked.merge(given, on=ids, how="inner", suffixes=SIDES)
-    count = sum(a * b for a, b in zip(*(pairs[COUNT + side].tolist() for side in SIDES), strict=True))
-    return count, len(asked) - len(pairs)
+    if truth.distinct < len(truth.table):
+        asked, given = (one[ids].value_counts(dropna=False).reset_index(name=COUNT) for one in (truth.table, table))
+        pairs = asked.merge(given, on=ids, how="inner", suffixes=SIDES)
+        count = sum(a * b for a, b in zip(*(pairs[COUNT + side].tolist() for side in SIDES), strict=True))
+        if count != len(truth.table):
+            return count, None
+    merged = truth.table.merge(table, on=ids, how="inner", suffixes=SIDES)
+    return len(merged), merged if len(merged) == len(truth.table) else None
+
+
+def _distinct(table: "pd.DataFrame", ids: Sequence[str]) -> int:
+    return int((~table.duplicated([*ids])).sum()) if ids else 0
 
 
 def measure(family: str, predicted: list, right: list) -> tuple[float, str]:
