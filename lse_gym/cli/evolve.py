@@ -1,23 +1,19 @@
-"""``lse-gym evolve`` and ``lse-gym evaluate``."""
+"""``lse-gym evolve``."""
 
 import json
-import sys
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from lse_gym.agents import AGENTS
 from lse_gym.agents.bench.contestant import settings_of
-from lse_gym.agents.bench.domains import evaluate_domains
-from lse_gym.agents.bench.statistics import over_domains
 from lse_gym.agents.console import counted
 from lse_gym.agents.files import folder_name, read_objects
 from lse_gym.agents.live import Live
-from lse_gym.agents.parallel import Engine, make_engine
 from lse_gym.agents.plan import plan_run
 from lse_gym.agents.run import evolve, has_run, read_config
 from lse_gym.agents.settings import Config, Settings
@@ -25,18 +21,14 @@ from lse_gym.agents.watch import Probes
 from lse_gym.cli.common import (
     CUSTOM,
     DEFAULT,
-    Address,
-    CpusPerWorker,
     DataDir,
     Domain,
     Editor,
-    EngineName,
     Env,
     EnvSet,
     Exclude,
     FeedbackSize,
     Gate,
-    GpusPerWorker,
     MaxEditTokens,
     MaxTokens,
     NoCache,
@@ -45,22 +37,18 @@ from lse_gym.cli.common import (
     Scoring,
     SplitSeed,
     TaskModel,
-    Workers,
     app,
     check_pairs,
     env_settings,
     err_console,
-    group_or_names,
     out_console,
     say,
     writable,
 )
 from lse_gym.cli.messages import command_line, options_given
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, priced, show_facts, show_faults, show_plan
-from lse_gym.envs.archive import read_context
-from lse_gym.envs.domain import SPLITS, Split
-from lse_gym.envs.errors import ArgumentError, DataError, ProviderError, RunDirectoryError, unknown
-from lse_gym.envs.evaluation import Score, core_env, evaluate_context
+from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError
+from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.models.tally import tell
 from lse_gym.envs.text import one_line
 
@@ -178,7 +166,7 @@ def evolve_command(
     if there and replace(settings, rounds=there.rounds) == Settings.of(there):
         config = replace(there, rounds=settings.rounds)
     else:
-        config = _on_a_domain(settings, tell=not plan).config()
+        config = on_a_domain(settings, tell=not plan).config()
     if plan:
         show_plan(config, out)
         return
@@ -226,7 +214,7 @@ def _run(config: Config, folder: Path, resume: bool, probes: Probes | None) -> N
         _tell_no_gain(summary, rows, folder)
 
 
-def _on_a_domain(settings: Settings, tell: bool = True) -> Settings:
+def on_a_domain(settings: Settings, tell: bool = True) -> Settings:
     """With a domain where none is named: that of the default env, else the first; tells what became of a file."""
     if settings.env == DEFAULT.env or (settings.domain and settings.env != CUSTOM):
         return replace(settings, domain=settings.domain or DEFAULT.domain)
@@ -317,89 +305,3 @@ def tell_answers(facts: dict[str, Any], who: str, option: str) -> None:
     """Tell what a user should know of the answers of the task model or the editor."""
     for line in tell(facts, f"the {who.replace('_', ' ')}", option):
         say(line, err_console)
-
-
-@app.command("evaluate")
-def evaluate_command(
-    context_file: Annotated[Path, typer.Argument(help="Text file with the context; - for standard input.")],
-    env: Env = DEFAULT.env,
-    domain: Domain = None,
-    domains: Annotated[
-        str | None,
-        typer.Option(
-            help="Several domains, comma-separated, or a group: each, and their mean.", rich_help_panel="What"
-        ),
-    ] = None,
-    split: Annotated[str, typer.Option(help=f"Split: {', '.join(SPLITS)}.", rich_help_panel="What")] = "test",
-    task_model: TaskModel = DEFAULT.task_model,
-    questions: Questions = None,
-    scorer: Scorer = None,
-    env_set: EnvSet = None,
-    data_dir: DataDir = None,
-    exclude: Exclude = None,
-    split_seed: SplitSeed = DEFAULT.split_seed,
-    scoring: Scoring = DEFAULT.scoring,
-    max_tokens: MaxTokens = DEFAULT.max_tokens,
-    no_cache: NoCache = False,
-    workers: Workers = None,
-    engine: EngineName = "processes",
-    address: Address = None,
-    cpus_per_worker: CpusPerWorker = None,
-    gpus_per_worker: GpusPerWorker = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")] = False,
-) -> None:
-    """Score a context file on a split, with a 95 % confidence interval."""
-    try:
-        context = read_context(sys.stdin.buffer.read() if str(context_file) == "-" else context_file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{str(context_file)!r} cannot be read: {error}. Pass a text file with a context.") from None
-    settings = Settings(
-        **env_settings(env, questions, scorer, env_set, data_dir, exclude),
-        domain=domain,
-        task_model=task_model,
-        split_seed=split_seed,
-        scoring=scoring,
-        max_tokens=max_tokens,
-    )
-    spread = make_engine(engine, workers, address=address, cpus=cpus_per_worker, gpus=gpus_per_worker)
-    if domains:
-        if domain:
-            raise ArgumentError(f"--domain {domain!r} and --domains {domains!r} are both given. Leave one out.")
-        _evaluate_domains(settings.config(), context, domains, cast(Split, split), spread, as_json)
-        return
-    config = _on_a_domain(settings).config()
-    made = config.make_env()
-    score = evaluate_context(made, context, cast(Split, split))
-    tally = core_env(made).model.tally
-    if tally:
-        tell_answers(tally.facts(), "task_model", "--max-tokens")
-    low, high = score.ci95
-    if as_json:
-        facts = {"env_id": config.env, "domain": config.domain, "split": split, "task_model": config.task_model}
-        print(json.dumps(facts | {"score": score.mean, "n": score.n, "ci95": score.ci95}))  # noqa: T201
-    else:
-        out_console.print(
-            f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n}, split {split}, {config.domain})"
-        )
-
-
-def _evaluate_domains(config: Config, context: str, domains: str, split: Split, workers: Engine, as_json: bool) -> None:
-    names = core_env(config.make_env()).family.select(group_or_names(domains))
-    if split not in SPLITS:
-        raise unknown("split", split, SPLITS)
-
-    def tell(name: str, score: Score) -> None:
-        if as_json:
-            facts = {"env_id": config.env, "domain": name, "split": split, "task_model": config.task_model}
-            print(json.dumps(facts | {"score": score.mean, "n": score.n, "ci95": score.ci95}))  # noqa: T201
-            return
-        low, high = score.ci95
-        out_console.print(
-            f"{score.mean:.3f}  (95 % interval {low:.3f} to {high:.3f}, n = {score.n})  {name}", highlight=False
-        )
-
-    scores = evaluate_domains(config, context, names, split, workers=workers, on_score=tell)
-    if len(scores) > 1 and not as_json:
-        mean = over_domains([[score.mean] for score in scores.values()]).within(0.0, 1.0)
-        told = f"95 % interval {mean.low:.3f} to {mean.high:.3f}, {mean.domains} domains, split {split}"
-        out_console.print(f"{mean.mean:.3f}  ({told})", highlight=False)

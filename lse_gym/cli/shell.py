@@ -25,7 +25,7 @@ COMMANDS = {
     "bench": "bench",
     "report": "bench",
     "evolve": "evolve",
-    "evaluate": "evolve",
+    "evaluate": "evaluate",
     "envs": "tell",
     "cache": "tell",
     "doctor": "tell",

@@ -85,7 +85,7 @@ def test_evolve_on_a_terminal_draws_a_tree(tmp_path):
 def test_evaluate_a_context_file(tmp_path):
     (tmp_path / "context.txt").write_text("Return one SQLite statement that answers the question.\n")
     human = run("evaluate", "context.txt", "--domain", "hotel-1", cwd=tmp_path)
-    assert re.fullmatch(r"0\.\d{3}  \(95 % interval .*, n = 60, split test, hotel-1\)\n", human.stdout), human.stderr
+    assert re.fullmatch(r"0\.\d{3}  \(95 % interval .*, n = 60, split test\)  hotel-1\n", human.stdout), human.stderr
     machine = run("evaluate", "-", "--domain", "hotel-1", "--json", cwd=tmp_path, stdin="Return one SQLite statement.")
     result = json.loads(machine.stdout)
     assert result["ci95"][0] <= result["score"] <= result["ci95"][1]
@@ -100,7 +100,7 @@ def test_a_context_file_is_read_as_what_evolve_starts_from(name, tmp_path, monke
     env = gym.make("LSE/TextToSQL-v1", domain="hotel-1", start=str(path))
     start = env.reset(seed=0)[0]["context"]
     assert start == "One statement.\nIts end\ufffd is \ufffd a semicolon."
-    monkeypatch.setattr("lse_gym.cli.evolve.evaluate_context", lambda env, context, split: seen.append(context))
+    monkeypatch.setattr("lse_gym.cli.evaluate.evaluate_context", lambda env, context, split: seen.append(context))
     CliRunner().invoke(app, ["evaluate", name.format(path), "--domain", "hotel-1"], input=data)
     assert seen == [start]
 
