@@ -30,7 +30,6 @@ from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import ContextEnv, Info
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, RunDirectoryError, Withheld
 from lse_gym.envs.evaluation import Score, cap_of_test, core_env, final_scores, paired_interval, score_of
-from lse_gym.envs.models import make_model
 from lse_gym.envs.models.tally import Tally
 from lse_gym.envs.redaction import MASK, without_secrets
 from lse_gym.envs.state import TOLD
@@ -299,9 +298,9 @@ def _kept(config: Config, core: ContextEnv) -> dict[str, Any]:
 
 
 def _facts(core: ContextEnv, config: Config) -> dict[str, Any]:
-    domain, editor = core.family.load(core.domain_name), config.editor
+    domain, editors = core.family.load(core.domain_name), config.make_agent(None).editors if config.editor else {}
     facts = {"task_model_revision": core.model.revision, "data_sha256": _sha256(domain.fingerprint())}
-    return facts | ({"editor_revision": make_model(editor).revision} if editor else {})
+    return facts | ({"editor_revision": ", ".join(one.model.revision for one in editors.values())} if editors else {})
 
 
 def _sha256(fingerprint: str) -> str:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import OF_ENV, SIDE_BY_SIDE, Config, Settings
 from lse_gym.envs.errors import RunDirectoryError, UnknownNameError
+from lse_gym.envs.models import make_model
 from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.registration import ENVS, default
 
@@ -145,3 +146,13 @@ def test_dollars_are_capped_from_the_command_line(tmp_path):
     assert summary["usd"] == pytest.approx(summary["task_model_calls"] * 0.002), "the editor is free"
     assert summary["test_usd"] > 0
     assert json.loads((tmp_path / "run" / "config.json").read_text())["budget"] == {"usd": 0.4}
+
+
+def test_a_run_holds_the_revision_of_every_editor(tmp_path):
+    """A second one that has changed is told when the run is resumed, as the first is."""
+    one, both = ({"agent": "shinka", "rounds": 0, "agent_args": args} for args in ({}, {"editors": "reader"}))
+    kept = []
+    for name, settings in (("one", one), ("both", both)):
+        evolve(Settings(**settings).config(), tmp_path / name)
+        kept.append(json.loads((tmp_path / name / "config.json").read_text())["editor_revision"])
+    assert kept == [make_model("writer").revision, f"{make_model('writer').revision}, {make_model('reader').revision}"]
