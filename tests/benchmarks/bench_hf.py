@@ -1,29 +1,34 @@
-"""`hf:` against Transformers' own ways to write a batch: left-padded `generate` and `generate_batch`, in one process.
+"""`hf:` against other ways to write a batch: left-padded `generate`, `generate_batch` and vLLM, in one run.
 
     python tests/benchmarks/bench_hf.py smollm2 --lengths 100 400 --rows 16 64 --out results.jsonl
+    OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_CPU_KVCACHE_SPACE=2 LSE_GYM_WINDOW=2200 \\
+        python tests/benchmarks/bench_hf.py smollm2 --way generate --way vllm     # vllm-cpu is installed
 
 Prompts are of lengths from half of the one given to all of it, of random words, once sharing four fifths of the
-shortest and once nothing. Each line has seconds of processor time, which other jobs on the machine do not count into,
-the ratio of the best other to ours (>= 0.95 is the aim), and how many answers are the same, token by token, as
-`generate` gives.
+shortest and once nothing. Each line has seconds of processor time, of all processes of a way, which other jobs on the
+machine do not count into; the ratio of the best other to ours (>= 0.95 is the aim); and how many answers of each way
+are ours, token by token.
 """
 
 import argparse
 import json
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.huggingface import HuggingFaceModel
 from lse_gym.envs.models.stored import StoredModel
+from lse_gym.envs.models.vllm import VLLMModel
 
 SHARED = 0.8  # of the shortest prompt
+Others = Mapping[str, Callable[[list[list[int]], int], list[list[int]]]]
 
 
 def prompts(model: HuggingFaceModel, length: int, rows: int, shared: bool, tokens: int) -> list[Request]:
@@ -62,11 +67,23 @@ def cut(row: list[int], ends: frozenset[int]) -> list[int]:
     return row[: next((i + 1 for i, token in enumerate(row) if token in ends), len(row))]
 
 
-def timed(run: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds of processor time, of all threads, and the result."""
-    start = time.process_time()
+def engine(model: VLLMModel, ids: list[list[int]], tokens: int) -> list[list[int]]:
+    """vLLM with prefix caching, as `vllm:` asks it."""
+    sampling = model._vllm.SamplingParams(max_tokens=tokens, temperature=0.0)
+    return [list(one.outputs[0].token_ids) for one in model._generate(ids, sampling)]
+
+
+def timed(run: Callable[[], Any], served: bool) -> tuple[float, Any]:
+    """Seconds of processor time of this process, and where a way is served by others of theirs, too; and the result."""
+
+    def now() -> float:
+        process = psutil.Process()
+        times = [one.cpu_times() for one in (process, *(process.children(recursive=True) if served else ()))]
+        return sum(one.user + one.system for one in times)
+
+    start = now()
     result = run()
-    return time.process_time() - start, result
+    return now() - start, result
 
 
 def main() -> None:
@@ -77,41 +94,47 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[16, 128])
     parser.add_argument("--tokens", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--batch", action="store_true", help="generate_batch, too")
+    parser.add_argument("--way", choices=["generate", "generate_batch", "vllm"], action="append", help="generate")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     model: Any = make_model(args.model)
     model = model.model if isinstance(model, StoredModel) else model
     model.write([Request("", "Text.", 2)] * 2)  # loads it, and looks at what its attention is like
+    others = {
+        "generate": lambda ids, tokens: padded(model, ids, tokens),
+        "generate_batch": lambda ids, tokens: continuous(model, ids, tokens),
+    }
+    if "vllm" in (args.way or ()):
+        served = VLLMModel(model.weights.place[0])
+        engine(served, [[1, 2, 3]], 2)
+        others["vllm"] = lambda ids, tokens: engine(served, ids, tokens)
+    others = {name: others[name] for name in args.way or ["generate"]}
     for length in args.lengths:
         for rows in args.rows:
             for shared in (False, True):
-                line = measure(model, length, rows, shared, args)
+                line = measure(model, others, length, rows, shared, args)
                 print(json.dumps(line), flush=True)
                 if args.out:
                     with args.out.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(line) + "\n")
 
 
-def measure(model: HuggingFaceModel, length: int, rows: int, shared: bool, args: argparse.Namespace) -> dict[str, Any]:
+def measure(model: HuggingFaceModel, others: Others, length: int, rows: int, shared: bool, args: Any) -> dict[str, Any]:
     """The best of some tries of each way, in turn."""
     asked = prompts(model, length, rows, shared, args.tokens)
     ids = [model.prompt_ids(request) for request in asked]
-    ways: dict[str, Callable[[], Any]] = {
-        "ours": lambda: model.write(asked),
-        "generate": lambda: padded(model, ids, args.tokens),
-    }
-    if args.batch:
-        ways["generate_batch"] = lambda: continuous(model, ids, args.tokens)
+    ways: dict[str, Callable[[], Any]] = {"ours": lambda: model.write(asked)}
+    ways |= {name: partial(way, ids, args.tokens) for name, way in others.items()}
     seconds, found = dict.fromkeys(ways, float("inf")), {}
     with model.few_threads():
         for _ in range(args.repeats):
             for name, run in ways.items():
-                took, found[name] = timed(run)
+                took, found[name] = timed(run, name == "vllm")
                 seconds[name] = min(seconds[name], took)
-    best = min(value for name, value in seconds.items() if name != "ours")
-    same = sum(a == b for a, b in zip(found["ours"], found["generate"], strict=True))
     told = {f"{name}_s": round(value, 2) for name, value in seconds.items()}
+    ours = found.pop("ours")
+    same = {name: sum(a == b for a, b in zip(ours, texts, strict=True)) for name, texts in found.items()}
+    best = min(seconds[name] for name in others)
     line = {"model": model.name, "dtype": model.dtype, "longest": max(map(len, ids)), "rows": rows, "shared": shared}
     return line | {"tokens": args.tokens, **told, "ratio": round(best / seconds["ours"], 2), "same": same}
 
