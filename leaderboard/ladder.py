@@ -34,6 +34,8 @@ class Ladder(NamedTuple):
     models: Mapping[str, str] = {"reader": "1"}
     """task models and their revisions: the first ranks, the others are transfer"""
     version: int = 1
+    sealed: int = 60
+    """test questions of a run"""
     budgets: tuple[int, ...] = BUDGETS
     """calls of its rungs: the lowest has to pay for an edit"""
 
@@ -44,10 +46,10 @@ LADDERS = (
         "Text to SQL",
         "LSE/TextToSQL-v1",
         ("clinic", "hotel", "lab"),
-        3,
+        6,
         560,
         models={"reader": "1", "nano": "4e468325ceb44911"},
-        version=2,
+        version=3,
     ),
     Ladder("qa", "Question answering", "LSE/QA-v1", ("glasswork", "apiary", "observatory"), 3, 500),
     Ladder(
@@ -67,10 +69,11 @@ LADDERS = (
         "Data science",
         "LSE/DataScience-v0",
         ("ferry", "winery", "vet"),
-        2,
-        440,
+        6,
+        600,
         {"held_out_size": 10},
-        version=2,
+        version=3,
+        sealed=30,
     ),
     Ladder(
         "hints",
@@ -112,7 +115,7 @@ def track_of(ladder: Ladder, calls: int) -> Track:
         models=ladder.models,
         budget={"calls": calls},
         max_context_tokens=-(-ladder.max_chars // 4),
-        sealed_items=60,
+        sealed_items=ladder.sealed,
         settings={
             "env_args": ladder.env_args,
             "feedback": "gold",
