@@ -108,6 +108,15 @@ def test_intervals_of_played_entries_hold_what_they_promise():
     assert 0.92 <= held / 300 <= 0.99
 
 
+def test_two_entries_share_their_degrees_of_freedom():
+    """Of equal variances there are 2 (n - 1), as in Welch's paper; of none on one side those of the other."""
+    far, near = (0.25, 0.5, 0.75), (0.35, 0.6, 0.85)
+    one, other = (summarize({f"d{i}": [[m] * 400] for i, m in enumerate(means)}, True) for means in (far, near))
+    found, low, high = difference(other, one)
+    assert found == pytest.approx(0.1)
+    assert high - found == pytest.approx(found - low) == pytest.approx(2.7764 * (2 * 0.25**2 / 3) ** 0.5, rel=2e-3)
+
+
 @pytest.mark.parametrize(("one", "other"), [(6, 6), (3, 18), (2, 2)])
 def test_intervals_of_differences_hold_what_they_promise_and_are_no_wider(one, other):
     """Two entries of equal skill, of as many domains or not: 95 % hold zero, which Welch's test comes close to."""
