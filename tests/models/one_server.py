@@ -8,6 +8,7 @@ from lse_gym.envs.models import chat_api
 from lse_gym.envs.models.base import Request
 from lse_gym.envs.models.openai import OpenAIModel
 from tests.models.chat_server import serve
+from tests.patience import STALL_S
 
 ASKED = Request("You add.", "What is 3 + 4?", seed=5, sample=2)
 PROMPT = "You add.What is 3 + 4?"
@@ -25,7 +26,8 @@ def quick(monkeypatch):
 
 @contextmanager
 def model_of(monkeypatch, fault, **environment):
-    """A model on a server that answers by ``fault(handler, number, payload)``."""
+    """A model on a server that answers by ``fault(handler, number, payload)``, however busy the machine is."""
+    monkeypatch.setattr(chat_api, "CONNECT_S", STALL_S)
     with serve(lambda handler, number: fault(handler, number, handler.server.payloads[number])) as server:
         for name, value in ({"OPENAI_BASE_URL": server.url} | environment).items():
             monkeypatch.setenv(name, str(value))
