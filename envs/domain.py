@@ -187,7 +187,7 @@ def outcomes_of(domain: Domain, questions: Sequence[Question], responses: Sequen
 
 
 def _is_score(value: object) -> bool:
-    return isinstance(value, Real | np.bool_) and 0 <= float(value) <= 1
+    return (type(value) is float or isinstance(value, Real | np.bool_)) and 0 <= float(value) <= 1
 
 
 def check_splits(domain: Domain) -> None:

@@ -100,14 +100,14 @@ def main() -> None:
     model: Any = make_model(args.model)
     model = model.model if isinstance(model, StoredModel) else model
     model.write([Request("", "Text.", 2)] * 2)  # loads it, and looks at what its attention is like
-    others = {
-        "generate": lambda ids, tokens: padded(model, ids, tokens),
-        "generate_batch": lambda ids, tokens: continuous(model, ids, tokens),
+    others: dict[str, Callable[..., Any]] = {
+        "generate": partial(padded, model),
+        "generate_batch": partial(continuous, model),
     }
     if "vllm" in (args.way or ()):
         served = VLLMModel(model.weights.place[0])
         engine(served, [[1, 2, 3]], 2)
-        others["vllm"] = lambda ids, tokens: engine(served, ids, tokens)
+        others["vllm"] = partial(engine, served)
     others = {name: others[name] for name in args.way or ["generate"]}
     for length in args.lengths:
         for rows in args.rows:

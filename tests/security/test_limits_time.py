@@ -26,7 +26,8 @@ from lse_gym.envs.text import clean, one_line, spoken, tagged
 from lse_gym.leaderboard.document import read_document
 
 MAX_CHARS = 64_000
-MAX_RATIO, FLOOR_S = 8.0, 0.03  # midway between 4, linear, and 16, quadratic; what takes less time is not timed
+MAX_RATIO, FLOOR_S = 6.0, 0.03  # four times the text may take six times the time; what takes less is not timed
+TRIES = 30  # a processor that others use may be slow for as long as six take
 ITEM = Item(Question("1", "Which?", "B"), ("B",), ("red", "green"))
 PIECES = [
     "<answer>", "</answer>", "<answer></answer>", "</answer><answer>", "<think>", "</think>", "<add>", "<remove>",
@@ -102,13 +103,13 @@ def seconds(parse, text):
 
 
 def is_linear(parse, make):
-    """Whether four times the text takes less than eight times the time, from the length on at which it takes any."""
+    """Whether four times the text takes at most six times the time, from the length on at which it takes any."""
     chars = 4000
     while (short := seconds(parse, make(chars))) < FLOOR_S:
         if chars >= MAX_CHARS:
             return True
         chars *= 4
-    tries = (seconds(parse, make(4 * chars)) / min(short, seconds(parse, make(chars))) for _ in range(6))
+    tries = (seconds(parse, make(4 * chars)) / min(short, seconds(parse, make(chars))) for _ in range(TRIES))
     return any(ratio < MAX_RATIO for ratio in tries)
 
 
