@@ -11,6 +11,7 @@ from lse_gym.envs.custom.columns import describe_columns, find_columns
 from lse_gym.envs.custom.domain import CustomDomain
 from lse_gym.envs.custom.files import Reading, read_rows, source_name
 from lse_gym.envs.custom.items import Entry, read_items
+from lse_gym.envs.custom.labels import Labels
 from lse_gym.envs.custom.make_scorer import make_scorer
 from lse_gym.envs.custom.scorers import SQL, MultipleChoice
 from lse_gym.envs.custom.weighed import WeighedDomain
@@ -59,7 +60,7 @@ class CustomFamily(Family):
             )
         if not isinstance(header, bool):
             raise ArgumentError(f"header={header!r} is no bool. Pass header=False for a table without a header.")
-        self.labels = _named(labels)
+        self.labels = Labels(labels)
         named = [*columns] if isinstance(columns, Sequence) else None
         if isinstance(columns, str) or (named is not None and header):
             raise ArgumentError(f"columns={columns!r} is no dict of roles. A list of names goes with header=False.")
@@ -145,16 +146,3 @@ class CustomFamily(Family):
         check_sql(self._database, entries, self._faults)
         schema = schema_text(self._database)
         return SQLDomain(name, self._database, schema, splits or {}, scoring=self.scorer.scoring, limits=LIMITS)
-
-
-def _named(labels: Any) -> dict[str, str]:
-    """What each answer of the data is called, by the answer as text."""
-    if labels is None:
-        return {}
-    if isinstance(labels, str) or not isinstance(labels, (Mapping, Sequence)):
-        raise ArgumentError(f"labels={labels!r} is no dict and no list. Pass e.g. labels=['negative', 'positive'].")
-    pairs = labels.items() if isinstance(labels, Mapping) else enumerate(labels)
-    named = {str(answer): name for answer, name in pairs}
-    if not all(isinstance(name, str) and name.strip() for name in named.values()):
-        raise ArgumentError(f"labels={labels!r} has a name that is no text. Pass e.g. labels=['negative', 'positive'].")
-    return named

@@ -18,6 +18,7 @@ from lse_gym.envs.custom.choices import (
 from lse_gym.envs.custom.columns import CHECKED, ROLES, SCORED, cell_of
 from lse_gym.envs.custom.files import Row
 from lse_gym.envs.custom.forms import answer_in, chat_text, checked_answer, look_up, messages_of, text_of
+from lse_gym.envs.custom.labels import Labels
 from lse_gym.envs.custom.make_scorer import Function
 from lse_gym.envs.custom.numbers import BOX, unboxed
 from lse_gym.envs.custom.scorers import F1, LETTERS, SQL, Exact, Item, JSONEquality, MultipleChoice, Regex, Scorer
@@ -57,14 +58,18 @@ def read_items(
     columns: Mapping[str, str],
     scorer: Scorer | SQL,
     faults: Faults,
-    labels: Mapping[str, str] | None = None,
+    labels: Labels | None = None,
 ) -> Items:
-    """Every row that is a question; what is wrong with the others is recorded. ``labels``: what answers are called."""
+    """Every row that is a question; what is wrong with the others is recorded. ``labels``: what answers are called.
+
+    With labels, choices that the data do not have are the names of these.
+    """
     entries = []
     ids: dict[str, str] = {}
     note, final = final_part(rows, columns, scorer)
-    all_choices, first = _all_choices(rows, columns, scorer, faults)
-    reader = _Golds(columns, scorer, final, first, faults, labels or {})
+    labels = labels or Labels()
+    all_choices, first = _all_choices(rows, columns, scorer, labels, faults)
+    reader = _Golds(columns, scorer, final, first, faults, labels, [])
     all_golds = [reader.read(row, choices) for row, choices in zip(rows, all_choices, strict=True)]
     place = at_one_place(all_golds) if isinstance(scorer, MultipleChoice) else ""
     for index, (row, choices, golds) in enumerate(zip(rows, all_choices, all_golds, strict=True)):
@@ -92,15 +97,19 @@ def read_items(
     asked = {(one.domain, normalised(one.item.question.text), one.item.question.evidence) for one in entries}
     again = len(entries) - len(asked)
     repeated = f"questions that repeat another one, and count as often: {again:,}" if again else ""
-    return Items(entries, [*filter(None, (note, counted, order, repeated))])
+    respelled = f"answers that differ from a label in case alone, and are that: {len(reader.respelled):,}"
+    spelling = respelled if reader.respelled else ""
+    return Items(entries, [*filter(None, (note, counted, order, spelling, repeated))])
 
 
 def _all_choices(
-    rows: Sequence[Row], columns: Mapping[str, str], scorer: Scorer | SQL, faults: Faults
+    rows: Sequence[Row], columns: Mapping[str, str], scorer: Scorer | SQL, labels: Labels, faults: Faults
 ) -> tuple[list[Choices | None], int]:
     """The choices of every row, and where the answers count them from."""
     if not isinstance(scorer, MultipleChoice):
         return [Choices(())] * len(rows), 0
+    if labels and "choices" not in columns:
+        return [Choices(labels.names)] * len(rows), 0
     column = columns.get("choices", "")
     scored = column in SCORED or column == columns["answer"]
     found = []
@@ -170,7 +179,8 @@ class _Golds(NamedTuple):
     final: Callable[[str], str]
     first: int
     faults: Faults
-    labels: Mapping[str, str]
+    labels: Labels
+    respelled: list[str]
 
     def read(self, row: Row, choices: Choices | None) -> tuple[str, ...]:
         """The right answers as texts; empty where there is none, with the fault recorded."""
@@ -195,13 +205,16 @@ class _Golds(NamedTuple):
             text = self.final(one).strip() if isinstance(one, str) else _dump(one)
             if not _sound(text, row.where, column, self.faults):
                 return ()
-            if self.labels and text not in self.labels and text not in self.labels.values():
-                known = ", ".join(map(shown, self.labels))
-                self.faults.add("answers without a name", row.where, f"{shown(text)} is none of {known}")
-                return ()
-            text = self.labels.get(text, text)
+            if self.labels:
+                name = self.labels.of(text)
+                if name is None:
+                    self.faults.add("answers without a name", row.where, self.labels.fault(text))
+                    return ()
+                self.respelled.extend([text] if self.labels.respelled(text) else [])
+                text = name
             if choices and choices.texts:
-                text = letter_of(text, isinstance(one, int), choices, self.first, row.where, self.faults)
+                index = isinstance(one, int) and not self.labels
+                text = letter_of(text, index, choices, self.first, row.where, self.faults)
             both = isinstance(one, bool) and isinstance(self.scorer, Exact)
             golds += [text, *(["yes" if one else "no"] if both else [])]
         if not golds:

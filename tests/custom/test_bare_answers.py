@@ -67,6 +67,34 @@ def test_who_thinks_step_by_step_has_room_for_it():
     assert "<answer>" in family.load(family.select(None)[0]).system("x")
 
 
+def test_an_answer_in_another_case_is_the_label_and_one_misspelt_is_told():
+    named = [{**row, "answer": NAMES[row["answer"]].upper() if row["answer"] else NAMES[0]} for row in TEXTS]
+    family = CustomFamily(named, labels=NAMES)
+    name = family.select(None)[0]
+    assert {q.gold for split in family.load(name).splits.values() for q in split} == {*NAMES}
+    upper = sum(row["answer"] != 0 for row in TEXTS)
+    assert f"differ from a label in case alone, and are that: {upper}" in family.note(name)
+    assert "in case alone" not in CustomFamily(TEXTS, labels=NAMES).note("questions")
+    told = refusal([*named, {"question": "new", "answer": NAMES[1][:-1]}], labels=NAMES)
+    assert f"did you mean {NAMES[1]!r}?" in told
+    two = {**dict(enumerate(NAMES)), "ab": "one", "Ab": "two"}
+    assert "'AB' is none of" in refusal([*TEXTS, {"question": "new", "answer": "AB"}], labels=two)
+
+
+def test_labels_are_the_choices_where_the_data_have_none():
+    right = {row["question"]: NAMES[row["answer"]] for row in TEXTS}
+    weighed, written = (domain(TEXTS, f"multiple_choice{by}", labels=NAMES) for by in (",by=logprob", ""))
+    for item in weighed.items.values():
+        text = item.question.text.partition("\n")[0]
+        assert item.choices == tuple(NAMES)
+        assert weighed.example(item.question) == f"Text: {text}\nLabel: {right[text]}"
+    for item in written.items.values():
+        text, _, listed = item.question.text.partition("\n")
+        assert listed == "A) World\nB) Sports\nC) Tech"
+        assert NAMES["ABC".index(item.question.gold)] == right[text]
+    assert "none of" in refusal([*TEXTS, {"question": "new", "answer": "A"}], "multiple_choice", labels=NAMES)
+
+
 def test_labels_are_called_by_their_names():
     by_number = domain(TEXTS, labels=NAMES)
     assert {q.gold for split in by_number.splits.values() for q in split} == {*NAMES}
@@ -78,7 +106,7 @@ def test_labels_are_called_by_their_names():
     assert by_number.example(question) == f"Text: {question.text}\nLabel: {question.gold}"
     assert by_number.user(question) == f"Text: {question.text}", "the same form by construction"
     assert (by_number.cue, by_number.seed_context) == ("Label:", "Classify the text.")
-    assert "item 2: '2' is none of '0', '1'" in refusal(TEXTS, labels=NAMES[:2])
+    assert f"item 2: '2' is none of {NAMES[0]!r}, {NAMES[1]!r} (0 to 1)" in refusal(TEXTS, labels=NAMES[:2])
     for wrong in ("World", 3, ["a", 1], [""]):
         with pytest.raises(ArgumentError, match="labels="):
             domain(TEXTS, labels=wrong)
