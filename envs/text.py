@@ -5,8 +5,10 @@ from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # controls and lone surrogates
-# Besides those, what turns the direction of writing around, and letters of no looks (tags): a reader sees another text.
-_NO_CONTEXT = re.compile(f"{UNPRINTABLE.pattern[:-1]}\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+# Besides those, what turns the direction of writing around, and letters of no looks (spaces and joins of no width,
+# fillers, soft hyphens, tags): a reader sees another text. U+200C and U+200D stay: Persian and emoji have them.
+_UNSEEN = "\u00ad\u115f\u1160\u180e\u200b\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\U000e0000-\U000e007f"
+_NO_CONTEXT = re.compile(f"{UNPRINTABLE.pattern[:-1]}{_UNSEEN}]")
 # ECMA-48: control sequences (7 and 8 bit), strings such as titles and links up to their end, other escapes; then every
 # control character that is left but tab and line feed, and what turns the direction of writing around.
 _STEERING = re.compile(
