@@ -6,22 +6,34 @@ from typing import Any
 
 from lse_gym.envs.errors import RunDirectoryError
 
-FOLLOWS = {"data_sha256": ("env", "env_args"), "editor_revision": ("agent", "agent_args")}  # fact -> what changes it
+FOLLOWS = {  # fact -> what changes it
+    "data_sha256": ("env", "env_args"),
+    "editor_revision": ("agent", "agent_args"),
+    "agent_revision": ("agent",),
+}
 
 
 def changes(path: Path, there: Mapping[str, Any], now: Mapping[str, Any], resume: bool) -> bool:
-    """Whether a run in a folder becomes another one, longer or of fewer questions; raises where it is another one."""
+    """Whether a run in a folder becomes another one, longer, of fewer questions or of other code of its agent.
+
+    Raises:
+        RunDirectoryError: it is of another configuration.
+    """
     longer = resume and now.get("rounds", 0) > there.get("rounds", 0)
     fewer = resume and _differ_in_exclusions(there, now)  # each round is checked against the journal
+    other_code = resume and there.get("agent_revision") != now.get("agent_revision")  # so is it then
     free = {"lse_gym", *(["rounds"] if longer else []), *(["data_sha256", "env_args"] if fewer else [])}
+    free |= {"agent_revision"} if other_code else set()
     different = differences(there, now, free)
     if different:
         goes_on = "" if resume else "--resume, without other options, to continue that run, or "
+        caps = not differences(there, now, {*free, "budget"})
+        again = " With other caps, what the response cache holds of that run is not paid again." if caps else ""
         raise RunDirectoryError(
             f"{str(path)!r} holds a run of another configuration ({'; '.join(different)}). "
-            f"Pass {goes_on}another --out; nothing was changed."
+            f"Pass {goes_on}another --out; nothing was changed.{again}"
         )
-    return longer or fewer
+    return longer or fewer or other_code
 
 
 def differences(there: Mapping[str, Any], now: Mapping[str, Any], free: Collection[str]) -> list[str]:

@@ -4,6 +4,7 @@ Nothing of an agent's inner state is stored. A resumed run is executed again fro
 paid for comes from the recorded files, and each round is checked against the journal, which then goes on.
 """
 
+import inspect
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 import lse_gym
+from lse_gym.agents import agent_class
 from lse_gym.agents.differences import changes, differences
 from lse_gym.agents.editor_agent import EditorAgent
 from lse_gym.agents.files import check_out, held, read_object, read_objects, write_text
@@ -31,6 +33,7 @@ from lse_gym.envs.core import ContextEnv, Info
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, RunDirectoryError, Withheld
 from lse_gym.envs.evaluation import Score, cap_of_test, core_env, final_scores, paired_interval, score_of
 from lse_gym.envs.models.tally import Tally
+from lse_gym.envs.plugins import is_reference
 from lse_gym.envs.redaction import MASK, without_secrets
 from lse_gym.envs.state import TOLD
 
@@ -289,7 +292,8 @@ def _row(agent: SearchAgent, node: Node, info: Info) -> dict[str, Any]:
     return {key: node[key] for key in kept} | {"domain": info["domain"], "problem": info["problem"], "spent": spent}
 
 
-FACTS = ("lse_gym", "task_model_revision", "editor_revision", "data_sha256")  # of a config.json, beside the Config
+# of a config.json, beside the Config
+FACTS = ("lse_gym", "task_model_revision", "editor_revision", "agent_revision", "data_sha256")
 
 
 def _kept(config: Config, core: ContextEnv) -> dict[str, Any]:
@@ -300,7 +304,17 @@ def _kept(config: Config, core: ContextEnv) -> dict[str, Any]:
 def _facts(core: ContextEnv, config: Config) -> dict[str, Any]:
     domain, editors = core.family.load(core.domain_name), config.make_agent(None).editors if config.editor else {}
     facts = {"task_model_revision": core.model.revision, "data_sha256": _sha256(domain.fingerprint())}
-    return facts | ({"editor_revision": ", ".join(one.model.revision for one in editors.values())} if editors else {})
+    facts |= {"editor_revision": ", ".join(one.model.revision for one in editors.values())} if editors else {}
+    return facts | ({"agent_revision": revision} if (revision := agent_revision(config.agent)) else {})
+
+
+def agent_revision(agent: str) -> str:
+    """A digest of the file that an agent of one's own is in; "" of one that comes with the package, or in no file."""
+    if not is_reference(agent):
+        return ""
+    with suppress(OSError, TypeError):
+        return sha256(Path(inspect.getfile(agent_class(agent))).read_bytes()).hexdigest()[:16]
+    return ""
 
 
 def _sha256(fingerprint: str) -> str:

@@ -14,6 +14,7 @@ from lse_gym.envs.errors import ArgumentError, unknown
 # the same for all
 GRID = (
     *("env", "domain", "seed", "rounds", "data_dir", "exclude", "start", "env_args"),
+    *("split_seed", "scoring", "feedback", "max_tokens", "max_chars"),
     *(f"budget_{name}" for name in RESOURCES),
 )
 
@@ -33,7 +34,8 @@ def parse_contestant(text: str) -> Contestant:
     """Read ``AGENT``, ``AGENT,key=value,…`` or ``LABEL: AGENT,key=value,…``.
 
     A key is an argument of the agent or a setting of the run, such as ``editor`` or ``task_model``; what makes the
-    comparison fair (env, domain, seed, budget) cannot be set. An agent of one's own is ``package.module:Class``.
+    comparison fair (env, domain, seed, budget, questions and their scoring, what is shown of them, sizes) cannot be
+    set. An agent of one's own is ``package.module:Class``.
 
     >>> parse_contestant("chain: lse,selection=deepest")
     Contestant(label='chain', settings={'agent': 'lse', 'selection': 'deepest'})

@@ -12,7 +12,7 @@ from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, Source, measure, read_results, write_results
 from lse_gym.agents.files import check_out, folder_name, read_object, write_text
 from lse_gym.agents.parallel import Engine, side_by_side
-from lse_gym.agents.run import check_goes_on, evolve, has_run, is_finished
+from lse_gym.agents.run import agent_revision, check_goes_on, evolve, has_run, is_finished
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.errors import ArgumentError, LSEGymError, UnknownNameError, Withheld
 from lse_gym.envs.evaluation import core_env
@@ -188,8 +188,9 @@ def _run(job: Job, folder: Path) -> Result:
 
 
 def _same(job: Job) -> bool:
-    there = Config.from_json(read_object(job.folder / "config.json"))
-    return asdict(there) == job.settings.config().settings()  # what a file names is not imported
+    kept, config = read_object(job.folder / "config.json"), job.settings.config()
+    there = Config.from_json(kept)  # what a file names is not imported
+    return asdict(there) == config.settings() and kept.get("agent_revision", "") == agent_revision(config.agent)
 
 
 def _after(env: str, domain: str, domains: Sequence[tuple[str, str]]) -> list[str]:

@@ -130,6 +130,9 @@ def report(results: Sequence[Result], reference: str | None = None) -> str:
         "Student's 95 % intervals, cut to what is possible; differences in pairs of the same domain and seed; ≈: the "
         "interval contains zero."
     )
+    models = [("Task model", [r.task_model for r in results]), ("editor", [r.editor for r in results])]
+    named = [f"{what}: {', '.join(used)}" for what, names in models if (used := [*dict.fromkeys(filter(None, names))])]
+    told += f" {'; '.join(named)}."
     tables = {
         SCORES: score_table(results, reference),
         LASTING: lasting_table(results),

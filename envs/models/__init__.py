@@ -81,7 +81,8 @@ def _load(name: str) -> TaskModel:
     elif is_reference(name):
         return _of_a_user(name)
     else:
-        raise unknown("model", name, MODEL_NAMES, 'Pass e.g. "reader".')
+        hub = f'A model of the Hugging Face Hub is "hf:{name}".' if "/" in name else 'Pass e.g. "reader".'
+        raise unknown("model", name, MODEL_NAMES, hub)
     model, path = getattr(import_module(module), attribute)(*arguments), cache_path()
     model.check()
     return model if path is None or prefix in UNCACHED else CachedModel(model, path)

@@ -48,7 +48,7 @@ from lse_gym.cli.common import (
     out_console,
     writable,
 )
-from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm_all, show_plans
+from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm_all, show_models, show_plans
 from lse_gym.envs.errors import MissingExtraError, unknown
 from lse_gym.envs.extras import available
 from lse_gym.envs.registration import ENVS, is_remote
@@ -181,6 +181,7 @@ def bench_command(
         show_plans(runs, score_with or ())
         return
     confirm_all(runs, confirm_usd, yes, score_with or ())
+    show_models(config for configs in runs.values() for config in configs)
     workers_of_engine = make_engine(
         engine, workers, address=address, cpus=cpus_per_worker, gpus=gpus_per_worker, otherwise=PROCESSES
     )

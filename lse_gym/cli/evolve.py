@@ -49,6 +49,7 @@ from lse_gym.cli.messages import command_line, options_given
 from lse_gym.cli.plan import CONFIRM_USD, ConfirmUsd, PlanOnly, Yes, confirm, priced, show_facts, show_faults, show_plan
 from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError
 from lse_gym.envs.evaluation import core_env
+from lse_gym.envs.models.response_cache import cache_path
 from lse_gym.envs.models.tally import tell
 from lse_gym.envs.text import one_line
 
@@ -203,13 +204,15 @@ def _run(config: Config, folder: Path, resume: bool, probes: Probes | None) -> N
             if not has_run(folder) and not isinstance(error, KeyboardInterrupt):
                 raise  # nothing is kept: there is nothing to go on with
             reason = "Interrupted." if isinstance(error, KeyboardInterrupt) else f"{str(error).rstrip('.')}."
-            again = command_line("evolve", "--out", str(folder), "--resume")
+            uncached = ["--no-cache"] if cache_path() is None else []
+            again = command_line("evolve", "--out", str(folder), "--resume", *uncached)
             kept = f"Every finished round is kept; go on with: {again}" if has_run(folder) else "Nothing was kept."
             err_console.print(f"{reason} {kept}", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
     _print_summary(summary, folder)
     rows = read_objects(folder / "trajectory.jsonl")
     _tell_shorter(summary, rows)
+    _tell_cap(summary, config)
     if config.rounds and summary["best_held_out_score"] <= summary["seed_score"]:
         _tell_no_gain(summary, rows, folder)
 
@@ -245,9 +248,22 @@ def _tell_shorter(summary: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         )
 
 
+def _tell_cap(summary: dict[str, Any], config: Config) -> None:
+    """That the budget ended a run before its rounds."""
+    caps = [f"--budget-{name} {cap:,.10g}" for name, cap in config.budget.items()]
+    if summary["edits"] < config.rounds and caps:
+        more = "a larger one makes another run, with another --out, and takes from the response cache what is there"
+        say(
+            f"{counted(summary['edits'], 'edit')} of {config.rounds:,}: no other fits into {', '.join(caps)}; {more}.",
+            err_console,
+        )
+
+
 def _tell_no_gain(summary: dict[str, Any], rows: list[dict[str, Any]], folder: Path) -> None:
     edits = counted(summary["edits"], "edit")
     told = [f"Nothing was gained by {edits}: no context is better than the start on the held-out questions."]
+    if not summary["edits"]:
+        return
     if len({row["context"] for row in rows}) == 1 and summary["rounds"]:
         told.append("Every edit left the context as it was." + _last_word(folder / "edits.jsonl"))
     for line in told:  # what stand-ins cannot do was said before the run

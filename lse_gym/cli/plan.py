@@ -125,6 +125,17 @@ def show_facts(config: Config, folder: Path | None = None) -> None:
         say(line, err_console)
 
 
+def show_models(configs: Iterable[Config]) -> None:
+    """Tell which models several runs have, and what the stand-ins among them cannot do."""
+    runs = [*configs]
+    for label in ("task model", "editor"):
+        texts = dict.fromkeys(text for config in runs for told, text in about.lines(config) if told == label)
+        for text in texts:
+            say(f"{label:<11} {text}", err_console)
+    for line in dict.fromkeys(line for config in runs for line in about.limits(config)):
+        say(line, err_console)
+
+
 def show_faults(config: Config) -> None:
     """Tell what is wrong with the golds of a family of one's own; those of this package are right."""
     if config.env == OWN:

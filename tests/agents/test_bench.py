@@ -163,11 +163,35 @@ def test_an_agent_of_ones_own_joins_and_its_failure_stops_nobody(grid, tmp_path,
     assert not any(file.exists() for file in files)
 
 
+def test_another_version_of_ones_own_agent_is_not_taken_for_the_one_that_ran(grid, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    (tmp_path / "mine.py").write_text(OWN)
+    own = replace(grid, contestants=[parse_contestant("mine:Shouting")], seeds=(0,), others=())
+    ran = []
+
+    def run(text):
+        (tmp_path / "mine.py").write_text(text)
+        monkeypatch.delitem(sys.modules, "mine", raising=False)
+        ran.clear()
+        return run_grid(own, "out", on_result=lambda job, result, error: ran.append(error))
+
+    first = run(OWN)
+    assert run(OWN) == first
+    assert run(f"# {OWN}") == first, "the same edits by another text"
+    assert not run(OWN.replace('"!"', '"?"'))
+    assert "comes out otherwise" in str(ran[-1])
+
+
 @pytest.mark.parametrize(
     ("text", "error", "says"),
     [
         ("lse,domain=lab-0", ArgumentError, "the same for all"),
         ("lse,budget_calls=9", ArgumentError, "the same for all"),
+        ("lse,split_seed=7", ArgumentError, "the same for all"),
+        ("lse,scoring=strict", ArgumentError, "the same for all"),
+        ("lse,feedback=score", ArgumentError, "the same for all"),
+        ("lse,max_chars=9", ArgumentError, "the same for all"),
         ("lse,selection", ArgumentError, "no key=value"),
         ("lse,ucbc=1", UnknownNameError, "Did you mean 'ucb_c'"),
         ("lse,record=x", UnknownNameError, "not a known argument"),

@@ -17,7 +17,8 @@ from lse_gym.agents.settings import Config, Settings
 from lse_gym.cli import evolve as evolve_cli
 from lse_gym.cli.about import UNTAUGHT, limits
 from lse_gym.envs.editing import editor_prompt
-from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError
+from lse_gym.envs.errors import ArgumentError, ProviderError, RunDirectoryError, UnknownNameError
+from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import TaskModel
 from lse_gym.envs.models.chat_api import check_url
 from lse_gym.envs.offline.writer import Writer
@@ -206,6 +207,37 @@ def test_stand_ins_say_what_they_cannot_do(tmp_path):
     assert "Nothing was gained by 1 edit" in after
     assert "--editor openai:MODEL" in before
     assert "is a stand-in" not in after  # once is enough
+
+
+def test_a_comparison_says_what_its_stand_ins_cannot_do_and_names_its_models(tmp_path):
+    rows = "".join(f"Capital of land {i}?,town {i}\n" for i in range(12))
+    (tmp_path / "towns.csv").write_text("question,answer\n" + rows)
+    given = ("bench", "--questions", "towns.csv", "--rounds", 1, "--seeds", 1, "--agent", "no-op", "--agent", "lse")
+    done = run(*given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = done.stderr.decode()
+    assert told.count("reader is a stand-in that knows nothing of the world") == 1
+    assert "task model  reader, a scripted stand-in" in told
+    assert "Task model: reader; editor: writer." in (tmp_path / "bench" / "report.md").read_text()
+
+
+def test_where_the_budget_ends_a_run_it_is_told(tmp_path):
+    done = run("evolve", "--rounds", 8, "--budget-calls", 200, "--out", "run", cwd=tmp_path)
+    told = done.stderr.decode()
+    assert "2 edits of 8: no other fits into --budget-calls 200" in told, told
+    none = run("evolve", "--rounds", 8, "--budget-calls", 70, "--out", "none", cwd=tmp_path).stderr.decode()
+    assert "0 edits of 8: no other fits" in none
+    assert "Nothing was gained" not in none
+    more = run("evolve", "--budget-calls", 300, "--resume", "--out", "run", cwd=tmp_path)
+    assert more.returncode == 2
+    assert "what the response cache holds of that run is not paid again" in more.stderr.decode()
+    whole = run("evolve", "--rounds", 2, "--budget-calls", 200, "--out", "whole", cwd=tmp_path).stderr.decode()
+    assert "fits into" not in whole
+
+
+def test_the_id_of_a_hub_is_told_its_prefix():
+    with pytest.raises(UnknownNameError, match='is "hf:HuggingFaceTB/SmolLM2-135M-Instruct"'):
+        make_model("HuggingFaceTB/SmolLM2-135M-Instruct")
 
 
 def test_a_wrong_address_is_told_before_anything_is_asked(tmp_path):
