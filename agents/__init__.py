@@ -2,9 +2,12 @@
 
 from importlib import import_module
 
-from lse_gym.agents.search import SearchAgent
+from lse_gym.agents.arguments import Range
+from lse_gym.agents.search import SearchAgent, SearchArgs
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.plugins import import_class, is_reference
+
+__all__ = ["AGENTS", "Range", "SearchAgent", "SearchArgs", "agent_class"]
 
 # name -> module and class; each module is imported on first use
 AGENTS = {

@@ -125,6 +125,7 @@ class SearchAgent(ABC):
             progress_bar: show one, with the best held-out score.
         """
         env = self.require_env()
+        check("total_timesteps", Annotated[int, Range(0)], total_timesteps)
         if progress_bar:
             with Live(total_timesteps, callback) as live:
                 return self._search(env, total_timesteps, live.show)
@@ -224,7 +225,9 @@ class SearchAgent(ABC):
 
     @property
     def best_context(self) -> str:
-        """The context of the best held-out score so far."""
+        """The context of the best held-out score so far; ArgumentError before anything was visited."""
+        if not self.tree.nodes:
+            raise ArgumentError(f"{type(self).__name__} has visited no context yet. Call learn first.")
         return self.tree.best["context"]
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -234,7 +237,12 @@ class SearchAgent(ABC):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], env: gym.Env | None = None) -> Self:
-        """Read what :meth:`save` wrote."""
+        """Read what :meth:`save` wrote.
+
+        A search goes on from its tree in a new env, which pays anew and whose feedback batches begin at the first. To
+        go on to the identical result, as if nothing had stopped it, keep a run directory
+        (:func:`lse_gym.agents.run.evolve`).
+        """
         with open(path, encoding="utf-8") as file:
             state = json.load(file)
         if state.get("agent") != cls.name:

@@ -60,8 +60,8 @@ def check_ranges(feedback: str, temperature: float, gate: int, **counts: int) ->
     if feedback not in FEEDBACK_MODES:
         raise unknown("feedback mode", feedback, FEEDBACK_MODES)
     check_counts(**counts)
-    if gate != 0 or isinstance(gate, bool):
-        check_counts(gate=gate)
+    if not isinstance(gate, (int, np.integer)) or isinstance(gate, bool) or gate < 0:
+        raise ArgumentError(f"gate={gate!r} is not an int >= 0. Pass e.g. gate=2, or 0 for none.")
     if not isinstance(temperature, (int, float, np.number)) or not 0 <= temperature < np.inf:
         raise ArgumentError(f"temperature={temperature!r} is not a number >= 0. Pass e.g. temperature=0.7.")
 

@@ -13,6 +13,7 @@ from lse_gym.envs.sql.domain import GOLD_LIMITS
 from lse_gym.envs.sql.executor import digest_many
 
 HELD_OUT_SIZE = 50  # questions: every edit is measured on them
+TEST_SIZE = 1000  # questions: the test is paid for twice a run
 _UNSPLIT = "; columns={'split': ''} lets the splits be drawn"
 Splits = dict[Split, tuple[Question, ...]]
 
@@ -72,6 +73,9 @@ def make_splits(
     if test_size is not None and len(splits["test"]) > test_size:
         notes.append(f"{name}: {test_size:,} of {len(splits['test']):,} test questions are used (test_size)")
         splits["test"] = draw(splits["test"], seed, test_size)
+    elif test_size not in (None, TEST_SIZE) and len(splits["test"]) < test_size:
+        share = "as the data name them" if any(named) else "30 % of all"
+        notes.append(f"{name}: {len(splits['test']):,} test questions, {share}, instead of {test_size:,} (test_size)")
     return splits, notes
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.custom.checks import HELD_OUT_SIZE
-from lse_gym.envs.custom.family import TEST_SIZE, CustomFamily
+from lse_gym.envs.custom.checks import HELD_OUT_SIZE, TEST_SIZE
+from lse_gym.envs.custom.family import CustomFamily
 from lse_gym.envs.errors import MissingArgumentError
 from lse_gym.envs.options import CoreOptions, check_names
 from lse_gym.envs.vector import ContextVectorEnv

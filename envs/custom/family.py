@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from lse_gym.envs.custom.advice import KINDS
-from lse_gym.envs.custom.checks import HELD_OUT_SIZE, check_contradictions, check_golds, check_sql, make_splits
+from lse_gym.envs.custom.checks import (
+    HELD_OUT_SIZE,
+    TEST_SIZE,
+    check_contradictions,
+    check_golds,
+    check_sql,
+    make_splits,
+)
 from lse_gym.envs.custom.columns import describe_columns, find_columns
 from lse_gym.envs.custom.domain import CustomDomain
 from lse_gym.envs.custom.files import Reading, read_rows, source_name
@@ -23,8 +30,6 @@ from lse_gym.envs.sql.bird import schema_text
 from lse_gym.envs.sql.bird_family import LIMITS
 from lse_gym.envs.sql.domain import SQLDomain
 from lse_gym.envs.sql.layout import database_fault
-
-TEST_SIZE = 1000  # questions: the test is paid for twice a run
 
 
 class CustomFamily(Family):

@@ -48,7 +48,7 @@ class WeighedDomain(CustomDomain):
         if any(one is None for one in told):
             raise ArgumentError(
                 "the task model has no log-probabilities, which scorer='multiple_choice,by=logprob' weighs choices by. "
-                "Pass task_model='hf:ID' or 'vllm:ID', or leave by=logprob out."
+                "Pass task_model='hf:ID', 'vllm:ID' or a model of a package as 'smollm2', or leave by=logprob out."
             )
         sizes = [len(choice.encode()) if self.scorer.normalize else 1 for choice in choices]
         weights = [sum(one) / max(1, size) for one, size in zip(told, sizes, strict=True)]

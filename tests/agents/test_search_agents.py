@@ -16,6 +16,7 @@ from lse_gym.agents.reevo import ReEvoAgent
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import Config
 from lse_gym.agents.shinka import ShinkaAgent
+from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models.base import Response
 
 lines = st.lists(st.sampled_from("abcdef"), max_size=7).map("\n".join)
@@ -166,3 +167,21 @@ def test_agent_optimizer_rolls_back_and_tells_what_failed_worst_first():
     told = agent.notes({"context": "Old."}, 4, deterministic=False)
     assert told.endswith("help:\n\n> - Old.\n> + Worse.\nScore: 10\n\n> + Bad.\nScore: 30")
     assert "did not help" not in agent.notes({"context": "Better."}, 4, deterministic=False)
+
+
+def test_a_search_that_was_saved_goes_on_the_same_way_whoever_loads_it(tmp_path):
+    LSEAgent(gym.make("LSE/TextToSQL-v1", domain="lab-0"), seed=3).learn(2).save(tmp_path / "agent.json")
+    trees = []
+    for _ in range(3):
+        agent = LSEAgent.load(tmp_path / "agent.json", gym.make("LSE/TextToSQL-v1", domain="lab-0"))
+        trees.append(agent.learn(2).tree.to_json())
+    assert trees[0] == trees[1] == trees[2]
+    assert len(trees[0]["nodes"]) == 5
+
+
+def test_what_cannot_be_learnt_or_told_is_refused():
+    agent = LSEAgent(gym.make("LSE/TextToSQL-v1", domain="lab-0"))
+    with pytest.raises(ArgumentError, match="Call learn first"):
+        _ = agent.best_context
+    with pytest.raises(ArgumentError, match="total_timesteps=-1"):
+        agent.learn(-1)
