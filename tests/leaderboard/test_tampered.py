@@ -2,9 +2,12 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from lse_gym import leaderboard
+from lse_gym.agents.run import FACTS
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.document import MAX_BYTES, MAX_DEPTH, read_document
 from lse_gym.leaderboard.errors import SubmissionError
@@ -301,3 +304,16 @@ def test_hostile_text_in_every_field_is_stored_and_shown_as_text(tmp_path, board
     with Board(board.path) as again:
         again.store.check_log()
         assert len(again.store.entries()) == 1
+
+
+def test_the_schema_knows_every_fact_of_a_run():
+    def configs(part):
+        if isinstance(part, dict):
+            if "task_model_revision" in part.get("properties", ()):
+                yield part["properties"]
+            for one in part.values():
+                yield from configs(one)
+
+    schema = Path(leaderboard.__path__[0]) / "submission.schema.json"
+    (properties,) = configs(json.loads(schema.read_text(encoding="utf-8")))
+    assert properties.keys() >= {*FACTS}
