@@ -23,7 +23,7 @@ def changes(path: Path, there: Mapping[str, Any], now: Mapping[str, Any], resume
     fewer = resume and _differ_in_exclusions(there, now)  # each round is checked against the journal
     other_code = resume and there.get("agent_revision") != now.get("agent_revision")  # so is it then
     free = {"lse_gym", *(["rounds"] if longer else []), *(["data_sha256", "env_args"] if fewer else [])}
-    free |= {"agent_revision"} if other_code else set()
+    free |= {"agent_revision"} if resume else set()
     different = differences(there, now, free)
     if different:
         goes_on = "" if resume else "--resume, without other options, to continue that run, or "

@@ -213,7 +213,7 @@ def _run(config: Config, folder: Path, resume: bool, probes: Probes | None) -> N
     rows = read_objects(folder / "trajectory.jsonl")
     _tell_shorter(summary, rows)
     _tell_cap(summary, config)
-    if config.rounds and summary["best_held_out_score"] <= summary["seed_score"]:
+    if summary["edits"] and summary["best_held_out_score"] <= summary["seed_score"]:
         _tell_no_gain(summary, rows, folder)
 
 
@@ -262,8 +262,6 @@ def _tell_cap(summary: dict[str, Any], config: Config) -> None:
 def _tell_no_gain(summary: dict[str, Any], rows: list[dict[str, Any]], folder: Path) -> None:
     edits = counted(summary["edits"], "edit")
     told = [f"Nothing was gained by {edits}: no context is better than the start on the held-out questions."]
-    if not summary["edits"]:
-        return
     if len({row["context"] for row in rows}) == 1 and summary["rounds"]:
         told.append("Every edit left the context as it was." + _last_word(folder / "edits.jsonl"))
     for line in told:  # what stand-ins cannot do was said before the run

@@ -28,18 +28,20 @@ def test_clean_text_is_printable_encodable_and_short(text, max_chars):
     assert bool(problem) == (cleaned != text.replace("\r\n", "\n"))
 
 
-UNSEEN = "\u00ad\u115f\u1160\u180e\u200b\u202a\u202e\u2060\u2062\u2066\u2069\u3164\ufeff\uffa0\U000e0041"
+ALONE = "\u00ad\u115f\u1160\u180e\u200b\u3164\ufeff\uffa0"
+RANGES = ((0x202A, 0x202E), (0x2060, 0x206F), (0xE0000, 0xE007F))
+UNSEEN = ALONE + "".join(chr(code) for first, last in RANGES for code in range(first, last + 1))
 
 
-@given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn", "Cf"), exclude_characters=UNSEEN), max_size=60))
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn"), exclude_characters=UNSEEN), max_size=60))
 @example("\U0001f469\u200d\U0001f52c and \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")
 def test_clean_leaves_sound_text_alone(text):
     assert clean(text, 60) == (text, "")
 
 
-@pytest.mark.parametrize("sign", UNSEEN)
-def test_clean_shows_what_nobody_sees(sign):
-    assert clean(f"a{sign}b", 60) == ("a\ufffdb", "unprintable characters were replaced")
+def test_clean_shows_what_nobody_sees():
+    for sign in UNSEEN:
+        assert clean(f"a{sign}b", 60) == ("a\ufffdb", "unprintable characters were replaced"), hex(ord(sign))
 
 
 def test_clean_tells_what_it_did():
