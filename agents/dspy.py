@@ -58,7 +58,8 @@ class DSPyAgent(EditorAgent):
 
     def most_answers(self, edits: int, held_out: int, batch: int) -> int:
         """Whole validations, and for each the questions of the training set that bootstrapping may go through."""
-        training = len(_feedback(core_env(self.require_env()))) if self.args.bootstrapped else 0
+        core = core_env(self.require_env())
+        training = len(core.family.load(core.domain_name).splits["feedback"]) if self.args.bootstrapped else 0
         return held_out + batch + edits * (held_out + training)
 
     def __init__(self, env: gym.Env | None = None, **args: Any):
@@ -85,6 +86,7 @@ class DSPyAgent(EditorAgent):
         try:
             run.validate(self._start["context"])
             if steps:
+                run.prepare()
                 with _silent(dspy), dspy.context(lm=run.editor(), adapter=_adapter(dspy), num_threads=1):
                     self.optimizer(dspy, run, steps)
         except _Over as end:
@@ -178,8 +180,14 @@ class _Run:
         self._questions: dict[str, tuple[str, Question]] = {}
         self._shots: dict[str, str] = {}
         self._scores: dict[tuple[str, str], float] = {}
-        rng = np.random.default_rng(np.random.SeedSequence([agent.args.seed]))
-        pool = _feedback(core)
+        self.trainset: list[Any] = []
+        self.valset: list[Any] = []
+
+    def prepare(self) -> None:
+        """Get the questions to train and to validate on."""
+        rng = np.random.default_rng(np.random.SeedSequence([self.agent.args.seed]))
+        with _ending():
+            (pool,) = self.core.session.run([self.core.session.feedback_questions(self.domain, self.start["context"])])
         self.trainset = self._examples("feedback", [pool[int(i)] for i in rng.permutation(len(pool))])
         self.valset = self._examples("held_out", self.domain.splits["held_out"])
 
@@ -292,10 +300,6 @@ def _ending() -> Generator[None]:
         yield
     except Exception as error:
         raise _Over from error
-
-
-def _feedback(core: ContextEnv) -> list[Question]:
-    return [*core.family.load(core.domain_name).splits["feedback"]]
 
 
 def _adapter(dspy: ModuleType) -> Any:

@@ -98,6 +98,16 @@ class Session:
             seed=self.seed,
         )
 
+    def feedback_questions(self, domain: Domain, context: str) -> Task[Sequence[Question]]:
+        """Task: the feedback questions of a domain, with their golds, for agents that train on them.
+
+        They are free here. A host tells of a question what a report on it tells, so there ``context`` is evaluated on
+        those of which none has told yet, which is paid.
+        """
+        del context
+        return domain.splits["feedback"]
+        yield  # a task that asks no model here
+
     def forget(self) -> None:
         """Forget the responses paid for so far."""
         self.metered.memory = {}

@@ -107,7 +107,8 @@ def measure(
         best = max(best, row["performance"])
         curve.append([row["spent"]["calls"], best])
     seed_context, context = rows[0]["context"], (folder / "best_context.txt").read_text(encoding="utf-8")
-    copied, overlap = overlaps(context, [question.text for question in domain.splits["feedback"]])
+    (asked,) = core.session.run([core.session.feedback_questions(domain, seed_context)])
+    copied, overlap = overlaps(context, [question.text for question in asked])
     kept = None if core.remote else retained(env, rows[: max(rows, key=merit)["id"] + 1])
 
     def test(env: gym.Env, domain: str | None = None) -> list[float]:

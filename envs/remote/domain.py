@@ -1,73 +1,52 @@
 """The domains of a track as a player has them: their questions are places, and what the host tells of them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from lse_gym.envs.domain import SPLITS, Attempt, Domain, Family, Outcome, Question, Split
 from lse_gym.envs.errors import ArgumentError
-from lse_gym.envs.remote.client import odd
 from lse_gym.envs.remote.questions import place
 from lse_gym.envs.report import Report
 
 AT_HOST = "is at the host, which keeps it to itself."
 
 
-class Told(Sequence[Question]):
-    """Feedback questions whose texts and golds the host is asked for when one of them is looked at.
-
-    Args:
-        domain: the domain.
-        count: how many there are.
-    """
-
-    def __init__(self, domain: "RemoteDomain", count: int):
-        self._domain, self._count = domain, count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._domain.told[index]
-
-
 class RemoteDomain(Domain):
-    """A domain whose questions stand here as places, without a text; of feedback questions more, if golds are shown.
+    """A domain whose questions stand here as places, without a text.
 
     Args:
         name: its name at the host.
         track: what the host tells of the track.
-        ask: gets the feedback questions from the host.
     """
 
     oracle_context = None
 
     seed_context = ""  # a reset tells it
 
-    def __init__(self, name: str, track: Mapping[str, Any], ask: Callable[[], Sequence[Mapping[str, Any]]]):
-        self.name, self.max_turns, self._ask = name, track["max_turns"], ask
+    def __init__(self, name: str, track: Mapping[str, Any]):
+        self.name, self.max_turns = name, track["max_turns"]
         self._digest = sha256(f"{track['suite_sha256']}\0{name}".encode()).hexdigest()
         sizes = track["sizes"]
-        places: dict[Split, Sequence[Question]]
-        places = {split: tuple(Question(place(split, i), "", "") for i in range(sizes[split])) for split in SPLITS}
-        if track["feedback"] == "gold":
-            places["feedback"] = Told(self, sizes["feedback"])
-        self.splits = places
+        self.splits: Mapping[Split, Sequence[Question]] = {
+            split: tuple(Question(place(split, i), "", "") for i in range(sizes[split])) for split in SPLITS
+        }
         self._users: dict[str, str] = {}
         self._reports: dict[tuple[Attempt, ...], Report] = {}  # as the host made them
 
-    @cached_property
-    def told(self) -> list[Question]:
-        """The feedback questions as the host tells of them."""
-        rows = self._ask()
-        try:
-            questions = [Question(place("feedback", i), *map(str, row["question"])) for i, row in enumerate(rows)]
-            for question, row in zip(questions, rows, strict=True):
+    def told(self, rows: Sequence[Mapping[str, Any] | None]) -> list[Question]:
+        """The feedback questions as the host tells of them; those of which it tells nothing stay places.
+
+        Raises:
+            KeyError, TypeError, ValueError: it tells something else.
+        """
+        questions = []
+        for unseen, row in zip(self.splits["feedback"], rows, strict=True):
+            question = unseen if row is None else Question(unseen.id, *map(str, row["question"]))
+            if row is not None:
                 self._users[question.id] = str(row["user"])
                 self.keep([self.gold_attempt(question)], Report.from_json(row["report"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise odd(error) from None
+            questions.append(question)
         return questions
 
     def keep(self, attempts: Sequence[Attempt], report: Report) -> None:
@@ -110,16 +89,15 @@ class RemoteFamily(Family):
 
     Args:
         track: what it tells of the track.
-        ask: gets the feedback questions of a domain.
     """
 
-    def __init__(self, track: Mapping[str, Any], ask: Callable[[str], Sequence[Mapping[str, Any]]]):
-        self.track, self.groups, self._ask = track, {"played": tuple(track["domains"])}, ask
+    def __init__(self, track: Mapping[str, Any]):
+        self.track, self.groups = track, {"played": tuple(track["domains"])}
         self._loaded: dict[str, RemoteDomain] = {}
 
     def load(self, name: str) -> RemoteDomain:
         """The places of a domain's questions, and what has been told of them so far."""
         self.check(name)
         if name not in self._loaded:
-            self._loaded[name] = RemoteDomain(name, self.track, partial(self._ask, name))
+            self._loaded[name] = RemoteDomain(name, self.track)
         return self._loaded[name]

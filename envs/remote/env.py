@@ -105,7 +105,7 @@ class RemoteEnv(ContextEnv):
         self.track, self.render_mode = facts, options.get("render_mode")
         if self.render_mode not in (None, *self.metadata["render_modes"]):
             raise unknown("render mode", self.render_mode, self.metadata["render_modes"], "None renders nothing.")
-        self.family = RemoteFamily(facts, self.questions)
+        self.family = RemoteFamily(facts)
         self.domains = self.family.select(domain)[:1]
         self.feedback_mode, self.feedback_size = facts["feedback"], facts["feedback_size"]
         self.max_edits, self.max_chars, self.gate = options.get("max_edits", 10), facts["max_chars"], facts["gate"]
@@ -237,11 +237,17 @@ class RemoteEnv(ContextEnv):
             raise odd(error) from None
         return found
 
-    def questions(self, domain: str) -> Sequence[Mapping[str, Any]]:
-        """What the host tells of the feedback questions of this run's domain."""
-        if domain != self.domain_name:
-            raise ArgumentError(f"this env plays {self.domain_name!r} of {self.track['id']}, not {domain!r}.")
-        return self.client.get(f"{self._at()}/questions")["questions"]
+    def feedback_questions(self) -> list[Question]:
+        """The feedback questions of this run: those with a text and a gold of which a report has told them by now.
+
+        Once the run has ended that is all of them; where reports hide golds, none.
+        """
+        domain = self.family.load(self.domain_name)
+        data = self.client.get(f"{self._at()}/questions")
+        try:
+            return domain.told(data["questions"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise odd(error) from None
 
     def _ask(self, kind: str, body: Mapping[str, Any]) -> Outcome:
         try:

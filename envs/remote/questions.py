@@ -13,7 +13,7 @@ from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Attempt, Domain, Outcome, Question, Split
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted
-from lse_gym.envs.report import FeedbackMode, Report
+from lse_gym.envs.report import Report
 from lse_gym.envs.session import Evaluation
 from lse_gym.envs.text import clean
 
@@ -82,13 +82,7 @@ def evaluation(data: Mapping[str, Any], questions: Sequence[Question], used: Usa
     return Evaluation(scores, questions, responses, outcomes, transcripts, used), report
 
 
-def told_of(domain: Domain, mode: FeedbackMode) -> list[dict[str, Any]]:
-    """The feedback questions as plain data, each with its gold and its worked example; none where ``mode`` hides golds.
-
-    It is what reports on them show in the course of a run.
-    """
-    questions = domain.splits["feedback"] if mode == "gold" else ()
-    return [
-        {"question": one[1:], "user": domain.user(one), "report": domain.report([domain.gold_attempt(one)])}
-        for one in questions
-    ]
+def told_of(domain: Domain, question: Question) -> dict[str, Any]:
+    """A feedback question as plain data, with its gold and its worked example, as a report that shows golds has them."""
+    attempt = domain.gold_attempt(question)
+    return {"question": question[1:], "user": domain.user(question), "report": domain.report([attempt])}

@@ -85,6 +85,15 @@ class RemoteSession(Session):
         return found
         yield  # a task that asks no model here
 
+    def feedback_questions(self, domain: Domain, context: str) -> Task[Sequence[Question]]:
+        """Task: the feedback questions as reports have told of them, ``context`` being evaluated on those left."""
+        told = self._env.feedback_questions()
+        left = [question for question in told if not question.text]
+        if left and self._env.feedback_mode == "gold":
+            yield from self.evaluate(domain, context, left)
+            told = self._env.feedback_questions()
+        return told
+
     def test(self, domain: Domain, contexts: Sequence[str]) -> list[np.ndarray]:
         """End the run: the host scores the contexts on sealed questions, the last one as what the run comes to.
 

@@ -209,7 +209,7 @@ def _add_routes(app: FastAPI, host: Host) -> None:
 
     @app.get(f"{prefix}/plays/{{play}}/runs/{{run}}/questions", response_model=dict[str, Any])
     def questions(play: PlayId, run: Run, team: Caller, request: Request) -> Response:
-        """The feedback questions of a run with their golds; none where its feedback hides golds."""
+        """The feedback questions that reports of a run have told of, with their golds; all once it has ended."""
         return work(request, team, lambda: host.questions(team, play, run))
 
     @app.post(f"{prefix}/plays/{{play}}/runs/{{run}}/reset", response_model=dict[str, Any])

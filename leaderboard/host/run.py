@@ -12,6 +12,7 @@ from lse_gym.envs.errors import ArgumentError, UnknownNameError
 from lse_gym.envs.models.base import TaskModel
 from lse_gym.envs.remote.questions import evaluated, told_of
 from lse_gym.envs.remote.wire import packed
+from lse_gym.envs.report import Report
 from lse_gym.envs.state import TOLD
 from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.host.measure import also_measured
@@ -70,6 +71,7 @@ class LiveRun:
         self.finished = False
         self.visited: dict[str, float] = {}  # context to its held-out score
         self.best = ""  # the first context, then that of the best held-out score; of equals the latest
+        self._reported: set[str] = set()  # feedback questions that reports have told of
         self._shown: list[dict[str, Any]] = []  # of the contexts visited by steps: context, score, feedback batch
 
     def go_through(self, steps: Iterable[Step]) -> None:
@@ -123,6 +125,8 @@ class LiveRun:
     def _taken(self, kind: str, answer: Mapping[str, Any]) -> None:
         self.count += 1
         self.finished = kind == "finish"
+        if "report" in answer:
+            self._reported |= {problem.question for problem in Report.from_json(answer["report"]).problems}
         score = measured(kind, answer)
         if score is not None:
             context = answer["context"]
@@ -133,16 +137,25 @@ class LiveRun:
                 told = {"batch": answer["info"]["batch"], "feedback_score": answer["feedback_score"]}
                 self._shown.append({"context": context, "performance": score} | told)
 
-    @cached_property
-    def questions(self) -> list[dict[str, Any]]:
-        """What a player may know of the feedback questions before any step.
+    def questions(self) -> list[dict[str, Any] | None]:
+        """What a player may know of each feedback question by now: all, once a report has told of it or the run is over.
+
+        None where that is nothing.
 
         Raises:
             BoardError: it would tell the secret.
         """
-        found = told_of(self.env.family.load(self.env.domain_name), self.env.feedback_mode)
-        self._check_secrecy(json.dumps(found))
-        return found
+        rows = [row if self.finished or asked in self._reported else None for asked, row in self._questions]
+        self._check_secrecy(json.dumps(rows))
+        return rows
+
+    @cached_property
+    def _questions(self) -> list[tuple[str, dict[str, Any] | None]]:
+        """Each feedback question as reports ask it, and all there is to tell of it: nothing where golds are hidden."""
+        domain = self.env.family.load(self.env.domain_name)
+        rows = [told_of(domain, question) for question in domain.splits["feedback"]]
+        shown = self.env.feedback_mode == "gold"
+        return [(row["report"].problems[0].question, row if shown else None) for row in rows]
 
     def _check_secrecy(self, text: str) -> None:
         if self._seed in text:

@@ -168,10 +168,11 @@ class Host:
         return play is not None and (play.entry is not None or self.store.refusal(number) is not None)
 
     def questions(self, team: Team, number: str, run: int) -> bytes:
-        """What a player may know of the feedback questions of a run, as JSON."""
+        """What a player may know of the feedback questions of a run by now, as JSON."""
         play, track = self._run(team, number, run)
         with _held(self._slot(play, track, run)) as live:
-            return json.dumps({"questions": live.questions}).encode()
+            self._bring_up(live, play, run)
+            return json.dumps({"questions": live.questions()}).encode()
 
     def _execute(
         self, live: LiveRun, play: Play, run: int, kind: str, at: int, request: Mapping[str, Any], digest: bytes

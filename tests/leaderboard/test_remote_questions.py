@@ -77,8 +77,12 @@ def test_agents_that_ask_single_questions_search_as_here(hosted, agent):
     twin, trees = hosts.local_twin(hosted, env), []
     for one in (env, twin):
         running = config.make_agent(one).learn(2)
-        trees.append([running.tree.to_json(), running.memory, core_env(one).budget.spent])
+        trees.append([running.tree.to_json(), running.memory])
+    domain = twin.family.load(twin.domain_name)
+    if agent.startswith("dspy"):  # golds are free here; there a report has to tell of them
+        twin.session.run([twin.session.evaluate(domain, domain.seed_context, domain.splits["feedback"])])
     assert trees[0] == trees[1]
+    assert core_env(env).budget.spent == twin.budget.spent
     assert len(trees[0][0]["nodes"]) > 1
     (scores,), _ = env.unwrapped.finish([max(trees[0][0]["nodes"], key=lambda node: node["performance"])["context"]])
     assert len(scores) == 20
@@ -95,12 +99,57 @@ def test_what_is_shown_of_questions_depends_on_the_feedback(make):
         (found,) = core.session.run([core.session.evaluate(domain, "A.", [first, hidden])])
         (problem,) = core.session.report(domain, found.attempts[:1], mode).problems
         assert problem.question
-        assert bool(first.gold) == bool(first.text) == bool(problem.gold) == (mode == "gold")
+        assert (first.text, first.gold) == ("", "")
+        assert bool(problem.gold) == (mode == "gold")
         assert bool(problem.answer) == bool(found.responses[0]) == (mode != "score")
         assert (hidden.text, hidden.gold, found.responses[1], found.outcomes[1][1:]) == ("", "", "", ("", ""))
-        assert bool(core.client.get(f"{core._run}/questions")["questions"]) == (mode == "gold")
         with pytest.raises(ArgumentError, match="at the host"):
             core.session.report(domain, found.attempts, mode)
+
+
+def test_a_gold_is_told_where_a_report_has_told_it(hosted, make):
+    """So no agent learns unpaid what others pay for; of a run that has ended everything is told."""
+
+    def golds(env):
+        return [bool(question.gold) for question in env.unwrapped.feedback_questions()]
+
+    env = make(play="golds")
+    core = env.unwrapped
+    assert not any(golds(env))
+    env.reset(seed=1, options={"batch": 1})
+    count, size = core.track["sizes"]["feedback"], core.feedback_size
+    batch = [size <= i < 2 * size for i in range(count)]
+    assert golds(env) == batch
+    asked(env, "A.", [("held_out", 0), ("feedback", 0)])
+    assert golds(env) == [True, *batch[1:]]
+    hosted.host._live.clear()
+    assert golds(env) == [True, *batch[1:]]
+    before = core.budget.spent.calls
+    domain = core.family.load(core.domain_name)
+    (told,) = core.session.run([core.session.feedback_questions(domain, core.context)])
+    assert core.budget.spent.calls - before == count - size - 1  # question 0 has been told, with another context
+    twin = hosts.local_twin(hosted, env)
+    here = twin.family.load(twin.domain_name)
+    assert [question[1:] for question in told] == [question[1:] for question in here.splits["feedback"]]
+    assert [domain.user(question) for question in told] == [here.user(question) for question in here.splits["feedback"]]
+    other = make(play="ended")
+    other.reset(seed=1)
+    other.unwrapped.finish([other.unwrapped.context])
+    assert all(golds(other))
+
+
+@pytest.mark.parametrize("track", ["error-v1", "score-v1"])
+def test_golds_that_reports_hide_are_never_told(make, track):
+    env = make(track)
+    core = env.unwrapped
+    env.reset(seed=1)
+    before = core.budget.spent
+    domain = core.family.load(core.domain_name)
+    (told,) = core.session.run([core.session.feedback_questions(domain, core.context)])
+    assert {question[1:] for question in told} == {("", "", "", "")}
+    assert core.budget.spent == before
+    core.finish([core.context])
+    assert {question[1:] for question in core.feedback_questions()} == {("", "", "", "")}
 
 
 def test_what_was_asked_before_is_answered_from_the_record(hosted, make, monkeypatch):
