@@ -83,6 +83,6 @@ def evaluation(data: Mapping[str, Any], questions: Sequence[Question], used: Usa
 
 
 def told_of(domain: Domain, question: Question) -> dict[str, Any]:
-    """A feedback question as plain data, with its gold and its worked example, as a report that shows golds has them."""
+    """A feedback question as plain data, with its gold and its worked example, as reports that show golds have them."""
     attempt = domain.gold_attempt(question)
     return {"question": question[1:], "user": domain.user(question), "report": domain.report([attempt])}

@@ -138,9 +138,7 @@ class LiveRun:
                 self._shown.append({"context": context, "performance": score} | told)
 
     def questions(self) -> list[dict[str, Any] | None]:
-        """What a player may know of each feedback question by now: all, once a report has told of it or the run is over.
-
-        None where that is nothing.
+        """What a player may know of each feedback question: None until a report has told of it or the run is over.
 
         Raises:
             BoardError: it would tell the secret.
