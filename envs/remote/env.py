@@ -83,6 +83,7 @@ class RemoteEnv(ContextEnv):
 
     remote: ClassVar[bool] = True
     session: RemoteSession
+    family: RemoteFamily
 
     def __init__(
         self,
