@@ -2,8 +2,8 @@
 
 from importlib import import_module
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.search import SearchAgent, SearchArgs
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.plugins import import_class, is_reference
 

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.agents.tree import Selection
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit
 

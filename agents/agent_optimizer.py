@@ -10,10 +10,10 @@ from typing import Annotated
 
 import gymnasium as gym
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.agents.search import Callback
 from lse_gym.agents.tree import Node
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import Observation
 
 SHOWN = 5  # failures that the editor is told of, the best ones

@@ -13,10 +13,10 @@ from unittest.mock import patch
 import gymnasium as gym
 import numpy as np
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs
 from lse_gym.agents.search import Callback
 from lse_gym.agents.shots import shots_of, with_shots
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import EDIT, ContextEnv, Observation
 from lse_gym.envs.domain import Question
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted

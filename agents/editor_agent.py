@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 import gymnasium as gym
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.search import Order, SearchAgent, SearchArgs
 from lse_gym.agents.tree import UCB_C, Selection, Tree
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.budget import Budget
 from lse_gym.envs.core import Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.agents.tree import Node
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import Observation
 
 Variant = Literal["ga", "de"]

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.moi import arranged
 from lse_gym.agents.search import Callback, SearchAgent, SearchArgs
 from lse_gym.agents.shots import Shot, drawn, pool_of, remember, with_shots
 from lse_gym.agents.tree import Node
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import Info, Observation
 
 Arrangement = Literal["random", "moi"]

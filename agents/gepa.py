@@ -6,10 +6,10 @@ from typing import Annotated, Any, NamedTuple, Self
 
 import gymnasium as gym
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs
 from lse_gym.agents.search import Callback
 from lse_gym.agents.tree import Node
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import EDIT, ContextEnv, Observation
 from lse_gym.envs.domain import Attempt, Domain, Question
 from lse_gym.envs.editing import editor_prompt, parse_edit

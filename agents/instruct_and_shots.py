@@ -10,11 +10,11 @@ from typing import Annotated
 
 import numpy as np
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs
 from lse_gym.agents.search import Callback
 from lse_gym.agents.shots import drawn, pool_of, remember, with_shots
 from lse_gym.agents.tree import Node
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.core import Info, Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs
 from lse_gym.agents.tree import Node
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import Observation
 
 Feature = Literal["chars", "rules", "words_a_rule", "examples"]

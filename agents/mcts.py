@@ -10,9 +10,9 @@ from functools import partial
 from math import log, sqrt
 from typing import Annotated, Literal
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs
 from lse_gym.agents.tree import Node
+from lse_gym.envs.arguments import Range
 
 Backup = Literal["mean", "max", "none"]
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.search import SearchAgent, SearchArgs
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import Observation
 from lse_gym.envs.passages.bias import best_order, logit, place
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import numpy as np
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.agents.tree import Node
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import Observation
 
 MUTATED = 0.5  # mutations of the elite in a generation, as a share of the population (released code: mutation_rate)

@@ -9,10 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import gymnasium as gym
 
-from lse_gym.agents.arguments import Range, check, hints
 from lse_gym.agents.files import write_text
 from lse_gym.agents.live import Live
 from lse_gym.agents.tree import Node, Selection, Tree
+from lse_gym.envs.arguments import Range, check, hints
 from lse_gym.envs.core import Info, Observation
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
 from lse_gym.envs.evaluation import core_env

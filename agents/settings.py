@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import gymnasium as gym
 
 from lse_gym.agents import AGENTS, agent_class
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import MAX_EDIT_TOKENS, EditorAgent, default_editor
 from lse_gym.agents.search import MAX_SEED, Order, SearchAgent
 from lse_gym.agents.tree import UCB_C, Selection
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.budget import RESOURCES
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.evaluation import core_env

@@ -11,10 +11,10 @@ from typing import Annotated
 import gymnasium as gym
 import numpy as np
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.diversity import common_words
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
 from lse_gym.agents.tree import Node
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import Observation
 from lse_gym.envs.metered import MeteredModel
 from lse_gym.envs.models import make_model

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import Observation
 
 

@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Annotated, Any
 from unittest.mock import patch
 
-from lse_gym.agents.arguments import Range
 from lse_gym.agents.editor_agent import EditorAgent, EditorArgs, quoted
+from lse_gym.envs.arguments import Range
 from lse_gym.envs.core import Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit
 from lse_gym.envs.extras import require

@@ -1,15 +1,17 @@
 """The core env: one step is one context edit, its reward the improvement on held-out questions."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from math import isnan
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Dict
 
 from lse_gym.envs.archive import Start, read_archive
+from lse_gym.envs.arguments import Count, Range, checked
 from lse_gym.envs.budget import Budget, Usage
 from lse_gym.envs.domain import Domain, Family
 from lse_gym.envs.errors import unknown
@@ -17,7 +19,7 @@ from lse_gym.envs.gate import look, try_edit
 from lse_gym.envs.metered import Task
 from lse_gym.envs.models import make_model
 from lse_gym.envs.models.base import TaskModel
-from lse_gym.envs.options import check_ranges, check_reset, with_shared_arguments
+from lse_gym.envs.options import check_reset, with_shared_arguments
 from lse_gym.envs.report import FeedbackMode, Report
 from lse_gym.envs.session import Session
 from lse_gym.envs.spaces import FreeText
@@ -114,27 +116,26 @@ class ContextEnv(gym.Env[Observation, str]):
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 - as Gymnasium declares it
     remote: ClassVar[bool] = False  # whether another machine decides what is drawn, and from which seed
 
+    @checked
     def __init__(
         self,
         family: Family,
         *,
         domain: str | Sequence[str] | None = None,
-        max_edits: int = 10,
-        start: str = "seed",
+        max_edits: Count = 10,
+        start: str | os.PathLike[str] = "seed",
         feedback: FeedbackMode = "gold",
         task_model: str = "reader",
-        samples: int = 1,
-        temperature: float = 0.0,
-        max_tokens: int = 512,
-        budget: dict[str, float] | None = None,
-        feedback_size: int = 10,
-        gate: int = 0,
-        max_chars: int = 8000,
-        record: str | None = None,
+        samples: Count = 1,
+        temperature: Annotated[float, Range(0)] = 0.0,
+        max_tokens: Count = 512,
+        budget: Mapping[str, float] | None = None,
+        feedback_size: Count = 10,
+        gate: Annotated[int, Range(0)] = 0,
+        max_chars: Count = 8000,
+        record: str | os.PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
-        counts = {"max_edits": max_edits, "samples": samples, "max_tokens": max_tokens}
-        check_ranges(feedback, temperature, gate, **counts, feedback_size=feedback_size, max_chars=max_chars)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise unknown("render mode", render_mode, self.metadata["render_modes"], "None renders nothing.")
         self.family = family

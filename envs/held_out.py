@@ -7,19 +7,19 @@ questions that depend on it: there ``held_out_size`` is the family's own, and tr
 import copy
 from collections.abc import Mapping
 
+from lse_gym.envs.arguments import Count, checked
 from lse_gym.envs.domain import Domain, Family, Split
 from lse_gym.envs.errors import ArgumentError
-from lse_gym.envs.options import check_counts
 
 
-def with_held_out(family: Family, size: int | None) -> Family:
+@checked
+def with_held_out(family: Family, size: Count | None) -> Family:
     """The family, of whose held-out splits the first ``size`` questions are asked; None is all of them."""
     return family if size is None else _Shortened(family, size)
 
 
 class _Shortened(Family):
     def __init__(self, family: Family, size: int):
-        check_counts(held_out_size=size)
         self._family, self._size, self.groups = family, size, family.groups
 
     def check(self, name: str) -> None:

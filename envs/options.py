@@ -1,12 +1,14 @@
-"""The arguments that every env shares, and the checks that turn a wrong one into a helpful error."""
+"""The arguments that every env shares, in constructors and in documentation, and the options of a reset."""
 
+import os
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 
+from lse_gym.envs.arguments import Count, Range
 from lse_gym.envs.errors import ArgumentError, unknown
-from lse_gym.envs.report import FEEDBACK_MODES, FeedbackMode
+from lse_gym.envs.report import FeedbackMode
 
 RESET_OPTIONS = ("context", "domain", "batch")
 
@@ -14,18 +16,18 @@ RESET_OPTIONS = ("context", "domain", "batch")
 class CoreOptions(TypedDict, total=False):
     """Arguments that every env of the namespace shares; see :class:`lse_gym.envs.core.ContextEnv`."""
 
-    max_edits: int
-    start: str
+    max_edits: Count
+    start: str | os.PathLike[str]
     feedback: FeedbackMode
     task_model: str
-    samples: int
-    temperature: float
-    max_tokens: int
-    budget: dict[str, float] | None
-    feedback_size: int
-    gate: int
-    max_chars: int
-    record: str | None
+    samples: Count
+    temperature: Annotated[float, Range(0)]
+    max_tokens: Count
+    budget: Mapping[str, float] | None
+    feedback_size: Count
+    gate: Annotated[int, Range(0)]
+    max_chars: Count
+    record: str | os.PathLike[str] | None
     render_mode: str | None
 
 
@@ -46,31 +48,6 @@ def with_shared_arguments(doc: str, base: str) -> str:
     indent = table[: len(table) - len(table.lstrip())]
     lines = "".join(f"\n{indent}| {' | '.join(row)} |" for row in rows)
     return f"{head}{mark}\n{table}{lines}{gap}{tail}" if own else doc
-
-
-def check_names(options: Mapping[str, object], *own: str) -> None:
-    """Raise :class:`UnknownNameError` for an argument that is neither shared nor one of an env's ``own``."""
-    for name in options:
-        if name not in CoreOptions.__annotations__:
-            raise unknown("argument", name, [*CoreOptions.__annotations__, *own])
-
-
-def check_ranges(feedback: str, temperature: float, gate: int, **counts: int) -> None:
-    """Raise for a feedback mode that does not exist, a negative temperature or gate, or a count below 1."""
-    if feedback not in FEEDBACK_MODES:
-        raise unknown("feedback mode", feedback, FEEDBACK_MODES)
-    check_counts(**counts)
-    if not isinstance(gate, (int, np.integer)) or isinstance(gate, bool) or gate < 0:
-        raise ArgumentError(f"gate={gate!r} is not an int >= 0. Pass e.g. gate=2, or 0 for none.")
-    if not isinstance(temperature, (int, float, np.number)) or not 0 <= temperature < np.inf:
-        raise ArgumentError(f"temperature={temperature!r} is not a number >= 0. Pass e.g. temperature=0.7.")
-
-
-def check_counts(**counts: int) -> None:
-    """Raise :class:`ArgumentError` for a count that is no int, or below 1."""
-    for name, value in counts.items():
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise ArgumentError(f"{name}={value!r} is not an int >= 1. Pass e.g. {name}=10.")
 
 
 def check_reset(options: Mapping[str, Any]) -> None:

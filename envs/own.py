@@ -3,10 +3,11 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import checked
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Domain, Family, check_splits
 from lse_gym.envs.errors import ArgumentError, MissingArgumentError
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.plugins import import_class
 from lse_gym.envs.vector import ContextVectorEnv
 
@@ -75,6 +76,7 @@ class FamilyEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         family: str | None = None,
@@ -82,7 +84,6 @@ class FamilyEnv(ContextEnv):
         domain: str | Sequence[str] | None = None,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "family", "family_args", "domain")
         if family is None:
             raise MissingArgumentError(
                 "LSE/Family-v0 needs family='package.module:Class', a Family of yours. envs/EXTENDING.md has one."

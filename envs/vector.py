@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from lse_gym.envs.arguments import Count, checked
 from lse_gym.envs.core import ContextEnv, Info, Observation
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.metered import Task
@@ -30,9 +31,8 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
     env_class: ClassVar[type[ContextEnv]]
     metadata: dict[str, Any] = {**ContextEnv.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
 
-    def __init__(self, num_envs: int = 1, **kwargs: Any):
-        if num_envs < 1:
-            raise ArgumentError(f"num_envs={num_envs} is not an int >= 1. Pass e.g. num_envs=8.")
+    @checked
+    def __init__(self, num_envs: Count = 1, **kwargs: Any):
         self.num_envs = num_envs
         self.envs = [self.env_class(**kwargs) for _ in range(num_envs)]
         first = self.envs[0]
@@ -80,6 +80,8 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
         terminated = np.array([step[2] for step, _ in results], dtype=np.bool_)
         truncated = np.array([step[3] for step, _ in results], dtype=np.bool_)
         return self._batch(observations), rewards, terminated, truncated, infos
+
+    call, get_attr, set_attr = SyncVectorEnv.call, SyncVectorEnv.get_attr, SyncVectorEnv.set_attr
 
     def render(self) -> tuple[str, ...]:
         """What each sub-env renders."""

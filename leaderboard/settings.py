@@ -11,9 +11,9 @@ from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 from lse_gym.agents import AGENTS, agent_class
-from lse_gym.agents.arguments import check, hints, is_free_text
 from lse_gym.agents.run import FACTS
 from lse_gym.agents.settings import Settings
+from lse_gym.envs.arguments import check, hints, is_free_text
 from lse_gym.envs.budget import RESOURCES
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.models import MODELS

@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.custom.checks import HELD_OUT_SIZE, TEST_SIZE
 from lse_gym.envs.custom.family import CustomFamily
 from lse_gym.envs.errors import MissingArgumentError
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.vector import ContextVectorEnv
 
 
@@ -95,6 +96,7 @@ class CustomEnv(ContextEnv):
     v1: "exact", "numeric" and "multiple_choice" ask for the answer alone; ``tags=true`` brings back v0's prompts.
     """
 
+    @checked
     def __init__(
         self,
         questions: Any = None,
@@ -104,15 +106,13 @@ class CustomEnv(ContextEnv):
         database: str | os.PathLike[str] | None = None,
         description: str = "",
         labels: Mapping[str, str] | Sequence[str] | None = None,
-        limit: int | None = None,
+        limit: Count | None = None,
         domain: str | Sequence[str] | None = None,
-        split_seed: int = 0,
-        held_out_size: int = HELD_OUT_SIZE,
-        test_size: int | None = TEST_SIZE,
+        split_seed: Seed = 0,
+        held_out_size: Count = HELD_OUT_SIZE,
+        test_size: Count | None = TEST_SIZE,
         **options: Unpack[CoreOptions],
     ):
-        own = "questions scorer columns header database description labels limit domain split_seed held_out_size"
-        check_names(options, *own.split(), "test_size")
         if questions is None:
             raise MissingArgumentError(
                 'LSE/Custom-v1 needs questions="FILE", a .jsonl, .json, .csv, .tsv or .parquet file of yours, or '

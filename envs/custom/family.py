@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from lse_gym.envs.arguments import Count, Range, Seed, checked
 from lse_gym.envs.custom.advice import KINDS
 from lse_gym.envs.custom.checks import (
     HELD_OUT_SIZE,
@@ -42,6 +43,7 @@ class CustomFamily(Family):
         DataError: with everything that is wrong with the questions.
     """
 
+    @checked
     def __init__(
         self,
         questions: Any,
@@ -52,19 +54,11 @@ class CustomFamily(Family):
         database: str | os.PathLike[str] | None = None,
         description: str = "",
         labels: Mapping[str, str] | Sequence[str] | None = None,
-        limit: int | None = None,
-        split_seed: int = 0,
-        held_out_size: int = HELD_OUT_SIZE,
-        test_size: int | None = TEST_SIZE,
+        limit: Annotated[int, Range(3)] | None = None,
+        split_seed: Seed = 0,
+        held_out_size: Count = HELD_OUT_SIZE,
+        test_size: Count | None = TEST_SIZE,
     ):
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 3):
-            raise ArgumentError(f"limit={limit!r} is not an int >= 3. Pass how many questions to use, e.g. limit=300.")
-        if test_size is not None and (isinstance(test_size, bool) or not isinstance(test_size, int) or test_size < 1):
-            raise ArgumentError(
-                f"test_size={test_size!r} is not an int >= 1. Pass e.g. test_size=300, or None for all."
-            )
-        if not isinstance(header, bool):
-            raise ArgumentError(f"header={header!r} is no bool. Pass header=False for a table without a header.")
         self.labels = Labels(labels)
         named = [*columns] if isinstance(columns, Sequence) else None
         if isinstance(columns, str) or (named is not None and header):

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
-from lse_gym.envs.datascience.domain import SCORINGS, DataScienceDomain, Scoring
+from lse_gym.envs.arguments import Count, Range, Seed, checked
+from lse_gym.envs.datascience.domain import DataScienceDomain, Scoring
 from lse_gym.envs.datascience.executor import Settings
 from lse_gym.envs.datascience.layout import load_tasks
 from lse_gym.envs.datascience.references import stale
 from lse_gym.envs.datascience.task import FAMILIES, FOLLOWING, Task
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
-from lse_gym.envs.errors import ArgumentError, DataError, unknown
+from lse_gym.envs.errors import DataError
 from lse_gym.envs.splits import split_questions
 
 MAX_LISTED = 12  # datasets in a note
@@ -29,21 +31,17 @@ class DAREFamily(Family):
         skip_broken: leave out datasets that are missing or broken.
     """
 
+    @checked
     def __init__(
         self,
         data_dir: str | os.PathLike[str] | None,
-        split_seed: int = 0,
-        held_out_size: int = 50,
+        split_seed: Seed = 0,
+        held_out_size: Count = 50,
         references: str | os.PathLike[str] | None = None,
         scoring: Scoring = "benchmark",
-        run_s: float = 200.0,
+        run_s: Annotated[float, Range(0.1)] = 200.0,
         skip_broken: bool = False,
     ):
-        if scoring not in SCORINGS:
-            raise unknown("scoring", scoring, SCORINGS)
-        if split_seed < 0 or held_out_size < 1 or not 0 < run_s < float("inf"):
-            given = f"{split_seed=}, {held_out_size=}, {run_s=}"
-            raise ArgumentError(f"{given}: expected >= 0, >= 1 and > 0. Pass e.g. 0, 50 and 200.")
         self.data_dir, self.references = data_dir, references
         tasks, self.problems = load_tasks(data_dir, references, skip_broken)
         self.tasks = {family: [task for task in tasks if task.family == family] for family in FAMILIES.values()}

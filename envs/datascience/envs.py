@@ -4,10 +4,11 @@ import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.datascience.dare import DAREFamily
 from lse_gym.envs.datascience.domain import Scoring
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.vector import ContextVectorEnv
 
 
@@ -63,20 +64,19 @@ class DAREEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         data_dir: str | os.PathLike[str] | None = None,
         domain: str | Sequence[str] | None = None,
-        split_seed: int = 0,
-        held_out_size: int = 50,
+        split_seed: Seed = 0,
+        held_out_size: Count = 50,
         references: str | os.PathLike[str] | None = None,
         scoring: Scoring = "benchmark",
         run_s: float = 200.0,
         skip_broken: bool = False,
         **options: Unpack[CoreOptions],
     ):
-        own = ("data_dir", "domain", "split_seed", "held_out_size", "references", "scoring", "run_s", "skip_broken")
-        check_names(options, *own)
         family = DAREFamily(data_dir, split_seed, held_out_size, references, scoring, run_s, skip_broken)
         super().__init__(family, domain=domain, **options)
 

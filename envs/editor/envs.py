@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Count, checked
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.editor.family import EditorFamily
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.vector import ContextVectorEnv
 
 
@@ -60,21 +61,20 @@ class EditorEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         domain: str | Sequence[str] | None = None,
         answerer: str = "reader",
-        edits: int = 1,
-        inner_size: int = 20,
-        feedback_domains: int = 6,
-        held_out_domains: int = 10,
-        inner_feedback_size: int = 4,
+        edits: Count = 1,
+        inner_size: Count = 20,
+        feedback_domains: Count = 6,
+        held_out_domains: Count = 10,
+        inner_feedback_size: Count = 4,
         task_model: str = "apprentice",
-        feedback_size: int = 3,
+        feedback_size: Count = 3,
         **options: Unpack[CoreOptions],  # ty: ignore[invalid-type-form] - shared arguments with other defaults
     ):
-        own = "domain answerer edits inner_size feedback_domains held_out_domains inner_feedback_size".split()
-        check_names(options, *own)
         family = EditorFamily(answerer, edits, inner_size, feedback_domains, held_out_domains, inner_feedback_size)
         shared: Any = {**options, "task_model": task_model, "feedback_size": feedback_size}
         super().__init__(family, domain=domain, **shared)

@@ -1,5 +1,6 @@
 """What every game is: a state machine in which players take turns at texts, on one session and one budget."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -149,7 +150,7 @@ class Game(ABC):
         for meter in self.meters.values():
             meter.memory = {}
 
-    def meter(self, agent: str, model: str, record: str | None = None) -> MeteredModel:
+    def meter(self, agent: str, model: str, record: str | os.PathLike[str] | None = None) -> MeteredModel:
         """A model in the place of a player, behind the game's budget.
 
         Where the player answers as the game's task model does, a model of its name shares its memory, and its costs are

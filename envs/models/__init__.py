@@ -1,5 +1,6 @@
 """Task models, made from a string so that an env spec stays serialisable."""
 
+import os
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -47,7 +48,7 @@ MODEL_NAMES = [*MODELS, *(f"{backend}:{argument}" for backend, (_, _, argument) 
 UNCACHED = ("reader", "writer", "apprentice", "replay")  # as fast as the cache
 
 
-def make_model(name: str, *, record: str | None = None) -> TaskModel:
+def make_model(name: str, *, record: str | os.PathLike[str] | None = None) -> TaskModel:
     """Make the model that ``name`` stands for; an engine is loaded once however many envs use it.
 
     Args:

@@ -4,9 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from typing import Annotated
 
 import numpy as np
 
+from lse_gym.envs.arguments import Range, Seed, checked
 from lse_gym.envs.domain import SPLITS, Attempt, Domain, Family, Outcome, Question, Split
 from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.models.base import Request, TaskModel
@@ -118,13 +120,8 @@ class PassageFamily(Family):
         "test": [f"{topic}-{seed}" for seed in range(5) for topic in TEST],
     }
 
-    def __init__(self, passages: int = 8, split_seed: int = 0):
-        if isinstance(passages, bool) or not isinstance(passages, int | np.integer):
-            raise ArgumentError(f"passages={passages!r} is not an int. Pass e.g. passages=8.")
-        if not MIN_PASSAGES <= passages <= MAX_PASSAGES:
-            raise ArgumentError(
-                f"passages={passages} is not in [{MIN_PASSAGES}, {MAX_PASSAGES}]. Pass e.g. passages=8."
-            )
+    @checked
+    def __init__(self, passages: Annotated[int, Range(MIN_PASSAGES, MAX_PASSAGES)] = 8, split_seed: Seed = 0):
         self.passages, self.split_seed = int(passages), split_seed
 
     def check(self, name: str) -> None:

@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Unpack, cast
 
 from gymnasium.spaces import Dict
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.core import ContextEnv, Info, Observation
-from lse_gym.envs.errors import unknown
 from lse_gym.envs.metered import Task
-from lse_gym.envs.options import CoreOptions, check_names
-from lse_gym.envs.passages.actions import ACTIONS, Actions, action_space, apply_action, features, observation_space
+from lse_gym.envs.options import CoreOptions
+from lse_gym.envs.passages.actions import Actions, action_space, apply_action, features, observation_space
 from lse_gym.envs.passages.domain import PassageDomain, PassageFamily
 from lse_gym.envs.passages.prompt import render_order
 from lse_gym.envs.state import Visit
@@ -80,17 +80,15 @@ class PassageOrderEnv(ContextEnv):
     v0: first version. A test question of one split seed could be a feedback question of another.
     """
 
+    @checked
     def __init__(
         self,
         domain: str | Sequence[str] | None = None,
-        passages: int = 8,
+        passages: Count = 8,
         actions: Actions = "text",
-        split_seed: int = 0,
+        split_seed: Seed = 0,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "domain", "passages", "actions", "split_seed")
-        if actions not in ACTIONS:
-            raise unknown("kind of actions", actions, ACTIONS)
         super().__init__(PassageFamily(passages, split_seed), domain=domain, **options)
         self.actions, self.passages = actions, int(passages)
         self._weights = self.model.position_weights if self.session.temperature == 0 else None

@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
 from lse_gym.envs.qa.redux import Errors
 from lse_gym.envs.qa.redux_family import ReduxFamily
@@ -59,13 +60,13 @@ class QAEnv(ContextEnv):
     v0: first version. A test question of one split seed could be a feedback question of another.
     """
 
+    @checked
     def __init__(
         self,
         domain: str | Sequence[str] | None = None,
-        split_seed: int = 0,
+        split_seed: Seed = 0,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "domain", "split_seed")
         super().__init__(ProceduralQAFamily(split_seed), domain=domain, **options)
 
 
@@ -114,17 +115,17 @@ class MMLUReduxEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         data_dir: str | os.PathLike[str] | None = None,
         domain: str | Sequence[str] | None = None,
-        split_seed: int = 0,
-        held_out_size: int = 50,
+        split_seed: Seed = 0,
+        held_out_size: Count = 50,
         errors: Errors = "correct",
-        choice_seed: int | None = None,
+        choice_seed: Seed | None = None,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "data_dir", "domain", "split_seed", "held_out_size", "errors", "choice_seed")
         family = ReduxFamily(data_dir, split_seed, held_out_size, errors, choice_seed)
         super().__init__(family, domain=domain, **options)
 

@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
-from lse_gym.envs.errors import ArgumentError, DataError, MissingArgumentError, unknown
+from lse_gym.envs.errors import ArgumentError, DataError, MissingArgumentError
 from lse_gym.envs.extras import require
 from lse_gym.envs.faults import Faults
 from lse_gym.envs.qa.domain import QADomain
 from lse_gym.envs.qa.prompt import Item
-from lse_gym.envs.qa.redux import ERRORS, KNOWN_TYPES, OK, Annotations, Errors, group, record_fault, reorder, settle
+from lse_gym.envs.qa.redux import KNOWN_TYPES, OK, Annotations, Errors, group, record_fault, reorder, settle
 from lse_gym.envs.splits import split_questions
 
 HUB = "hf:"
@@ -40,20 +41,15 @@ class ReduxFamily(Family):
         choice_seed: seed of another order of the choices; None leaves them as they are.
     """
 
+    @checked
     def __init__(
         self,
         data_dir: str | os.PathLike[str] | None,
-        split_seed: int = 0,
-        held_out_size: int = 50,
+        split_seed: Seed = 0,
+        held_out_size: Count = 50,
         errors: Errors = "correct",
-        choice_seed: int | None = None,
+        choice_seed: Seed | None = None,
     ):
-        if errors not in ERRORS:
-            raise unknown("way with annotated errors", errors, ERRORS)
-        if choice_seed is not None and (not isinstance(choice_seed, int) or choice_seed < 0):
-            raise ArgumentError(f"choice_seed={choice_seed!r} is not an int >= 0. Pass e.g. choice_seed=0, or None.")
-        if split_seed < 0 or held_out_size < 1:
-            raise ArgumentError(f"{split_seed=}, {held_out_size=}: expected >= 0 and >= 1. Pass e.g. 0 and 50.")
         self.sources = _sources(data_dir)
         self.groups = {"all": sorted(self.sources)}
         self.split_seed, self.held_out_size, self.errors, self.choice_seed = (

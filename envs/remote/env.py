@@ -8,12 +8,13 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Dict
 
+from lse_gym.envs.arguments import checked
 from lse_gym.envs.budget import NOTHING, Budget, Usage
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.domain import Question
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, MissingArgumentError, unknown
 from lse_gym.envs.metered import Task
-from lse_gym.envs.options import CoreOptions, check_counts, check_names, check_reset
+from lse_gym.envs.options import CoreOptions, check_reset
 from lse_gym.envs.remote.client import Client, odd
 from lse_gym.envs.remote.domain import RemoteFamily
 from lse_gym.envs.remote.notes import new_name, read_play, write_play
@@ -85,6 +86,7 @@ class RemoteEnv(ContextEnv):
     session: RemoteSession
     family: RemoteFamily
 
+    @checked
     def __init__(
         self,
         url: str | None = None,
@@ -94,7 +96,6 @@ class RemoteEnv(ContextEnv):
         play: str | None = None,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "url", "track", "token", "domain", "play")
         if not url or not track:
             raise MissingArgumentError(
                 "LSE/Remote-v0 needs url= and track=: the address of a host and what to play there, e.g. "
@@ -110,7 +111,6 @@ class RemoteEnv(ContextEnv):
         self.domains = self.family.select(domain)[:1]
         self.feedback_mode, self.feedback_size = facts["feedback"], facts["feedback_size"]
         self.max_edits, self.max_chars, self.gate = options.get("max_edits", 10), facts["max_chars"], facts["gate"]
-        check_counts(max_edits=self.max_edits)
         sampling = {name: facts[name] for name in ("samples", "temperature", "max_tokens")}
         model = RemoteModel(facts["task_model"], facts["revision"])
         self.session = RemoteSession(self, model, Budget(), facts["budget"], **sampling)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.repair.family import RepairFamily
 from lse_gym.envs.vector import ContextVectorEnv
 
@@ -51,8 +52,8 @@ class FeedbackEnv(ContextEnv):
     v0: first version.
     """
 
-    def __init__(self, domain: str | Sequence[str] | None = None, split_seed: int = 0, **options: Unpack[CoreOptions]):
-        check_names(options, "domain", "split_seed")
+    @checked
+    def __init__(self, domain: str | Sequence[str] | None = None, split_seed: Seed = 0, **options: Unpack[CoreOptions]):
         super().__init__(RepairFamily(split_seed), domain=domain, **options)
 
 

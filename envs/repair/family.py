@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.repair.domain import Bug, RepairDomain, Rules
@@ -60,7 +61,8 @@ class RepairFamily(Family):
         "test": [f"{theme.name}-{seed}" for seed in range(5) for theme in TEST],
     }
 
-    def __init__(self, split_seed: int = 0):
+    @checked
+    def __init__(self, split_seed: Seed = 0):
         self.split_seed = split_seed
 
     def check(self, name: str) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.servicedesk.domain import Scored
 from lse_gym.envs.servicedesk.family import ServiceDeskFamily
 from lse_gym.envs.vector import ContextVectorEnv
@@ -54,14 +55,14 @@ class ServiceDeskEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         domain: str | Sequence[str] | None = None,
         scored: Scored = "satisfaction",
-        split_seed: int = 0,
+        split_seed: Seed = 0,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "domain", "scored", "split_seed")
         super().__init__(ServiceDeskFamily(scored, split_seed), domain=domain, **options)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.probes import Probe
@@ -57,9 +58,8 @@ class ServiceDeskFamily(Family):
         "test": [f"{theme.name}-{seed}" for seed in range(5) for theme in TEST],
     }
 
-    def __init__(self, scored: Scored = "satisfaction", split_seed: int = 0):
-        if scored not in SCORED:
-            raise unknown("score", scored, SCORED)
+    @checked
+    def __init__(self, scored: Scored = "satisfaction", split_seed: Seed = 0):
         self.scored, self.split_seed = scored, split_seed
 
     def check(self, name: str) -> None:

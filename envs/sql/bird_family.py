@@ -2,6 +2,7 @@
 
 import os
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.domain import Family
 from lse_gym.envs.splits import split_questions
 from lse_gym.envs.sql.bird import load_directory, schema_text
@@ -23,12 +24,13 @@ class BIRDFamily(Family):
         scoring: see :class:`lse_gym.envs.sql.domain.SQLDomain`.
     """
 
+    @checked
     def __init__(
         self,
         data_dir: str | os.PathLike[str] | None,
         exclude: str | os.PathLike[str] | None = None,
-        split_seed: int = 0,
-        held_out_size: int = 50,
+        split_seed: Seed = 0,
+        held_out_size: Count = 50,
         scoring: Scoring = "set",
     ):
         self.databases = load_directory(data_dir, exclude=exclude)

@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.sql.bird_family import BIRDFamily
 from lse_gym.envs.sql.domain import Scoring
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
@@ -58,14 +59,14 @@ class TextToSQLEnv(ContextEnv):
     v0: first version; scores are not comparable.
     """
 
+    @checked
     def __init__(
         self,
         domain: str | Sequence[str] | None = None,
-        split_seed: int = 0,
+        split_seed: Seed = 0,
         scoring: Scoring = "set",
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "domain", "split_seed", "scoring")
         super().__init__(ProceduralFamily(split_seed, scoring), domain=domain, **options)
 
 
@@ -112,17 +113,17 @@ class BIRDEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         data_dir: str | os.PathLike[str] | None = None,
         domain: str | Sequence[str] | None = None,
-        split_seed: int = 0,
+        split_seed: Seed = 0,
         scoring: Scoring = "set",
-        held_out_size: int = 50,
+        held_out_size: Count = 50,
         exclude: str | os.PathLike[str] | None = None,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "data_dir", "domain", "split_seed", "scoring", "held_out_size", "exclude")
         super().__init__(BIRDFamily(data_dir, exclude, split_seed, held_out_size, scoring), domain=domain, **options)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.held_out import with_held_out
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.tools.procedural.family import OfficeFamily
 from lse_gym.envs.vector import ContextVectorEnv
 
@@ -60,15 +61,15 @@ class ToolUseEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         domain: str | Sequence[str] | None = None,
-        split_seed: int = 0,
-        max_turns: int = 10,
-        held_out_size: int | None = None,
+        split_seed: Seed = 0,
+        max_turns: Count = 10,
+        held_out_size: Count | None = None,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "domain", "split_seed", "max_turns", "held_out_size")
         family = with_held_out(OfficeFamily(split_seed, max_turns), held_out_size)
         super().__init__(family, domain=domain, **options)
 

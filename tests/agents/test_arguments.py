@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from lse_gym.agents import AGENTS, agent_class
-from lse_gym.agents.arguments import Range, check, hints, is_free_text
 from lse_gym.agents.lse import LSEAgent
 from lse_gym.agents.moi import MOIAgent
 from lse_gym.agents.settings import Settings
+from lse_gym.envs.arguments import Range, check, hints, is_free_text
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
 
 SHARE = Annotated[float, Range(0, 1)]

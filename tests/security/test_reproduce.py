@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from lse_gym.agents import AGENTS, agent_class
-from lse_gym.agents.arguments import check, hints, is_free_text
 from lse_gym.agents.settings import Settings
 from lse_gym.cli.main import app
+from lse_gym.envs.arguments import check, hints, is_free_text
 from lse_gym.envs.models import MODELS
 from lse_gym.leaderboard import reproduce as module
 from lse_gym.leaderboard.board import Board

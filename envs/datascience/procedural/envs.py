@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.datascience.procedural.family import ProceduralDataScienceFamily
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.vector import ContextVectorEnv
 
 
@@ -59,14 +60,14 @@ class DataScienceEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         domain: str | Sequence[str] | None = None,
-        split_seed: int = 0,
-        held_out_size: int = 20,
+        split_seed: Seed = 0,
+        held_out_size: Count = 20,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "domain", "split_seed", "held_out_size")
         super().__init__(ProceduralDataScienceFamily(split_seed, held_out_size), domain=domain, **options)
 
 

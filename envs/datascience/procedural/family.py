@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
 
+from lse_gym.envs.arguments import Range, Seed, checked
 from lse_gym.envs.datascience.domain import SEED_CONTEXT
 from lse_gym.envs.datascience.executor import Settings
 from lse_gym.envs.datascience.procedural.dataset import Dataset, draw_dataset
@@ -43,10 +45,10 @@ class ProceduralDataScienceFamily(Family):
         "test": [f"{theme.name}-{seed}" for seed in range(5) for theme in TEST_THEMES],
     }
 
-    def __init__(self, split_seed: int = 0, held_out_size: int = SIZES["held_out"]):
-        if not 1 <= held_out_size <= MAX_QUESTIONS or split_seed < 0:
-            told = f"{split_seed=}, {held_out_size=}: expected >= 0, and 1 to {MAX_QUESTIONS}"
-            raise ArgumentError(f"{told}. Pass e.g. split_seed=0, held_out_size=20.")
+    @checked
+    def __init__(
+        self, split_seed: Seed = 0, held_out_size: Annotated[int, Range(1, MAX_QUESTIONS)] = SIZES["held_out"]
+    ):
         self.split_seed, self.held_out_size = split_seed, held_out_size
 
     def check(self, name: str) -> None:

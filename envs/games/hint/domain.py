@@ -3,10 +3,10 @@
 import json
 from collections.abc import Generator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+from lse_gym.envs.arguments import Range, checked
 from lse_gym.envs.domain import Asked, Attempt, Domain, Family, Likelihood, Outcome, Prompt, Question, Split
-from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.games import hill
 from lse_gym.envs.games.hint.prompt import SHEET_RULES, hinted
 from lse_gym.envs.games.hint.questions import Exercises, final_answer
@@ -166,11 +166,13 @@ class HintFamily(Family):
         kind: of the reward.
     """
 
+    @checked
     def __init__(
-        self, exercises: Exercises, num_samples: int = hill.NUM_SAMPLES, kind: hill.Kind = "transfer_weighted_non_deg"
+        self,
+        exercises: Exercises,
+        num_samples: Annotated[int, Range(2)] = hill.NUM_SAMPLES,
+        kind: hill.Kind = "transfer_weighted_non_deg",
     ):
-        if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 2:
-            raise ArgumentError(f"num_samples={num_samples!r} is not an int >= 2. Pass e.g. num_samples=8.")
         hill.prob_term(0.5, num_samples, kind)
         self.exercises, self.num_samples, self.kind = exercises, num_samples, kind
         self.groups: Mapping[str, Sequence[str]] = exercises.family.groups

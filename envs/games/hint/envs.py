@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from functools import wraps
 from inspect import signature
-from typing import Any, ClassVar, Unpack
+from typing import Annotated, Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Count, Range, Seed, checked
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.games import hill
@@ -13,7 +14,7 @@ from lse_gym.envs.games.hint.player import HintPlayerEnv
 from lse_gym.envs.games.hint.questions import make_exercises
 from lse_gym.envs.games.problems.family import Difficulty
 from lse_gym.envs.held_out import with_held_out
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.vector import ContextVectorEnv
 
 
@@ -73,22 +74,21 @@ class HintEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         domain: str | Sequence[str] | None = None,
         questions: Any = None,
         scorer: str | None = None,
         difficulty: Difficulty | None = None,
-        split_seed: int = 0,
-        num_samples: int = hill.NUM_SAMPLES,
+        split_seed: Seed = 0,
+        num_samples: Annotated[int, Range(2)] = hill.NUM_SAMPLES,
         reward: hill.Kind = "transfer_weighted_non_deg",
-        held_out_size: int | None = None,
-        temperature: float = 1.0,
+        held_out_size: Count | None = None,
+        temperature: Annotated[float, Range(0)] = 1.0,
         opponent: None = None,  # else there is another env
         **options: Unpack[CoreOptions],  # ty: ignore[invalid-type-form] - a shared argument with another default
     ):
-        own = ("domain", "questions", "scorer", "difficulty", "split_seed", "num_samples", "reward", "held_out_size")
-        check_names(options, *own, "opponent")
         exercises = make_exercises(questions, scorer, difficulty, split_seed)
         family = with_held_out(HintFamily(exercises, num_samples, reward), held_out_size)
         shared: Any = {**options, "temperature": temperature}

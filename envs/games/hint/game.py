@@ -1,15 +1,17 @@
 """HiLL's game: a reasoner answers, a hinter helps where all was wrong, and is paid for help that carries over."""
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import numpy as np
 from gymnasium.spaces import Box, Dict, Space, Tuple
 
+from lse_gym.envs.arguments import Count, Range, checked
 from lse_gym.envs.budget import Budget
 from lse_gym.envs.domain import Domain, Question, Split
-from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.errors import unknown
 from lse_gym.envs.games import hill
 from lse_gym.envs.games.game import Game, Info, Result
 from lse_gym.envs.games.hint.prompt import HINTER, hinted, hinter_message
@@ -95,24 +97,25 @@ class HintGame(Game):
     agents = (REASONER, HINTER_AGENT)
     task_agent = REASONER
 
+    @checked
     def __init__(
         self,
         exercises: Exercises,
         *,
         domain: str | Sequence[str] | None = None,
         split: Split = "feedback",
-        num_samples: int = hill.NUM_SAMPLES,
-        num_hints: int = 1,
-        max_hint_rounds: int = 1,
+        num_samples: Count = hill.NUM_SAMPLES,
+        num_hints: Count = 1,
+        max_hint_rounds: Count = 1,
         reward: hill.Kind = "transfer_weighted_non_deg",
         task_model: str | None = "reader",
-        max_prompt_tokens: int = 2048,
-        temperature: float = 1.0,
-        max_tokens: int = 512,
+        max_prompt_tokens: Count = 2048,
+        temperature: Annotated[float, Range(0)] = 1.0,
+        max_tokens: Count = 512,
         budget: Mapping[str, float] | None = None,
-        max_chars: int = 8000,
-        max_cycles: int | None = None,
-        record: str | None = None,
+        max_chars: Count = 8000,
+        max_cycles: Count | None = None,
+        record: str | os.PathLike[str] | None = None,
     ):
         if split not in ("feedback", "held_out"):
             raise unknown("split", split, ("feedback", "held_out"), "The test split is for evaluation alone.")
@@ -292,8 +295,6 @@ class HintGame(Game):
 
 
 def _texts_space(count: int, max_chars: int) -> Space:
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ArgumentError(f"num_samples or num_hints is {count!r}, not an int >= 1. Pass e.g. num_samples=8.")
     return FreeText(max_chars) if count == 1 else Tuple([FreeText(max_chars) for _ in range(count)])
 
 

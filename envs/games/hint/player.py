@@ -1,12 +1,14 @@
 """The game of hints with one side played by a model: a Gymnasium env for the other."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+import os
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete
 
+from lse_gym.envs.arguments import Count, Range, Seed, checked
 from lse_gym.envs.domain import Split
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
 from lse_gym.envs.games import hill
@@ -18,7 +20,6 @@ from lse_gym.envs.games.players import make_player
 from lse_gym.envs.games.problems.family import Difficulty
 
 SIDES = {"hinter": HINTER_AGENT, "reasoner": REASONER}
-ACTIONS = ("text", "menu")
 DRAWS = 100  # questions that are drawn until one is hard
 RESET_OPTIONS = ("domain", "question")
 
@@ -102,6 +103,7 @@ class HintPlayerEnv(gym.Env[Any, Any]):
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 - as Gymnasium declares it
 
+    @checked
     def __init__(
         self,
         side: Literal["hinter", "reasoner"] = "hinter",
@@ -113,23 +115,20 @@ class HintPlayerEnv(gym.Env[Any, Any]):
         difficulty: Difficulty | None = None,
         domain: str | Sequence[str] | None = None,
         split: Split = "feedback",
-        split_seed: int = 0,
-        num_samples: int = hill.NUM_SAMPLES,
-        max_hint_rounds: int = 1,
+        split_seed: Seed = 0,
+        num_samples: Count = hill.NUM_SAMPLES,
+        max_hint_rounds: Count = 1,
         reward: hill.Kind = "transfer_weighted_non_deg",
-        max_prompt_tokens: int = 2048,
-        temperature: float = 1.0,
-        max_tokens: int = 512,
-        budget: dict[str, float] | None = None,
-        max_chars: int = 8000,
-        record: str | None = None,
+        max_prompt_tokens: Count = 2048,
+        temperature: Annotated[float, Range(0)] = 1.0,
+        max_tokens: Count = 512,
+        budget: Mapping[str, float] | None = None,
+        max_chars: Count = 8000,
+        record: str | os.PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
-        if side not in SIDES:
-            raise unknown("side", side, SIDES)
-        if actions not in ACTIONS or (actions == "menu" and side != "hinter"):
-            kinds = ACTIONS if side == "hinter" else ACTIONS[:1]
-            raise unknown(f"kind of actions of a {side}", actions, kinds, "A menu has hints, for a hinter.")
+        if actions == "menu" and side != "hinter":
+            raise unknown(f"kind of actions of a {side}", actions, ["text"], "A menu has hints, for a hinter.")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise unknown("render mode", render_mode, self.metadata["render_modes"], "None renders nothing.")
         if actions == "menu" and menu is None and questions is not None:

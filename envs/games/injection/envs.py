@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.games.injection.family import InjectionFamily
 from lse_gym.envs.games.injection.prompt import Side
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.vector import ContextVectorEnv
 
 
@@ -55,15 +56,15 @@ class InjectionEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         domain: str | Sequence[str] | None = None,
         side: Side = "defender",
         opponent: str = "seed",
-        split_seed: int = 0,
+        split_seed: Seed = 0,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "domain", "side", "opponent", "split_seed")
         super().__init__(InjectionFamily(side, opponent, split_seed), domain=domain, **options)
 
 

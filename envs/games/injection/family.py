@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.domain import SPLITS, Family, Split
 from lse_gym.envs.errors import DataError, unknown
 from lse_gym.envs.games.injection.domain import AttackerDomain, DefenderDomain
-from lse_gym.envs.games.injection.prompt import SEED_ATTACK, SIDES, Item, Side
+from lse_gym.envs.games.injection.prompt import SEED_ATTACK, Item, Side
 from lse_gym.envs.games.injection.themes import CANARY_FIRST, CANARY_SECOND, TEST, THEMES, TRAIN, Theme
 from lse_gym.envs.splits import Class, check_draw, class_of
 
@@ -35,9 +36,8 @@ class InjectionFamily(Family):
         "test": [f"{theme.name}-{seed}" for seed in range(5) for theme in TEST],
     }
 
-    def __init__(self, side: Side = "defender", opponent: str = "seed", split_seed: int = 0):
-        if side not in SIDES:
-            raise unknown("side", side, SIDES)
+    @checked
+    def __init__(self, side: Side = "defender", opponent: str = "seed", split_seed: Seed = 0):
         self.side, self.split_seed = side, split_seed
         self.opponent = _text_of(opponent)
 

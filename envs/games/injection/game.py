@@ -1,15 +1,17 @@
 """AEGIS's game: an attacker's text against a defender's instructions, each edited in turn."""
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Box, Dict
 
+from lse_gym.envs.arguments import Count, Range, Seed, checked
 from lse_gym.envs.budget import Budget
 from lse_gym.envs.domain import Attempt
 from lse_gym.envs.editing import editor_prompt, parse_edit
-from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
+from lse_gym.envs.errors import ArgumentError, BudgetExhausted
 from lse_gym.envs.games.game import Game, Info, Policy, Result
 from lse_gym.envs.games.injection.domain import AttackerDomain, DefenderDomain
 from lse_gym.envs.games.injection.family import InjectionFamily, Items
@@ -77,6 +79,7 @@ class InjectionGame(Game):
     agents = (ATTACKER, DEFENDER)
     cyclic = True
 
+    @checked
     def __init__(
         self,
         *,
@@ -86,17 +89,15 @@ class InjectionGame(Game):
         feedback_size: int = 10,
         attack: str | None = None,
         defence: str | None = None,
-        split_seed: int = 0,
+        split_seed: Seed = 0,
         task_model: str = "reader",
-        temperature: float = 0.0,
-        max_tokens: int = 512,
+        temperature: Annotated[float, Range(0)] = 0.0,
+        max_tokens: Count = 512,
         budget: Mapping[str, float] | None = None,
-        max_chars: int = 4000,
-        max_cycles: int = 8,
-        record: str | None = None,
+        max_chars: Count = 4000,
+        max_cycles: Count = 8,
+        record: str | os.PathLike[str] | None = None,
     ):
-        if reward not in REWARDS:
-            raise unknown("reward", reward, REWARDS)
         for name, value in {"num_items": num_items, "feedback_size": feedback_size}.items():
             if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= 50 or value % 2:
                 raise ArgumentError(f"{name}={value!r} is not an even int in [2, 50]. Pass e.g. {name}=10.")

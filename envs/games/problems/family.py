@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.custom.domain import CustomDomain
 from lse_gym.envs.custom.scorers import Item, Numeric
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
@@ -84,7 +85,8 @@ class ProblemFamily(Family):
         "test": [f"{theme.name}-{seed}" for seed in range(5) for theme in TEST],
     }
 
-    def __init__(self, split_seed: int = 0, difficulty: Difficulty | None = None):
+    @checked
+    def __init__(self, split_seed: Seed = 0, difficulty: Difficulty | None = None):
         if difficulty not in (None, *LEVELS):
             raise unknown("difficulty", difficulty, LEVELS, "None is a third of each.")
         self.split_seed, self.difficulty = split_seed, difficulty

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lse_gym.envs import splits, text
+from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.cache import cached, source_digest
 from lse_gym.envs.domain import SPLITS, Family, Split
 from lse_gym.envs.errors import unknown
@@ -39,7 +40,8 @@ class ProceduralQAFamily(Family):
         "test": [f"{theme.name}-{seed}" for seed in range(5) for theme in TEST_THEMES],
     }
 
-    def __init__(self, split_seed: int = 0):
+    @checked
+    def __init__(self, split_seed: Seed = 0):
         self.split_seed = split_seed
 
     def check(self, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lse_gym.envs import splits
+from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.cache import cache_dir, cached, source_digest, write_whole
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
 from lse_gym.envs.errors import unknown
@@ -47,7 +48,8 @@ class ProceduralFamily(Family):
         "test": [f"{theme.name}-{seed}" for seed in range(5) for theme in TEST_THEMES],
     }
 
-    def __init__(self, split_seed: int = 0, scoring: Scoring = "set"):
+    @checked
+    def __init__(self, split_seed: Seed = 0, scoring: Scoring = "set"):
         self.split_seed, self.scoring = split_seed, scoring
 
     def check(self, name: str) -> None:

@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.options import CoreOptions, check_names
+from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.tools.awm.family import AWMFamily
 from lse_gym.envs.vector import ContextVectorEnv
 
@@ -60,15 +61,15 @@ class AWMEnv(ContextEnv):
     v0: first version.
     """
 
+    @checked
     def __init__(
         self,
         data_dir: str | os.PathLike[str] | None = None,
         domain: str | Sequence[str] | None = None,
-        split_seed: int = 0,
-        max_turns: int = 10,
+        split_seed: Seed = 0,
+        max_turns: Count = 10,
         **options: Unpack[CoreOptions],
     ):
-        check_names(options, "data_dir", "domain", "split_seed", "max_turns")
         super().__init__(AWMFamily(data_dir, split_seed, max_turns), domain=domain, **options)
 
 

@@ -6,8 +6,9 @@ from hashlib import blake2b
 
 import numpy as np
 
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
-from lse_gym.envs.errors import ArgumentError, DataError
+from lse_gym.envs.errors import DataError
 from lse_gym.envs.faults import Faults
 from lse_gym.envs.tools.awm.domain import AWMDomain
 from lse_gym.envs.tools.awm.examine import Examined, examine
@@ -34,10 +35,8 @@ class AWMFamily(Family):
         max_turns: most responses of the task model in one attempt, >= 1.
     """
 
-    def __init__(self, data_dir: str | os.PathLike[str] | None, split_seed: int = 0, max_turns: int = 10):
-        for name, value, least in (("split_seed", split_seed, 0), ("max_turns", max_turns, 1)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ArgumentError(f"{name}={value!r} is not an int >= {least}. Pass e.g. {name}={least}.")
+    @checked
+    def __init__(self, data_dir: str | os.PathLike[str] | None, split_seed: Seed = 0, max_turns: Count = 10):
         self.index = Index(data_dir)
         self.groups = {"all": self.index.whole()}
         if not self.groups["all"]:

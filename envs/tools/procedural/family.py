@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from lse_gym.envs import splits
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.cache import cached, source_digest
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
 from lse_gym.envs.errors import unknown
-from lse_gym.envs.options import check_counts
 from lse_gym.envs.splits import check_draw
 from lse_gym.envs.tools.procedural.domain import SEED_CONTEXT, OfficeDomain
 from lse_gym.envs.tools.procedural.draw import SIZES, draw_questions
@@ -45,8 +45,8 @@ class OfficeFamily(Family):
         "test": [f"{theme.name}-{seed}" for seed in range(5) for theme in TEST_THEMES],
     }
 
-    def __init__(self, split_seed: int = 0, max_turns: int = OfficeDomain.max_turns):
-        check_counts(max_turns=max_turns)
+    @checked
+    def __init__(self, split_seed: Seed = 0, max_turns: Count = OfficeDomain.max_turns):
         self.split_seed, self.max_turns = split_seed, max_turns
 
     def check(self, name: str) -> None:

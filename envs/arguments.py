@@ -7,16 +7,31 @@ Traceback (most recent call last):
 lse_gym.envs.errors.ArgumentError: population=0 is not an int in [1, 100].
 """
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
+from inspect import Parameter, signature
 from math import inf, isfinite
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    TypeVar,
+    Union,
+    Unpack,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
 from lse_gym.envs.errors import ArgumentError, unknown
 
+P = ParamSpec("P")
+T = TypeVar("T")
 NUMBERS = {bool: (bool, np.bool_), int: (int, np.integer), float: (int, float, np.integer, np.floating)}
 NAMES = {bool: "a bool", int: "an int", float: "a finite number", str: "a str", NoneType: "None"}
 
@@ -28,10 +43,50 @@ class Range(NamedTuple):
     high: float = inf
 
 
+Count = Annotated[int, Range(1)]
+Seed = Annotated[int, Range(0)]
+
+
 @cache
-def hints(owner: type) -> Mapping[str, Any]:
-    """The declared types of a dataclass, with their ranges."""
+def hints(owner: type | Callable[..., Any]) -> Mapping[str, Any]:
+    """The declared types of a dataclass or function, with their ranges."""
     return get_type_hints(owner, include_extras=True)
+
+
+def checked(function: Callable[P, T]) -> Callable[P, T]:
+    """A function whose arguments are checked before it runs, with those that an ``**options: Unpack[...]`` names.
+
+    Raises, when it is called:
+        UnknownNameError: there is no such argument, or no such choice.
+        ArgumentError: one is not what is declared; see :func:`check`.
+    """
+    parameters = signature(function).parameters
+    names = [name for name, one in parameters.items() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+
+    @wraps(function)
+    def called(*args: P.args, **options: P.kwargs) -> T:
+        declared, is_closed = _declared(function)
+        for name, value in [*zip(names, args, strict=False), *options.items()]:
+            if name in declared:
+                check(name, declared[name], value)
+            elif is_closed and name not in parameters:
+                raise unknown("argument", name, declared)
+        return function(*args, **options)
+
+    return called
+
+
+@cache
+def _declared(function: Callable[..., Any]) -> tuple[Mapping[str, Any], bool]:
+    """The types of a function's arguments, and whether there are no others."""
+    declared, is_closed = {**hints(function)}, True
+    declared.pop("return", None)
+    for name, parameter in signature(function).parameters.items():
+        if parameter.kind is Parameter.VAR_KEYWORD:
+            hint = declared.pop(name, Any)
+            is_closed = get_origin(hint) is Unpack
+            declared = {**hints(get_args(hint)[0]), **declared} if is_closed else declared
+    return declared, is_closed
 
 
 def check(name: str, hint: Any, value: object) -> None:
@@ -71,6 +126,8 @@ def _range(option: Any) -> Range | None:
 
 def _fits(option: Any, value: Any) -> bool:
     bare, within = _bare(option), _range(option)
+    if bare is Any:
+        return True
     if get_origin(bare) is Literal:
         return any(type(value) is type(choice) and value == choice for choice in get_args(bare))
     if bare in NUMBERS:
