@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -38,12 +39,15 @@ def check_out(path: str | os.PathLike[str]) -> None:
 
 
 def folder_name(name: str) -> str:
-    """What a folder is called after an agent or a run, without what a system or a shell has another use for.
+    """What a folder is called after an agent, a domain or a run: one part of a path, without what shells make use of.
 
-    >>> folder_name("my_agents: Mine")
-    'my_agents_Mine'
+    Names come from files and from hosts. Where one is changed, a digest tells it from others that would be alike.
+
+    >>> folder_name("clinic-0"), folder_name("my_agents: Mine"), folder_name("../..")
+    ('clinic-0', 'my_agents_Mine-13558b9f', '.._..-0cfd1c96')
     """
-    return re.sub(r"[^\w=.,-]+", "_", name)
+    cleaned = re.sub(r"[^\w=.,-]+", "_", name)[:100]
+    return name if cleaned == name and name.strip(".") else f"{cleaned}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
 @contextmanager

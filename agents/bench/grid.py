@@ -16,7 +16,7 @@ from lse_gym.agents.run import agent_revision, check_goes_on, evolve, has_run, i
 from lse_gym.agents.settings import Config, Settings
 from lse_gym.envs.errors import ArgumentError, LSEGymError, UnknownNameError, Withheld
 from lse_gym.envs.evaluation import core_env
-from lse_gym.envs.registration import is_remote
+from lse_gym.envs.registration import default, is_remote
 from lse_gym.envs.remote.notes import a_play
 
 KEPT = "result.jsonl"  # in the directory of a run that is done
@@ -68,8 +68,8 @@ def jobs_of(grid: Grid, out: str | os.PathLike[str]) -> list[Job]:
         for env, domain in grid.domains
         for unseen in [_after(env, domain, grid.domains)]
         for seed in grid.seeds
-        for folder in [runs / folder_name(one.label) / f"{env.split('/')[-1]}-{domain}-{seed}"]
-        for drawn in [0 if is_remote(env) else seed]  # at a host each run has questions of its own
+        for folder in [runs / folder_name(one.label) / folder_name(f"{env.split('/')[-1]}-{domain}-{seed}")]
+        for drawn in [0 if default(env, "split_seed") is None else seed]  # where none is taken, or a host draws
         for settings in [one.apply(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=drawn))]
     ]
 

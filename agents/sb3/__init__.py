@@ -52,7 +52,7 @@ class PolicyAgent(SearchAgent):
         kind = algorithm_class(self.args.algorithm)
         try:
             self._model = kind.load(self.args.policy, device="cpu")
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # whatever a file of another kind makes of it
             raise ArgumentError(
                 f"policy={self.args.policy!r} cannot be loaded as {self.args.algorithm!r}: {error}. "
                 "Pass the policy.zip of a training, and the algorithm of that training."

@@ -10,8 +10,9 @@ import numpy as np
 
 from lse_gym.envs.arguments import Range, Seed, checked
 from lse_gym.envs.domain import SPLITS, Attempt, Domain, Family, Outcome, Question, Split
-from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models.base import Request, TaskModel
+from lse_gym.envs.names import check_drawn
 from lse_gym.envs.passages.bias import Weights, best_order, evidence, position_weights, sigma
 from lse_gym.envs.passages.prompt import (
     EXPLANATION,
@@ -30,7 +31,6 @@ from lse_gym.envs.text import one_line, tagged
 
 SIZES: Mapping[Split, int] = {"feedback": 20, "held_out": 50, "test": 100}
 MIN_PASSAGES = 4
-MAX_DIGITS = 39  # of a seed: they hold 128 bits, which nobody guesses
 MAX_SHOWN_CHARS = 500
 
 
@@ -126,10 +126,7 @@ class PassageFamily(Family):
 
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<topic>-<seed>`` of a known topic."""
-        topic, _, seed = name.rpartition("-") if isinstance(name, str) else ("", "", "")
-        if topic not in TOPICS or not (seed.isdecimal() and seed.isascii() and len(seed) <= MAX_DIGITS):
-            known = [*(f"{topic}-0" for topic in TOPICS), *self.groups]
-            raise unknown("domain", name, known, "Any other seed works too, e.g. 'bridge-17'.")
+        check_drawn(name, TOPICS, self.groups)
 
     def load(self, name: str) -> PassageDomain:
         """Draw the domain, or take it from memory."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
-from lse_gym.envs.errors import unknown
+from lse_gym.envs.names import check_drawn
 from lse_gym.envs.repair.domain import Bug, RepairDomain, Rules
 from lse_gym.envs.repair.functions import SHAPES, Shape, call, function
 from lse_gym.envs.repair.idioms import IDIOMS, forms_in, rewritten
@@ -18,7 +18,6 @@ from lse_gym.envs.splits import Class, Lazy, check_draw, class_of
 
 FAMILY_STREAM = 24  # first entry of every seed, so that no stream is one of another family
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 40, "test": 60}
-NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 TESTS = 8  # of a function
 P_WRONG = 0.6  # chance that a matter of a function is not as the code base has it
 SLOT = re.compile(r"<(\w+)>")
@@ -67,10 +66,7 @@ class RepairFamily(Family):
 
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<theme>-<seed>`` of a known theme."""
-        match = NAME.fullmatch(name) if isinstance(name, str) else None
-        if match is None or match[1] not in THEMES:
-            known = [*(f"{theme}-0" for theme in THEMES), *self.groups]
-            raise unknown("domain", name, known, "Any other seed works too, e.g. 'parking-17'.")
+        check_drawn(name, THEMES, self.groups)
 
     def load(self, name: str) -> RepairDomain:
         """Draw the domain, or take it from memory."""

@@ -1,6 +1,5 @@
 """Shops with rules and words of their own, made from a theme and a seed."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -9,7 +8,7 @@ import numpy as np
 
 from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
-from lse_gym.envs.errors import unknown
+from lse_gym.envs.names import check_drawn
 from lse_gym.envs.probes import Probe
 from lse_gym.envs.servicedesk.domain import Case, Scored, ServiceDeskDomain
 from lse_gym.envs.servicedesk.prompt import PLAIN, WISHES, Kind, Rules, satisfaction
@@ -18,7 +17,6 @@ from lse_gym.envs.text import an
 
 FAMILY_STREAM = 22  # first entry of every seed, so that no stream is one of another family
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 100}
-NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 PROBES = 12  # of each kind: a refund that the rules forbid, and one that they grant
 P_OWN_WORD = 0.5  # chance that a message has the shop's own word for its matter
 SCORED: tuple[Scored, ...] = ("satisfaction", "utility")
@@ -64,10 +62,7 @@ class ServiceDeskFamily(Family):
 
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<theme>-<seed>`` of a known theme."""
-        match = NAME.fullmatch(name) if isinstance(name, str) else None
-        if match is None or match[1] not in THEMES:
-            known = [*(f"{theme}-0" for theme in THEMES), *self.groups]
-            raise unknown("domain", name, known, "Any other seed works too, e.g. 'kitchen-17'.")
+        check_drawn(name, THEMES, self.groups)
 
     def load(self, name: str) -> ServiceDeskDomain:
         """Draw the domain, or take it from memory."""

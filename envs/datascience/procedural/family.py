@@ -1,6 +1,5 @@
 """The embedded family: datasets and questions made from a theme and a seed, alike in every process."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated
@@ -16,7 +15,8 @@ from lse_gym.envs.datascience.procedural.rules import oracle_context
 from lse_gym.envs.datascience.procedural.themes import TEST_THEMES, TRAIN_THEMES
 from lse_gym.envs.datascience.procedural.world import World, draw_world
 from lse_gym.envs.domain import SPLITS, Family, Split
-from lse_gym.envs.errors import ArgumentError, unknown
+from lse_gym.envs.errors import ArgumentError
+from lse_gym.envs.names import check_drawn
 from lse_gym.envs.splits import CLASSES, Class, check_draw, class_of
 
 SIZES: Mapping[Split, int] = {"feedback": 40, "held_out": 20, "test": 40}
@@ -25,7 +25,6 @@ FAMILY_STREAM = 19  # first entry of every seed, so that no stream is one of ano
 NUMBERS = 1_000_000  # of datasets in a world
 MAX_DRAWS = 100  # of a number that is of the class, new, and of a clear dataset
 MAX_QUESTIONS = 20_000  # of one draw
-NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 PUBLIC_DIGITS = 6  # of the seeds that people write
 SETTINGS = Settings(run_s=20.0, memory_bytes=2 << 30)  # a script takes some hundredths of a second
 
@@ -53,10 +52,7 @@ class ProceduralDataScienceFamily(Family):
 
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<theme>-<seed>`` of a known theme."""
-        match = NAME.fullmatch(name) if isinstance(name, str) else None
-        if match is None or match[1] not in THEMES:
-            advice = "Any other seed works too, e.g. 'bakery-17'."
-            raise unknown("domain", name, [*(f"{theme}-0" for theme in THEMES), *self.groups], advice)
+        check_drawn(name, THEMES, self.groups)
 
     def load(self, name: str) -> HouseDomain:
         """Make the domain, or take it from memory."""

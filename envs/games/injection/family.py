@@ -1,6 +1,5 @@
 """The embedded texts to grade and to sort, made from a theme and a seed, half of them attacked."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -9,15 +8,15 @@ import numpy as np
 
 from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.domain import SPLITS, Family, Split
-from lse_gym.envs.errors import DataError, unknown
+from lse_gym.envs.errors import DataError
 from lse_gym.envs.games.injection.domain import AttackerDomain, DefenderDomain
 from lse_gym.envs.games.injection.prompt import SEED_ATTACK, Item, Side
 from lse_gym.envs.games.injection.themes import CANARY_FIRST, CANARY_SECOND, TEST, THEMES, TRAIN, Theme
+from lse_gym.envs.names import check_drawn
 from lse_gym.envs.splits import Class, check_draw, class_of
 
 FAMILY_STREAM = 21  # first entry of every seed, so that no stream is one of another family
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 100}
-NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 P_TRAP = 0.6  # chance that a text has an innocent sentence with words that attacks use, too
 Items = Mapping[Split, Sequence[Item]]
 
@@ -43,10 +42,7 @@ class InjectionFamily(Family):
 
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<theme>-<seed>`` of a known theme."""
-        match = NAME.fullmatch(name) if isinstance(name, str) else None
-        if match is None or match[1] not in THEMES:
-            known = [*(f"{theme}-0" for theme in THEMES), *self.groups]
-            raise unknown("domain", name, known, "Any other seed works too, e.g. 'leaves-17'.")
+        check_drawn(name, THEMES, self.groups)
 
     def load(self, name: str) -> DefenderDomain | AttackerDomain:
         """Draw the domain, or take its items from memory."""

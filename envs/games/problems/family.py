@@ -13,11 +13,11 @@ from lse_gym.envs.custom.scorers import Item, Numeric
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.games.problems.wording import ASKS, FORMS, OVERVIEW, START, Step, apply, line
+from lse_gym.envs.names import check_drawn
 from lse_gym.envs.splits import Class, check_draw, class_of
 
 FAMILY_STREAM = 20  # first entry of every seed, so that no stream is one of another family
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 100}
-NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 LARGEST = 999  # number of things
 Difficulty = Literal["easy", "medium", "hard"]
 # the levels of the steps of a problem, in any order
@@ -93,10 +93,7 @@ class ProblemFamily(Family):
 
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<theme>-<seed>`` of a known theme."""
-        match = NAME.fullmatch(name) if isinstance(name, str) else None
-        if match is None or match[1] not in THEMES:
-            known = [*(f"{theme}-0" for theme in THEMES), *self.groups]
-            raise unknown("domain", name, known, "Any other seed works too, e.g. 'bakery-17'.")
+        check_drawn(name, THEMES, self.groups)
 
     def load(self, name: str) -> CustomDomain:
         """Draw the domain, or take it from memory."""

@@ -11,8 +11,9 @@ import numpy as np
 
 from lse_gym.envs.models.nano.data import draw_theme
 from lse_gym.envs.models.nano.lexicon import invent
+from lse_gym.envs.names import NAME
 from lse_gym.envs.sql.domain import Scoring, SQLDomain
-from lse_gym.envs.sql.procedural.family import NAME, ProceduralFamily, domain_of, make_record
+from lse_gym.envs.sql.procedural.family import ProceduralFamily, domain_of, make_record
 from lse_gym.envs.sql.procedural.theme import Theme
 from lse_gym.envs.sql.procedural.themes import TRAIN_THEMES
 

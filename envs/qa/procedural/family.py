@@ -1,6 +1,5 @@
 """The embedded family: questions and golds made from a theme and a seed, alike in every process."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from lse_gym.envs import splits, text
 from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.cache import cached, source_digest
 from lse_gym.envs.domain import SPLITS, Family, Split
-from lse_gym.envs.errors import unknown
+from lse_gym.envs.names import check_drawn
 from lse_gym.envs.qa.domain import QADomain
 from lse_gym.envs.qa.procedural.draw import SIZES, draw_questions
 from lse_gym.envs.qa.procedural.rules import oracle_context
@@ -23,7 +22,6 @@ from lse_gym.envs.splits import check_draw
 THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
 FAMILY_STREAM = 6  # first entry of every seed, so that no stream is one of the text-to-SQL family
 FOLDER = "question-answering"  # below the cache folder
-NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 
 
 class ProceduralQAFamily(Family):
@@ -46,10 +44,7 @@ class ProceduralQAFamily(Family):
 
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<theme>-<seed>`` of a known theme."""
-        match = NAME.fullmatch(name) if isinstance(name, str) else None
-        if match is None or match[1] not in THEMES:
-            advice = "Any other seed works too, e.g. 'brewing-17'."
-            raise unknown("domain", name, [*(f"{theme}-0" for theme in THEMES), *self.groups], advice)
+        check_drawn(name, THEMES, self.groups)
 
     def load(self, name: str) -> QADomain:
         """Make the domain, or take it from memory."""

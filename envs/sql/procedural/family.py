@@ -1,6 +1,5 @@
 """The embedded family: databases, questions and golds made from a theme and a seed, alike in every process."""
 
-import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -15,7 +14,7 @@ from lse_gym.envs import splits
 from lse_gym.envs.arguments import Seed, checked
 from lse_gym.envs.cache import cache_dir, cached, source_digest, write_whole
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
-from lse_gym.envs.errors import unknown
+from lse_gym.envs.names import check_drawn
 from lse_gym.envs.splits import CLASSES, check_draw
 from lse_gym.envs.sql.domain import Scoring, SQLDomain
 from lse_gym.envs.sql.procedural.bank import WORD, Bank
@@ -30,7 +29,6 @@ SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 60}
 THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
 FOLDER = "text-to-sql"  # below the cache folder
 Script = list[tuple[str, tuple[str, list[tuple]]]]  # CREATE statement, INSERT statement and its rows
-NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 
 
 class ProceduralFamily(Family):
@@ -54,10 +52,7 @@ class ProceduralFamily(Family):
 
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<theme>-<seed>`` of a known theme."""
-        match = NAME.fullmatch(name) if isinstance(name, str) else None
-        if match is None or match[1] not in THEMES:
-            advice = "Any other seed works too, e.g. 'library-17'."
-            raise unknown("domain", name, [*(f"{theme}-0" for theme in THEMES), *self.groups], advice)
+        check_drawn(name, THEMES, self.groups)
 
     def load(self, name: str) -> SQLDomain:
         """Make the domain, or take it from memory."""

@@ -1,6 +1,5 @@
 """The embedded family: offices and their tasks made from a theme and a seed, alike in every process."""
 
-import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
@@ -12,7 +11,7 @@ from lse_gym.envs import splits
 from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.cache import cached, source_digest
 from lse_gym.envs.domain import SPLITS, Family, Question, Split
-from lse_gym.envs.errors import unknown
+from lse_gym.envs.names import check_drawn
 from lse_gym.envs.splits import check_draw
 from lse_gym.envs.tools.procedural.domain import SEED_CONTEXT, OfficeDomain
 from lse_gym.envs.tools.procedural.draw import SIZES, draw_questions
@@ -24,7 +23,6 @@ from lse_gym.envs.tools.procedural.world import World
 THEMES = {theme.name: theme for theme in (*TRAIN_THEMES, *TEST_THEMES)}
 FAMILY_STREAM = 18  # first entry of every seed, so that no stream is one of another family
 FOLDER = "tool-use"  # below the cache folder
-NAME = re.compile(r"([a-z]+)-(\d{1,39})")  # 39 digits hold 128 bits, which nobody guesses
 
 
 class OfficeFamily(Family):
@@ -51,10 +49,7 @@ class OfficeFamily(Family):
 
     def check(self, name: str) -> None:
         """Raise :class:`UnknownNameError` unless ``name`` is ``<theme>-<seed>`` of a known theme."""
-        match = NAME.fullmatch(name) if isinstance(name, str) else None
-        if match is None or match[1] not in THEMES:
-            advice = "Any other seed works too, e.g. 'bikes-17'."
-            raise unknown("domain", name, [*(f"{theme}-0" for theme in THEMES), *self.groups], advice)
+        check_drawn(name, THEMES, self.groups)
 
     def load(self, name: str) -> OfficeDomain:
         """Make the domain, or take it from memory."""
