@@ -18,6 +18,7 @@ from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require_installed
 from lse_gym.envs.metered import MeteredModel
+from lse_gym.envs.spaces import FreeText
 
 Order = Literal["paper", "code"]
 MAX_CHARS = 8000  # of a context, where there is no env to ask
@@ -59,6 +60,11 @@ class SearchAgent(ABC):
         self.args = self.Args(**args)
         if self.package:
             require_installed(self.package, self.package, f"The agent {self.name!r}")
+        if env is not None and not isinstance(env.action_space, FreeText):
+            raise ArgumentError(
+                f"the agent {self.name!r} writes texts, and actions of this env are {env.action_space}. Pass it "
+                "without the wrapper, or the argument, that makes them so."
+            )
         self.env = env
         self.tree = self._new_tree()
         self.memory: dict[str, Any] = {}  # what an agent knows beyond its tree, fit for JSON; saved with it

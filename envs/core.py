@@ -181,7 +181,7 @@ class ContextEnv(gym.Env[Observation, str]):
     ) -> Task[tuple[Observation, Info]]:
         """``reset`` as a task for :func:`run`."""
         super().reset(seed=seed)
-        options = options or {}
+        options = {} if options is None else options
         check_reset(options)
         domain, context, problem = self._draw_start(options)
         if seed is not None:

@@ -1,12 +1,12 @@
 """The arguments that every env shares, in constructors and in documentation, and the options of a reset."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypedDict
 
 import numpy as np
 
-from lse_gym.envs.arguments import Count, Range
+from lse_gym.envs.arguments import Count, Range, check
 from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.report import FeedbackMode
 
@@ -50,11 +50,17 @@ def with_shared_arguments(doc: str, base: str) -> str:
     return f"{head}{mark}\n{table}{lines}{gap}{tail}" if own else doc
 
 
+def check_known(options: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise for options of ``reset`` that are no mapping, or that are none of those known."""
+    check("options", Mapping, options)
+    for name in options:
+        if name not in known:
+            raise unknown("reset option", name, known)
+
+
 def check_reset(options: Mapping[str, Any]) -> None:
     """Raise for an option of ``reset`` that does not exist or is of the wrong type."""
-    for name in options:
-        if name not in RESET_OPTIONS:
-            raise unknown("reset option", name, RESET_OPTIONS)
+    check_known(options, RESET_OPTIONS)
     context, batch = options.get("context", ""), options.get("batch", 0)
     if not isinstance(context, str):
         raise ArgumentError(

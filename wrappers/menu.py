@@ -1,16 +1,17 @@
 """A menu of candidate edits, so that choosing an edit is a Discrete action and its consequences are numbers."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 from gymnasium.utils import RecordConstructorArgs
 
+from lse_gym.envs.arguments import Range, checked
 from lse_gym.envs.core import ContextEnv, Info, Observation
 from lse_gym.envs.editing import editor_prompt, parse_edit
-from lse_gym.envs.errors import ArgumentError, BudgetExhausted
+from lse_gym.envs.errors import BudgetExhausted
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.metered import MeteredModel, Task, drive
 from lse_gym.envs.models import make_model
@@ -43,9 +44,10 @@ class Menu:
         lines: lines that can be dropped, >= 0.
     """
 
-    def __init__(self, editor: str = "writer", problems: int = 10, lines: int = 5):
-        if problems < 0 or lines < 0:
-            raise ArgumentError(f"problems={problems} and lines={lines} must be ints >= 0. Pass e.g. problems=10.")
+    @checked
+    def __init__(
+        self, editor: str = "writer", problems: Annotated[int, Range(0)] = 10, lines: Annotated[int, Range(0)] = 5
+    ):
         self.problems, self.lines = problems, lines
         self.editor = make_model(editor)
         self.actions = 1 + problems + lines
@@ -79,6 +81,12 @@ class Menu:
         contexts[1 + self.problems : 1 + self.problems + len(dropped)] = dropped
         first = {text: action for action, text in reversed([*enumerate(contexts)])}
         return Candidates(contexts, np.array([first[text] == action for action, text in enumerate(contexts)]))
+
+    def chosen(self, candidates: Candidates, action: Any) -> tuple[str, str]:
+        """The context that an action leads to, and what was wrong with it (then it is the context that there is)."""
+        if self.action_space.contains(action):
+            return candidates.contexts[int(action)], ""
+        return candidates.contexts[0], f"the action was none of {self.action_space}: the context was kept"
 
     def features(self, observation: Observation, candidates: Candidates, max_chars: int) -> np.ndarray:
         """The state and its candidates as float32 of shape (7 + 5 ``actions``,), each number in [-1, 1].
@@ -115,8 +123,9 @@ class EditMenu(gym.Wrapper, RecordConstructorArgs):
 
     ## Action Space
     ``Discrete(1 + problems + lines)``: keep the context, take the edit proposed for a problem, or drop a line. An
-    action that is not offered keeps the context. ``action_masks()`` and ``info["action_mask"]``, bool of shape
-    (actions,), tell what is offered, as MaskablePPO of sb3-contrib asks.
+    action that is not offered keeps the context, and so does what is no action, which is told in ``info["problem"]``.
+    ``action_masks()`` and ``info["action_mask"]``, bool of shape (actions,), tell what is offered, as MaskablePPO of
+    sb3-contrib asks.
 
     ## Observation Space
     ``Box`` float32 of shape (7 + 5 actions,), see :meth:`Menu.features`.
@@ -139,12 +148,13 @@ class EditMenu(gym.Wrapper, RecordConstructorArgs):
         """Reset the env and propose."""
         return self._see(*self.env.reset(seed=seed, options=options))
 
-    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, Info]:
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, Info]:
         """Make the chosen edit, evaluate it, and propose the next ones."""
         if self._candidates is None:
             raise gym.error.ResetNeeded("step() before reset(). Call env.reset() first.")
-        observation, reward, terminated, truncated, info = self.env.step(self._candidates.contexts[int(action)])
-        seen, info = self._see(observation, info)
+        context, problem = self.menu.chosen(self._candidates, action)
+        observation, reward, terminated, truncated, info = self.env.step(context)
+        seen, info = self._see(observation, {**info, "problem": problem or info["problem"]})
         return seen, float(reward), terminated, truncated, info
 
     def action_masks(self) -> np.ndarray:

@@ -32,6 +32,8 @@ def apply_operation(context: str, operation: int, item: int, to: int, text: str)
     ('second\\nfirst', '')
     """
     lines, text = context.split("\n") if context else [], " ".join(text.split())
+    if operation not in range(len(OPERATIONS)) or to < 0:
+        return context, f"there is no operation {operation} to {to}: the context was kept"
     if operation in (REMOVE, REPLACE, MOVE) and not 0 <= item < len(lines):
         return context, f"there is no line {item} of {len(lines)}: the context was kept"
     if operation in (ADD, REPLACE) and not text:
@@ -108,19 +110,28 @@ class EditOperations(gym.Wrapper, RecordConstructorArgs):
         """Do an operation and evaluate the context that it leads to."""
         if self._last is None:
             raise gym.error.ResetNeeded("step() before reset(). Call env.reset() first.")
-        if self.texts is not None:
-            *numbers, chosen = (int(number) for number in action)
-            action = {**dict(zip(("operation", "item", "to"), numbers, strict=True)), "text": self.texts[chosen]}
-        operation, item, to = (int(action[name]) for name in ("operation", "item", "to"))
-        if operation == STOP:
+        read = self._read(action)
+        if read is not None and read[0] == STOP:
             info = {**self._info, **dict.fromkeys(("evaluated", "kept", "improvement", *USED), 0.0), "problem": ""}
             observation = {key: np.copy(v) if isinstance(v, np.ndarray) else v for key, v in self._last.items()}
             return observation, 0.0, True, False, {**info, "action_mask": self.mask()}
-        context, problem = apply_operation(self._last["context"], operation, item, to, str(action["text"]))
+        context, problem = self._last["context"], f"the action was none of {self.action_space}: the context was kept"
+        if read is not None:
+            context, problem = apply_operation(context, *read)
         observation, reward, terminated, truncated, info = self.env.step(context)
         info["problem"] = problem or info["problem"]
         observation, info = self._see(observation, info)
         return observation, float(reward), terminated, truncated, info
+
+    def _read(self, action: Any) -> tuple[int, int, int, str] | None:
+        """Operation, item, to and text of an action; None where it is none."""
+        try:
+            if self.texts is None:
+                return int(action["operation"]), int(action["item"]), int(action["to"]), str(action["text"])
+            operation, item, to, chosen = (int(number) for number in action)
+            return operation, item, to, self.texts[chosen] if chosen >= 0 else ""
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return None
 
     def _see(self, observation: Observation, info: Info) -> tuple[Observation, Info]:
         self._last, self._info = observation, dict(info)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lse_gym.agents.sb3.settings import ALGORITHMS
+from lse_gym.envs.arguments import Count, Seed, checked
 from lse_gym.envs.errors import unknown
 from lse_gym.envs.extras import require
 
@@ -30,14 +31,15 @@ def algorithm_class(name: str) -> Any:
     return getattr(import_module(algorithm.module), algorithm.name)
 
 
+@checked
 def train_policy(
     algorithm: str,
     out: str | os.PathLike[str],
     *,
     env: str = "LSE/TextToSQL-v1",
-    total_timesteps: int = 10_000,
-    num_envs: int = 8,
-    seed: int = 0,
+    total_timesteps: Count = 10_000,
+    num_envs: Count = 8,
+    seed: Seed = 0,
     editor: str = "writer",
     on_progress: Callable[[int, float], None] | None = None,
     verbose: int = 0,

@@ -50,7 +50,8 @@ class MenuVecEnv(VecEnv):
 
     def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """Make the chosen edits, evaluate them in one batch, and propose the next ones."""
-        chosen = [self._candidates[i].contexts[int(action)] for i, action in enumerate(self._actions)]
+        pairs = zip(self._candidates, self._actions, strict=True)
+        chosen = [self.menu.chosen(candidates, action)[0] for candidates, action in pairs]
         observations, rewards, terminated, truncated, infos = self.envs.step(tuple(chosen))
         dones = terminated | truncated
         told: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from lse_gym.envs.arguments import Count, checked
 from lse_gym.envs.domain import Family, Split
 from lse_gym.envs.editor.domain import EditorDomain
 from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
@@ -35,15 +36,16 @@ class EditorFamily(Family):
 
     groups: Mapping[str, Sequence[str]] = {"train": [*FAMILIES], "test": [*FAMILIES]}
 
+    @checked
     def __init__(
         self,
         answerer: str = "reader",
-        edits: int = 1,
-        size: int = 20,
-        feedback: int = 6,
-        held_out: int = 10,
-        feedback_size: int = 4,
-        max_chars: int = 8000,
+        edits: Count = 1,
+        size: Count = 20,
+        feedback: Count = 6,
+        held_out: Count = 10,
+        feedback_size: Count = 4,
+        max_chars: Count = 8000,
     ):
         self._settings = answerer, edits, size, feedback_size, max_chars
         self._feedback, self._held = feedback, held_out

@@ -12,6 +12,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Dict, Space
 from gymnasium.utils import seeding
 
+from lse_gym.envs.arguments import check
 from lse_gym.envs.budget import Usage
 from lse_gym.envs.errors import BudgetExhausted
 from lse_gym.envs.metered import MeteredModel
@@ -99,13 +100,15 @@ class Game(ABC):
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> None:
         """Begin an episode; with a seed, forget what was paid for so far."""
+        options = {} if options is None else options
+        check("options", Mapping, options)  # other names than ours may be in it: PettingZoo's own tests pass some
         with self.whole():
             if seed is not None:
                 self.rng = seeding.np_random(seed)[0]
                 self.forget()
             self.turns, self.problems, self.moves = 0, dict.fromkeys(self.agents, ""), []
             self._spent = self._paid()
-            self._take(self.begin(options or {}))
+            self._take(self.begin(options))
 
     def act(self, action: Any) -> None:
         """Play the turn of :attr:`active`. What is no action is played as an empty one, and told in ``problems``.

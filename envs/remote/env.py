@@ -135,7 +135,7 @@ class RemoteEnv(ContextEnv):
     ) -> Task[tuple[Observation, Info]]:
         """``reset`` at the host."""
         gym.Env.reset(self, seed=seed)
-        options = dict(options or {})
+        options = {} if options is None else options
         check_reset(options)
         for name in ("domain",) if options.get("domain") is not None else ():
             self.family.check(options[name])

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from lse_gym.agents.bench import grid as grid_module
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
-from lse_gym.agents.bench.grid import KEPT, Grid, default_domains, error_file, run_grid
+from lse_gym.agents.bench.grid import KEPT, Grid, default_domains, error_file, jobs_of, run_grid
 from lse_gym.agents.bench.report import (
     CONTEXTS,
     LASTING,
@@ -381,3 +381,25 @@ def test_a_report_is_as_wide_as_the_terminal_and_markdown_elsewhere(tmp_path, mo
         assert any("a-b_c" in line for line in lines)
         assert (max(map(len, lines)) <= 80) == terminal
     assert "\n".join(lines).startswith((tmp_path / "report.md").read_text().strip())
+
+
+def test_domains_that_name_folders_stay_within_a_comparison(tmp_path, monkeypatch):
+    """Names come from the files of others: each is one folder of its own, under the one that was asked for."""
+    names = ["../../out", "/tmp/out", "..", "a/b", "a_b", "x" * 300]
+    rows = [{"question": f"{name} {i}?", "answer": str(i), "domain": name} for name in names for i in range(12)]
+    shared = Settings(rounds=1, env_args={"questions": rows})
+    found = Grid([parse_contestant("no-op")], [("LSE/Custom-v1", name) for name in names], (0,), shared)
+    out = tmp_path / "one" / "out"
+    folders = [job.folder for job in jobs_of(found, out)]
+    assert len(set(folders)) == len(names)
+    assert {folder.resolve().parent for folder in folders} == {(out / "runs" / "no-op").resolve()}
+    assert max(len(folder.name) for folder in folders) < 130
+
+
+def test_seeds_are_compared_where_an_env_takes_no_split_seed(tmp_path):
+    domains = [("LSE/Family-v0", "a")]
+    shared = Settings(rounds=1, env_args={"family": "tests.envs.several_turns:RingFamily"}, feedback_size=2)
+    told = []
+    grid = Grid([parse_contestant("no-op")], domains, (0, 1), shared)
+    found = run_grid(grid, tmp_path, on_result=lambda job, result, error: told.append(error))
+    assert (told, [result.seed for result in found]) == ([None, None], [0, 1])

@@ -115,6 +115,9 @@ def test_wrong_policies_are_told(trained, tmp_path):
         agent()
     with pytest.raises(ArgumentError, match="cannot be loaded"):
         agent(gym.make(ENV, domain="shop-0"), policy=str(tmp_path / "none.zip"), algorithm=name)
+    other = {"dqn": "ppo", "ppo": "dqn", "maskable-ppo": "dqn"}[name]
+    with pytest.raises(ArgumentError, match=f"cannot be loaded as '{other}'"):
+        agent(gym.make(ENV, domain="shop-0"), policy=str(out / "policy.zip"), algorithm=other)
     with pytest.raises(UnknownNameError, match="maskable-ppo"):
         agent(gym.make(ENV, domain="shop-0"), policy=str(out / "policy.zip"), algorithm="masked-ppo")
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lse_gym.agents import agent_class
 from lse_gym.agents.agent_optimizer import AgentOptimizer, apply, operations
 from lse_gym.agents.lse import LSEAgent
 from lse_gym.agents.map_elites import MapElitesAgent
@@ -18,6 +19,7 @@ from lse_gym.agents.settings import Config
 from lse_gym.agents.shinka import ShinkaAgent
 from lse_gym.envs.errors import ArgumentError
 from lse_gym.envs.models.base import Response
+from lse_gym.wrappers import EditMenu
 
 lines = st.lists(st.sampled_from("abcdef"), max_size=7).map("\n".join)
 
@@ -185,3 +187,9 @@ def test_what_cannot_be_learnt_or_told_is_refused():
         _ = agent.best_context
     with pytest.raises(ArgumentError, match="total_timesteps=-1"):
         agent.learn(-1)
+
+
+def test_an_agent_that_writes_texts_says_so_where_actions_are_none():
+    env = EditMenu(gym.make("LSE/TextToSQL-v1", domain="shop-0"))
+    with pytest.raises(ArgumentError, match="writes texts, and actions of this env are Discrete"):
+        agent_class("lse")(env)

@@ -20,7 +20,7 @@ from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.errors import ArgumentError, DataError, UnknownNameError
 from lse_gym.envs.extras import missing
 from lse_gym.envs.options import CoreOptions, argument_rows
-from tests.envs.specs import CASES, SPECS, arguments, plain, rollout
+from tests.envs.specs import CASES, LOCAL, SPECS, TINY, arguments, plain, rollout
 
 SECTIONS = [
     "Description",
@@ -232,3 +232,14 @@ def test_the_command_line_starts_without_what_single_commands_need():
     code = f"import sys, lse_gym.__main__; print([m for m in ({heavy}) if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("seed", ["01", "007", "٣", "+1", " 1", "1" * 40, ""])
+def test_a_drawn_domain_has_one_name(seed):
+    """Two names for one domain would count it twice."""
+    for spec in LOCAL:
+        if spec.id in TINY or spec.id in ("LSE/Custom-v1", "LSE/Editor-v0", "LSE/Family-v0"):
+            continue
+        name = gym.make(spec.id, disable_env_checker=True).unwrapped.domains[0].rpartition("-")[0]
+        with pytest.raises(UnknownNameError, match="Any other seed works too"):
+            gym.make(spec.id, domain=f"{name}-{seed}", disable_env_checker=True)

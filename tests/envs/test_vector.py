@@ -174,3 +174,14 @@ def test_render_and_close():
     envs.reset(seed=0)
     assert [text.splitlines()[0] for text in envs.render()] == ["domain: a"] * 2
     envs.close()
+
+
+def test_sub_envs_are_asked_as_gymnasium_s_vector_envs_are():
+    envs = gym.make_vec("LSE/QA-v1", num_envs=2, domain="apiary-0", max_edits=3)
+    envs.reset(seed=1)
+    assert envs.get_attr("max_edits") == envs.call("get_wrapper_attr", "max_edits") == (3, 3)
+    envs.set_attr("max_edits", [1, 2])
+    assert envs.get_attr("max_edits") == (1, 2)
+    assert envs.call("render") == (None, None)
+    with pytest.raises(AttributeError, match="no_such"):
+        envs.get_attr("no_such")

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lse_gym.envs.errors import ArgumentError, UnknownNameError
+from lse_gym.envs.evaluation import core_env
 from lse_gym.wrappers import (
     Curriculum,
     EditMenu,
@@ -284,7 +285,7 @@ def test_menu_features_stay_in_their_box(lines, proposed):
 
 @pytest.mark.parametrize("options", [{"problems": -1}, {"lines": -1}])
 def test_a_menu_of_less_than_nothing_is_refused(options):
-    with pytest.raises(ArgumentError, match="must be ints >= 0"):
+    with pytest.raises(ArgumentError, match="is not an int >= 0"):
         make(EditMenu, **options)
 
 
@@ -300,3 +301,24 @@ def test_a_recorded_trajectory_is_an_archive(tmp_path):
     assert rows[1]["context"] == oracle(env)
     other = gym.make("LSE/TextToSQL-v1", domain="library-0", start=str(path))
     assert {other.reset(seed=seed)[0]["context"] for seed in range(8)} == {oracle(env), rows[0]["context"]}
+
+
+NO_ACTIONS = [None, -1, 99, 1.5, "0", [], {}, np.array([0, 1]), float("nan"), {"operation": 9, "item": 0}]
+
+
+@pytest.mark.parametrize("action", NO_ACTIONS, ids=str)
+@pytest.mark.parametrize("wrapper", [EditMenu, EditOperations, lambda env: EditOperations(env, texts=["a", "b"])])
+def test_what_is_no_action_keeps_the_context_and_is_told(wrapper, action):
+    env = wrapper(make())
+    env.reset(seed=0, options={"context": "One line.\nAnother."})
+    *_, terminated, _, info = env.step(action)
+    assert (core_env(env).context, terminated) == ("One line.\nAnother.", False)
+    assert "the context was kept" in info["problem"]
+
+
+@pytest.mark.parametrize(("operation", "to"), [(9, 0), (-1, 0), (ADD, -1), (MOVE, -3)])
+def test_an_operation_that_there_is_not_is_told(operation, to):
+    env = EditOperations(make())
+    env.reset(seed=0, options={"context": "One line."})
+    info = env.step({"operation": operation, "item": 0, "to": to, "text": "More."})[-1]
+    assert (core_env(env).context, "the context was kept" in info["problem"]) == ("One line.", True)

@@ -18,10 +18,11 @@ from lse_gym.envs.games.hint.menu import DEFAULT, EACH, features
 from lse_gym.envs.games.hint.questions import make_exercises
 from lse_gym.envs.games.players import make_player
 from lse_gym.envs.games.problems.family import Difficulty
+from lse_gym.envs.options import check_known
 
 SIDES = {"hinter": HINTER_AGENT, "reasoner": REASONER}
-DRAWS = 100  # questions that are drawn until one is hard
 RESET_OPTIONS = ("domain", "question")
+DRAWS = 100  # questions that are drawn until one is hard
 
 
 class HintPlayerEnv(gym.Env[Any, Any]):
@@ -131,6 +132,8 @@ class HintPlayerEnv(gym.Env[Any, Any]):
             raise unknown(f"kind of actions of a {side}", actions, ["text"], "A menu has hints, for a hinter.")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise unknown("render mode", render_mode, self.metadata["render_modes"], "None renders nothing.")
+        if menu is not None and (isinstance(menu, str) or not menu or not all(isinstance(hint, str) for hint in menu)):
+            raise ArgumentError(f"menu={menu!r} is no list of hints. Pass menu=['a hint', …], or None for ours.")
         if actions == "menu" and menu is None and questions is not None:
             raise ArgumentError("actions='menu' with questions of your own needs menu=['a hint', …].")
         self.agent = SIDES[side]
@@ -169,9 +172,7 @@ class HintPlayerEnv(gym.Env[Any, Any]):
             ProviderError: the opponent failed; call again.
         """
         super().reset(seed=seed)
-        for name in options or {}:
-            if name not in RESET_OPTIONS:
-                raise unknown("reset option", name, RESET_OPTIONS)
+        check_known({} if options is None else options, RESET_OPTIONS)
         if seed is not None:
             self.game.forget()
             self.game.action_spaces[self.other].seed(seed)  # of a random opponent
