@@ -94,9 +94,14 @@ def needs(extra: str, purpose: str) -> Generator[None]:
         purpose: what needs it, as the start of a sentence.
 
     Raises:
-        MissingExtraError: something of it is not installed.
+        MissingExtraError: something of it is not installed, or what is there does not fit together.
     """
     try:
         yield
     except ModuleNotFoundError as error:
+        if error.name is None:  # as Transformers tells that what it needs is there and broken
+            told = f"{purpose} cannot be imported ({str(error).splitlines()[0]})"
+            raise MissingExtraError(
+                f"{told}: pip install -U 'lse-gym[{extra}]', in an environment of its own."
+            ) from error
         raise MissingExtraError(f"{purpose} needs {error.name}: pip install 'lse-gym[{extra}]'.") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lse_gym.envs.errors import MissingExtraError
-from lse_gym.envs.extras import available, extras, missing, module_of
+from lse_gym.envs.extras import available, extras, missing, module_of, needs
 from tests.layers import MODULES
 
 
@@ -53,3 +53,12 @@ def test_what_needs_an_extra_is_skipped_with_its_name_and_nothing_else_is(tmp_pa
     assert re.search(r"SKIPPED \[1\] .*conftest.py:\d+: pip install 'lse-gym\[vllm]'", told)
     assert "No module named 'vlm'" in told
     assert "2 skipped, 1 error" in told
+
+
+def test_a_broken_package_is_not_told_as_a_missing_one():
+    """Transformers raises such an error where another package that it imports does not fit."""
+    with pytest.raises(MissingExtraError) as told, needs("hf", "A model"):
+        raise ModuleNotFoundError("Could not import module 'X'. Are its requirements defined?\nMore.")
+    assert "needs None" not in str(told.value)
+    assert "cannot be imported (Could not import module 'X'. Are its requirements defined?)" in str(told.value)
+    assert "pip install -U 'lse-gym[hf]'" in str(told.value)
