@@ -13,7 +13,7 @@ from lse_gym.agents.search import MAX_SEED, Order, SearchAgent
 from lse_gym.agents.tree import UCB_C, Selection
 from lse_gym.envs.arguments import Range
 from lse_gym.envs.budget import RESOURCES
-from lse_gym.envs.errors import unknown
+from lse_gym.envs.errors import ArgumentError, unknown
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.registration import ENVS, default
 from lse_gym.envs.report import FeedbackMode
@@ -106,7 +106,11 @@ class Config:
                 raise unknown("environment", self.env, ENVS) from None
         one_episode = {"max_edits": max(1, self.rounds)}
         options: dict[str, Any] = {"record": record, "budget": dict(self.budget), **one_episode, **self.env_args}
-        return gym.make(self.env, **options)
+        try:
+            return gym.make(self.env, **options)
+        except TypeError as error:
+            told = f"{self.env!r} is no env of contexts, or takes other arguments: {error}"
+            raise ArgumentError(f"{told}. 'lse-gym envs' lists those that there are.") from error
 
     def make_agent(self, env: gym.Env | None, record: str | None = None) -> SearchAgent:
         """The agent of this run."""

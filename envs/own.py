@@ -1,6 +1,7 @@
 """``LSE/Family-v0``: the domains of a family that you have written, in an env like any other."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from inspect import signature
 from typing import Any, ClassVar, Unpack
 
 from lse_gym.envs.arguments import checked
@@ -13,7 +14,7 @@ from lse_gym.envs.vector import ContextVectorEnv
 
 
 class Checked:
-    """The ``load`` of a family, with the splits checked that everything else relies on."""
+    """The ``load`` of a family, with all checked that everything else relies on."""
 
     def __init__(self, load: Callable[[str], Domain]):
         self.load = load
@@ -23,15 +24,33 @@ class Checked:
         domain = self.load(name)
         if not isinstance(domain, Domain):
             raise ArgumentError(f"load({name!r}) returned a {type(domain).__name__}. Return a Domain.")
+        check_texts(domain)
         check_splits(domain)
         return domain
+
+
+def check_texts(domain: Domain) -> None:
+    """Raise :class:`ArgumentError` unless name, seed context and prompts of a domain are texts."""
+    parts: dict[str, Callable[[], Any]] = {
+        "name": lambda: domain.name,
+        "seed_context": lambda: domain.seed_context,
+        "system(context)": lambda: domain.system(""),
+        "user(question)": lambda: domain.user(domain.splits["held_out"][0]) if domain.splits.get("held_out") else "",
+    }
+    for what, part in parts.items():
+        try:
+            given = part()
+        except AttributeError as error:
+            raise ArgumentError(f"{what} of {type(domain).__name__}: {error}. Make it a str.") from error
+        if not isinstance(given, str):
+            raise ArgumentError(f"{what} of {type(domain).__name__} is a {type(given).__name__}. Make it a str.")
 
 
 def check_groups(family: Family) -> None:
     """Raise :class:`ArgumentError` unless the family's groups are names by the name of a group."""
     groups = getattr(family, "groups", None)
     lists = [*groups.values()] if isinstance(groups, Mapping) else []
-    if not (lists and all(isinstance(names, Collection) and not isinstance(names, str) for names in lists)):
+    if not (lists and all(names and isinstance(names, Collection) and not isinstance(names, str) for names in lists)):
         raise ArgumentError(
             f"groups of {type(family).__name__} is {groups!r}, no dict of names. Write e.g. "
             "groups = {'all': ('small', 'large')}."
@@ -88,7 +107,13 @@ class FamilyEnv(ContextEnv):
             raise MissingArgumentError(
                 "LSE/Family-v0 needs family='package.module:Class', a Family of yours. envs/EXTENDING.md has one."
             )
-        own = import_class(family, Family, "family")(**family_args or {})
+        kind, given = import_class(family, Family, "family"), family_args or {}
+        try:
+            signature(kind).bind(**given)
+        except TypeError as error:
+            told = f"family_args={dict(given)!r}: {error}; {kind.__name__}{signature(kind)} is what it takes."
+            raise ArgumentError(told) from None
+        own = kind(**given)
         check_groups(own)
         vars(own)["load"] = Checked(own.load)
         super().__init__(own, domain=domain, **options)

@@ -49,8 +49,8 @@ class ContextVectorEnv(VectorEnv[Observation, Sequence[str], np.ndarray]):
         Raises:
             ArgumentError: the seeds are not one a sub-env.
         """
-        if seed is None or isinstance(seed, int):
-            seed = [None if seed is None else seed + i for i in range(self.num_envs)]
+        if seed is None or isinstance(seed, int | np.integer):
+            seed = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
         self._check_number("seed", seed, "an int, or one")
         tasks = [env.reset_task(s, options) for env, s in zip(self.envs, seed, strict=True)]
         results = run(self.envs, tasks)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lse_gym.agents.run import evolve
 from lse_gym.agents.settings import OF_ENV, SIDE_BY_SIDE, Config, Settings
-from lse_gym.envs.errors import RunDirectoryError, UnknownNameError
+from lse_gym.envs.errors import ArgumentError, RunDirectoryError, UnknownNameError
 from lse_gym.envs.models import make_model
 from lse_gym.envs.options import CoreOptions
 from lse_gym.envs.registration import ENVS, default
@@ -156,3 +156,8 @@ def test_a_run_holds_the_revision_of_every_editor(tmp_path):
         evolve(Settings(**settings).config(), tmp_path / name)
         kept.append(json.loads((tmp_path / name / "config.json").read_text())["editor_revision"])
     assert kept == [make_model("writer").revision, f"{make_model('writer').revision}, {make_model('reader').revision}"]
+
+
+def test_an_env_that_has_no_contexts_is_told():
+    with pytest.raises(ArgumentError, match=r"'CartPole-v1' is no env of contexts.*'lse-gym envs' lists"):
+        Settings(env="CartPole-v1").config().make_env()

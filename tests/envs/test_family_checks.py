@@ -47,6 +47,35 @@ def test_a_split_without_questions_is_told_at_once(split):
             use()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("name", None, "name of StubDomain is a NoneType. Make it a str."),
+        ("seed_context", 5, "seed_context of StubDomain is a int. Make it a str."),
+        ("system", lambda context: None, r"system(context) of StubDomain is a NoneType"),
+        ("user", lambda question: 7, r"user(question) of StubDomain is a int"),
+    ],
+)
+def test_what_is_no_text_is_told_with_where_it_comes_from(monkeypatch, name, value, told):
+    load = Given.load
+
+    def odd(self, which):
+        domain = load(self, which)
+        setattr(domain, name, value)
+        return domain
+
+    monkeypatch.setattr(Given, "load", odd)
+    with pytest.raises(ArgumentError, match=re.escape(told)):
+        make().reset(seed=0)
+
+
+def test_what_a_family_does_not_take_is_told():
+    with pytest.raises(ArgumentError, match=r"family_args=\{'m': 1\}: got an unexpected keyword argument 'm'"):
+        gym.make("LSE/Family-v0", family="tests.envs.several_turns:RingFamily", family_args={"m": 1})
+    with pytest.raises(ArgumentError, match=r"family_args=\[1\] is not a Mapping or None"):
+        gym.make("LSE/Family-v0", family="tests.envs.several_turns:RingFamily", family_args=[1])
+
+
 def test_ids_that_stand_twice_are_told_with_their_places():
     with pytest.raises(DataError) as caught:
         make(held_out=["a", "a"], test=["b", "feedback-1"]).reset(seed=0)
