@@ -3,17 +3,17 @@
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, Source, measure, read_results, write_results
-from lse_gym.agents.files import check_out, folder_name, read_object, write_text
+from lse_gym.agents.files import check_out, folder_name, write_text
 from lse_gym.agents.parallel import Engine, side_by_side
-from lse_gym.agents.run import agent_revision, check_goes_on, evolve, has_run, is_finished
-from lse_gym.agents.settings import Config, Settings
+from lse_gym.agents.run import check_goes_on, evolve, has_run, is_finished
+from lse_gym.agents.settings import Settings
 from lse_gym.envs.errors import ArgumentError, LSEGymError, UnknownNameError, Withheld
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.registration import default, is_remote
@@ -164,7 +164,7 @@ def _ended(job: Job) -> tuple[Job, Result | None, Exception | None] | None:
     """A job with the result that an earlier call has kept of the same configuration, or why that cannot be read."""
     path = job.folder / KEPT
     try:
-        if not path.exists() or not _same(job):
+        if not path.exists() or not is_finished(job.settings.config(), job.folder):
             return None
         (result,) = read_results(path)
     except LSEGymError as error:
@@ -185,12 +185,6 @@ def _run(job: Job, folder: Path) -> Result:
     result = measure(job.contestant, job.settings, folder, job.others, job.unseen)
     write_results(folder / KEPT, [result])
     return result
-
-
-def _same(job: Job) -> bool:
-    kept, config = read_object(job.folder / "config.json"), job.settings.config()
-    there = Config.from_json(kept)  # what a file names is not imported
-    return asdict(there) == config.settings() and kept.get("agent_revision", "") == agent_revision(config.agent)
 
 
 def _after(env: str, domain: str, domains: Sequence[tuple[str, str]]) -> list[str]:

@@ -396,6 +396,25 @@ def test_domains_that_name_folders_stay_within_a_comparison(tmp_path, monkeypatc
     assert max(len(folder.name) for folder in folders) < 130
 
 
+def test_questions_that_were_edited_under_the_same_name_are_not_those_that_ran(tmp_path):
+    rows = [{"question": f"What is {i} and 1?", "answer": str(i + 1)} for i in range(40)]
+    file = tmp_path / "sums.jsonl"
+
+    def run():
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        shared, told = Settings(rounds=1, env_args={"questions": str(file)}), []
+        grid = Grid([parse_contestant("no-op")], [("LSE/Custom-v1", "sums")], (0,), shared)
+        return run_grid(grid, tmp_path / "out", on_result=lambda job, result, error: told.append(error)), told
+
+    first, told = run()
+    assert (len(first), told) == (1, [None])
+    assert run() == (first, [None])
+    rows[0]["answer"] = "2"
+    found, told = run()
+    assert found == []
+    assert "data_sha256" in str(told[0]) or "questions" in str(told[0])
+
+
 def test_seeds_are_compared_where_an_env_takes_no_split_seed(tmp_path):
     domains = [("LSE/Family-v0", "a")]
     shared = Settings(rounds=1, env_args={"family": "tests.envs.several_turns:RingFamily"}, feedback_size=2)
