@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import utils
 from gymnasium.vector.utils import create_shared_memory
+from gymnasium.wrappers.utils import create_zero_array
 
 from lse_gym.envs.errors import ArgumentError
 
@@ -108,3 +109,10 @@ for function in (utils.flatdim, utils.flatten_space, utils.flatten, utils.unflat
 @create_shared_memory.register
 def _no_shared_text(space: FreeText, n: int = 1, ctx: Any = None) -> NoReturn:
     raise ArgumentError(f"{space!r} in {n} processes: {NO_SHARED_MEMORY}")
+
+
+@create_zero_array.register
+def _nothing_said(space: FreeText) -> str:
+    """What Gymnasium's wrappers show of the time before an episode."""
+    del space
+    return ""

@@ -8,7 +8,13 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.error import DependencyNotInstalled, MissingArgument
-from gymnasium.wrappers import FlattenObservation, RecordEpisodeStatistics, TimeLimit
+from gymnasium.wrappers import (
+    DelayObservation,
+    FlattenObservation,
+    FrameStackObservation,
+    RecordEpisodeStatistics,
+    TimeLimit,
+)
 
 import lse_gym
 from lse_gym.envs.errors import ArgumentError
@@ -111,3 +117,16 @@ def test_names_of_the_package_are_imported_when_they_are_used():
     assert callable(evaluate_context)
     with pytest.raises(AttributeError, match="no attribute 'LSEAgnet'"):
         lse_gym.LSEAgnet  # noqa: B018
+
+
+def test_observations_are_stacked_and_delayed():
+    """What was before an episode is a text without a character."""
+    stacked = FrameStackObservation(gym.make(**SQL), 2, padding_type="zero")
+    first, _ = stacked.reset(seed=0)
+    then = stacked.step("Another.")[0]
+    assert (first["context"][0], then["context"]) == ("", (first["context"][1], "Another."))
+    assert first in stacked.observation_space
+    assert then in stacked.observation_space
+    delayed = DelayObservation(gym.make(**SQL), 1)
+    assert delayed.reset(seed=0)[0]["context"] == ""
+    assert delayed.step("Another.")[0]["context"] == first["context"][1]
