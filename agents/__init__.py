@@ -47,6 +47,7 @@ def agent_class(name: str) -> type[SearchAgent]:
     if is_reference(name):
         return import_class(name, SearchAgent, "agent")
     if name not in AGENTS:
-        raise unknown("agent", name, AGENTS, "One of your own is 'package.module:Class'.")
+        beside = "Its arguments go beside its name: --set key=value." if "," in name else ""
+        raise unknown("agent", name, AGENTS, beside or "One of your own is 'package.module:Class'.")
     module, attribute = AGENTS[name]
     return getattr(import_module(module), attribute)

@@ -94,3 +94,8 @@ def test_the_texts_of_a_run_are_known_as_such():
     assert is_free_text(Literal["a"] | str)
     assert is_free_text(Any)
     assert is_free_text(list[int])
+
+
+def test_arguments_in_the_name_of_an_agent_are_told_where_they_go():
+    with pytest.raises(UnknownNameError, match="Its arguments go beside its name: --set key=value"):
+        agent_class("sb3,policy=x.zip")
