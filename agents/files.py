@@ -39,15 +39,22 @@ def check_out(path: str | os.PathLike[str]) -> None:
 
 
 def folder_name(name: str) -> str:
-    """What a folder is called after an agent, a domain or a run: one part of a path, without what shells make use of.
+    """What a folder is called after an agent or a run, without what a system or a shell has another use for.
 
-    Names come from files and from hosts. Where one is changed, a digest tells it from others that would be alike.
-
-    >>> folder_name("clinic-0"), folder_name("my_agents: Mine"), folder_name("../..")
-    ('clinic-0', 'my_agents_Mine-13558b9f', '.._..-0cfd1c96')
+    >>> folder_name("my_agents: Mine"), folder_name("..")
+    ('my_agents_Mine', '_')
     """
-    cleaned = re.sub(r"[^\w=.,-]+", "_", name)[:100]
-    return name if cleaned == name and name.strip(".") else f"{cleaned}-{sha256(name.encode()).hexdigest()[:8]}"
+    return re.sub(r"[^\w=.,-]+|^\.+$", "_", name)[:100]
+
+
+def own_folder(name: str) -> str:
+    """The same of a name that a file or a host gives: where it is changed, a digest tells it from others.
+
+    >>> own_folder("clinic-0"), own_folder("../..")
+    ('clinic-0', '.._..-0cfd1c96')
+    """
+    plain = folder_name(name)
+    return name if plain == name else f"{plain}-{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 @contextmanager

@@ -7,10 +7,11 @@ lines makes no difference. Whoever changes every line slips through: that costs 
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lse_gym.leaderboard.statistics import mean
+from lse_gym.leaderboard.store import LATEST
 from lse_gym.leaderboard.submission import best_context
 from lse_gym.leaderboard.text import pieces, squeeze
 from lse_gym.leaderboard.track import Track
@@ -31,7 +32,7 @@ Run = tuple[int, int]  # an entry, and the number of a run in it
 
 
 def copied(document: Mapping[str, Any], track: Track, db: "Database") -> str:
-    """Whose contexts a document has, or "". ``db`` holds the earlier entries."""
+    """Whose contexts a document has, or "": an earlier entry in ``db`` that is neither flagged nor rejected."""
     return _of_oracle(document, track) or _of_others(document, track, db)
 
 
@@ -57,12 +58,13 @@ def _of_oracle(document: Mapping[str, Any], track: Track) -> str:
 def _of_others(document: Mapping[str, Any], track: Track, db: "Database") -> str:
     family = track.core("reader").family
     shares, sources = [], Counter()
+    out = [row[0] for row in db.execute(f"SELECT id FROM ({LATEST}) e WHERE level IN ('flagged', 'rejected')")]
     starts = {run["domain"]: pieces(family.load(run["domain"]).seed_context) for run in document["runs"]}
     for run in document["runs"]:
         domain, start = run["domain"], starts[run["domain"]]
         own = _without(squeeze(best_context(run, document)), start)
         if own.strip("|"):  # who found nothing better than the start has copied nothing
-            share, entry = _closest(own, domain, start, document["team"]["name"], db)
+            share, entry = _closest(own, domain, start, document["team"]["name"], db, out)
             shares.append(share)
             sources[entry] += 1
     if not shares or mean(shares) < MAX_OF_OTHERS:
@@ -70,14 +72,16 @@ def _of_others(document: Mapping[str, Any], track: Track, db: "Database") -> str
     return f"its contexts are those of entry {sources.most_common(1)[0][0]}, of another team"
 
 
-def _closest(own: str, domain: str, start: set[str], team: str, db: "Database") -> tuple[float, int]:
+def _closest(
+    own: str, domain: str, start: set[str], team: str, db: "Database", out: Sequence[int]
+) -> tuple[float, int]:
     """The largest share of letters that a squeezed text has in common with a run of another team, and the entry.
 
     What every run starts with is left out. A run of which less than half is there counts as nothing, and one that makes
     less than a tenth of the text: lines that everybody has lead to everybody.
     """
     found: dict[Run, list[str]] = {}
-    for entry, run, piece in _begun(own, domain, team, db):
+    for entry, run, piece in _begun(own, domain, team, db, out):
         if piece not in start and piece in own:
             found.setdefault((entry, run), []).append(piece)
     least = LEAST * (len(own) - own.count("|"))
@@ -92,14 +96,14 @@ def _closest(own: str, domain: str, start: set[str], team: str, db: "Database") 
     return best[0], -best[1]
 
 
-def _begun(own: str, domain: str, team: str, db: "Database") -> Iterable[tuple[int, int, str]]:
+def _begun(own: str, domain: str, team: str, db: "Database", out: Sequence[int]) -> Iterable[tuple[int, int, str]]:
     """The pieces of other teams' runs that begin and end as something in a text does, found by an index."""
     parts = {own[at : at + length] for length in range(1, HEAD + 1) for at in range(len(own) - length + 1)}
     query = f"""WITH parts AS MATERIALIZED (SELECT value FROM json_each(?))
                 SELECT p.entry, p.run, p.piece FROM pieces p JOIN entries e ON e.id = p.entry
                 WHERE p.domain = ? AND substr(p.piece, 1, {HEAD}) IN parts AND substr(p.piece, -{HEAD}) IN parts
-                AND e.team <> ?"""
-    return db.execute(query, [json.dumps([*parts]), domain, team])
+                AND e.team <> ? AND e.id NOT IN (SELECT value FROM json_each(?))"""
+    return db.execute(query, [json.dumps([*parts]), domain, team, json.dumps(out)])
 
 
 def _letters(runs: Iterable[Run], domain: str, start: set[str], db: "Database") -> dict[Run, int]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lse_gym.agents.files import folder_name
+from lse_gym.agents.files import own_folder
 from lse_gym.agents.run import complete, evolve, has_run, read_config
 from lse_gym.agents.search import Callback
 from lse_gym.agents.settings import Config
@@ -71,11 +71,11 @@ def play_track(
     for domain, config in runs.items():
         if on_start:
             on_start(domain)
-        folder = out / folder_name(domain)
+        folder = out / own_folder(domain)
         summaries[domain] = evolve(config, folder, resume=has_run(folder), on_node=on_node)
     state = client.get(f"plays/{begun['play']}")
     for run in state["runs"]:  # whose ends are told once all have ended
         domain, end = run["domain"], run["end"]
         if end and "test_n" not in summaries[domain]:
-            summaries[domain] = complete(out / folder_name(domain), end["scores"], end["used"])
+            summaries[domain] = complete(out / own_folder(domain), end["scores"], end["used"])
     return summaries, state

@@ -22,7 +22,7 @@ WAIT_S = 120.0  # for other processes that write
 LEVELS = ("self-reported", "replayed", "reproduced", "played", "rejected", "flagged", "withdrawn")
 MARKS = ("flagged", "admitted", "withdrawn")  # what a board or its owner says of an entry; the last one holds
 # An entry with what its last verification found, unless it is marked.
-_LATEST = """
+LATEST = """
 SELECT id, sha256, track, team, agent, submitted, facts, verified, details,
   CASE WHEN mark = 'withdrawn' OR (mark = 'flagged' AND found <> 'rejected') THEN mark ELSE found END AS level,
   CASE WHEN mark = 'withdrawn' OR (mark = 'flagged' AND found <> 'rejected') THEN said ELSE why END AS reason
@@ -137,7 +137,7 @@ class Store:
         """As :meth:`entries`, one after the other: what was found of many takes gigabytes."""
         for number in self.ids(where, values):
             with self._told():
-                (row,) = self.db.query(f"{_LATEST} WHERE e.id = ?", [number])
+                (row,) = self.db.query(f"{LATEST} WHERE e.id = ?", [number])
                 row["facts"], row["details"] = json.loads(str(row["facts"])), json.loads(str(row["details"] or "{}"))
             odd = [name for name in TEXTS if not isinstance(row[name], str)]
             if odd or row["level"] not in LEVELS:
@@ -152,7 +152,7 @@ class Store:
         """The numbers of entries."""
         with self._told():
             return [
-                row[0] for row in self.db.execute(f"SELECT id FROM ({_LATEST}) e WHERE {where} ORDER BY id", [*values])
+                row[0] for row in self.db.execute(f"SELECT id FROM ({LATEST}) e WHERE {where} ORDER BY id", [*values])
             ]
 
     def document(self, entry: int) -> bytes:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lse_gym.agents.bench.contestant import Contestant
 from lse_gym.agents.bench.result import Result, Source, measure, read_results, write_results
-from lse_gym.agents.files import check_out, folder_name, write_text
+from lse_gym.agents.files import check_out, folder_name, own_folder, write_text
 from lse_gym.agents.parallel import Engine, side_by_side
 from lse_gym.agents.run import check_goes_on, evolve, has_run, is_finished
 from lse_gym.agents.settings import Settings
@@ -68,7 +68,7 @@ def jobs_of(grid: Grid, out: str | os.PathLike[str]) -> list[Job]:
         for env, domain in grid.domains
         for unseen in [_after(env, domain, grid.domains)]
         for seed in grid.seeds
-        for folder in [runs / folder_name(one.label) / folder_name(f"{env.split('/')[-1]}-{domain}-{seed}")]
+        for folder in [runs / folder_name(one.label) / own_folder(f"{env.split('/')[-1]}-{domain}-{seed}")]
         for drawn in [0 if default(env, "split_seed") is None else seed]  # where none is taken, or a host draws
         for settings in [one.apply(replace(grid.shared, env=env, domain=domain, seed=seed, split_seed=drawn))]
     ]

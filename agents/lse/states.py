@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from lse_gym.agents.files import check_out, folder_name, read_rows, write_rows
+from lse_gym.agents.files import check_out, own_folder, read_rows, write_rows
 from lse_gym.agents.parallel import Engine, side_by_side
 from lse_gym.agents.run import evolve, has_run
 from lse_gym.agents.settings import Config, Settings
@@ -103,7 +103,7 @@ def collect(
     runs = [replace(settings, domain=domain, seed=seed) for domain in domains for seed in seeds]
 
     def folder(one: Settings) -> Path:
-        return out / "runs" / folder_name(f"{one.domain}-{one.seed}")
+        return out / "runs" / own_folder(f"{one.domain}-{one.seed}")
 
     for one in runs[:1]:
         config = one.config()

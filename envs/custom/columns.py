@@ -64,8 +64,11 @@ def find_columns(
     free = [name for name in (*names, *inside) if name not in taken]
     found = {}
     scores = next((name for name in SCORED if name in free), "")
+    filled = [name for name in free if _is_filled(name, rows)]
     for role in ROLES:
-        columns, known = _columns_of(role, free, scorer)
+        columns, known = _columns_of(role, filled, scorer)
+        if not columns:
+            columns, known = _columns_of(role, free, scorer)
         given = chosen.get(role)
         if given == "" and role not in REQUIRED:
             continue
@@ -83,7 +86,7 @@ def find_columns(
             found[role] = scores
         elif role == "answer" and messages_of(cell_of(rows[0], found, "question")) is not None:
             found[role] = found["question"]  # the last word of a chat
-        elif role in REQUIRED:
+        elif role in REQUIRED or (role == "pattern" and isinstance(scorer, Regex)):
             expected = ", ".join(map(repr, known))
             faults.add("missing columns", "", f"no {role!r}; there are {_listed(names)}; known names are {expected}")
     if isinstance(scorer, MultipleChoice) and "choices" not in found:
@@ -97,6 +100,11 @@ def find_columns(
         stems = [path for key in keys if (path := f"{question}.{key}") in inside]
         found["question"] = (stems or [question])[0]
     return found
+
+
+def _is_filled(name: str, rows: Sequence[Row]) -> bool:
+    """Whether most rows have something there: a corrected answer, for instance, may stand in a few of them."""
+    return 2 * sum(look_up(row.record, name) not in (None, "", []) for row in rows) >= len(rows)
 
 
 def _columns_of(role: str, free: Sequence[str], scorer: Scorer | SQL) -> tuple[list[str], Sequence[str]]:

@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Unpack
+from typing import Annotated, Any, ClassVar, Unpack
 
-from lse_gym.envs.arguments import Count, Seed, checked
+from lse_gym.envs.arguments import Count, Range, Seed, checked
 from lse_gym.envs.core import ContextEnv
 from lse_gym.envs.custom.checks import HELD_OUT_SIZE, TEST_SIZE
 from lse_gym.envs.custom.family import CustomFamily
@@ -106,7 +106,7 @@ class CustomEnv(ContextEnv):
         database: str | os.PathLike[str] | None = None,
         description: str = "",
         labels: Mapping[str, str] | Sequence[str] | None = None,
-        limit: Count | None = None,
+        limit: Annotated[int, Range(3)] | None = None,
         domain: str | Sequence[str] | None = None,
         split_seed: Seed = 0,
         held_out_size: Count = HELD_OUT_SIZE,

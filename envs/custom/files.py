@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lse_gym.envs.custom.forms import TABLE_OF_CHOICES, list_of, unfold
+from lse_gym.envs.custom.forms import TABLE_OF_CHOICES, list_of, plain, unfold
 from lse_gym.envs.errors import LSEGymError
 from lse_gym.envs.extras import require
 from lse_gym.envs.faults import Faults, shown
@@ -40,7 +40,9 @@ class Reading(NamedTuple):
 def read_rows(questions: Any, faults: Faults, reading: Reading = Reading()) -> list[Row]:  # noqa: B008 - immutable
     """The rows of ``questions``: a path, ``hf:ID[@REVISION][:NAME][:SPLIT]``, a list of dicts, a ``Dataset``."""
     return [
-        row._replace(record=record) for row in _read_rows(questions, faults, reading) for record in unfold(row.record)
+        row._replace(record=record)
+        for row in _read_rows(questions, faults, reading)
+        for record in unfold(plain(row.record))
     ]
 
 

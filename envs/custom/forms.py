@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, time, timedelta
+from numbers import Number
 from typing import Any, NamedTuple
+from uuid import UUID
 
 TABLE_OF_CHOICES = ("question", "A", "B", "C", "D", "answer")  # MMLU's files, which have no header
 NESTED = ("qas", "qa_pairs", "questions")  # where SQuAD, DROP and QuALITY keep the questions about one text
@@ -161,6 +164,34 @@ def answer_in(value: Any, names: Sequence[str]) -> Any:
         return [*known["spans"]] or known.get("number") or " ".join(str(part) for part in date if part)
     found = [known[name.lower()] for name in names if name.lower() in known]
     return found[0] if len(found) == 1 else value
+
+
+def plain(value: Any) -> Any:
+    """A value of a table or of Python as JSON has them: dates, decimals and the like as people write them.
+
+    >>> plain({"answer": {date(2020, 1, 31)}, "size": (b"2.50", None)})
+    {'answer': ['2020-01-31'], 'size': ['2.50', None]}
+    """
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(one) for one in value]
+    if isinstance(value, (str, bool, int, float)) or value is None:
+        return value
+    if type(value).__name__ in ("NAType", "NaTType"):  # of pandas, whose comparisons have no truth value
+        return None
+    if hasattr(value, "tolist"):  # of NumPy, a scalar too
+        return plain(value.tolist())
+    if isinstance(value, (date, time, timedelta, Number, UUID)):
+        return str(value)
+    return _decoded(value) if isinstance(value, bytes) else value
+
+
+def _decoded(value: bytes) -> Any:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def text_of(value: Any) -> str:

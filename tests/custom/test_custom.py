@@ -3,9 +3,12 @@
 import csv
 import json
 import pickle
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import gymnasium as gym
+import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
 
@@ -306,3 +309,58 @@ def test_a_context_file_that_is_too_long_is_refused(tmp_path):
     (tmp_path / "latin.txt").write_bytes(b"\xe9")
     with pytest.raises(DataError, match="UTF-8 text file"):
         gym.make(ID, questions=SUMS, scorer="numeric", start=str(tmp_path / "latin.txt"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "golds"),
+    [
+        ([np.int64(i) for i in range(9)], [str(i) for i in range(9)]),
+        ([np.str_(f"a{i}") for i in range(9)], [f"a{i}" for i in range(9)]),
+        ([Decimal(f"{i}.50") for i in range(9)], [f"{i}.50" for i in range(9)]),
+        ([date(2020, 1, 1 + i) for i in range(9)], [f"2020-01-0{1 + i}" for i in range(9)]),
+        ([np.datetime64(f"2020-01-0{1 + i}") for i in range(9)], [f"2020-01-0{1 + i}" for i in range(9)]),
+        ([f"a{i}".encode() for i in range(9)], [f"a{i}" for i in range(9)]),
+        ([np.array([f"a{i}"]) for i in range(9)], [f"a{i}" for i in range(9)]),
+        ([[np.int64(i)] for i in range(9)], [str(i) for i in range(9)]),
+        ([{f"a{i}"} for i in range(9)], [f"a{i}" for i in range(9)]),
+    ],
+    ids=lambda value: type(value[0]).__name__,
+)
+def test_answers_of_other_types_are_what_people_write(answers, golds):
+    """They were JSON texts in quotes, which no answer equals."""
+    questions = [{"question": f"Which is {i}?", "answer": answer} for i, answer in enumerate(answers)]
+    domain = CustomFamily(questions).load("questions")
+    found = {q.text: q.gold for split in domain.splits.values() for q in split}
+    assert found == {f"Which is {i}?": gold for i, gold in enumerate(golds)}
+    question = domain.splits["test"][0]
+    assert domain.score([question], [question.gold])[0].score == 1.0
+
+
+def test_what_is_no_value_is_no_answer_and_what_has_no_text_is_told():
+    rows = [{"question": f"Which is {i}?", "answer": str(i)} for i in range(9)]
+    with pytest.raises(DataError, match="values of a wrong type"):
+        CustomFamily([*rows, {"question": "Which one?", "answer": object()}])
+    with pytest.raises(DataError, match="empty answers"):
+        CustomFamily([*rows, {"question": "Which one?", "answer": np.datetime64("NaT")}])
+    with pytest.raises(DataError, match="wrong type"):
+        CustomFamily([*rows, {"question": "Which one?", "answer": b"\xff"}])
+
+
+def test_a_column_with_few_answers_is_not_taken_before_one_with_all():
+    """MMLU-Redux corrects some answers in a column of its own."""
+    rows = [{"question": f"Which is {i}?", "answer": i % 4, "choices": ["a", "b", "c", "d"]} for i in range(20)]
+    rows = [row | {"correct_answer": "a" if i == 3 else None} for i, row in enumerate(rows)]
+    family = CustomFamily(rows, "multiple_choice")
+    assert {q.gold for split in family.load("questions").splits.values() for q in split} == set("ABCD")
+    assert "answer ← answer" in family.told[0]
+    whole = CustomFamily([row | {"correct_answer": "a"} for row in rows], "multiple_choice")
+    assert "answer ← correct_answer" in whole.told[0]
+
+
+def test_patterns_have_a_column_of_their_own():
+    pytest.importorskip("regex")
+    rows = [{"question": f"Which is {i}?", "answer": "colou?r"} for i in range(9)]
+    with pytest.raises(DataError, match=r"no 'pattern'; there are 'question', 'answer'"):
+        CustomFamily(rows, "regex")
+    domain = CustomFamily([row | {"answer": "color", "pattern": "colou?r"} for row in rows], "regex").load("questions")
+    assert domain.score(domain.splits["test"][:1], ["<answer>colour</answer>"])[0].score == 1.0

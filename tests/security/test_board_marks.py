@@ -86,6 +86,18 @@ def test_contexts_of_another_team_do_not_rank(board, document, name):
     assert "those of entry 1, of another team" in board.store.entries()[1]["reason"]
 
 
+def test_whoever_copies_takes_nobody_off_the_ranking(board, document):
+    """A copy is no origin, nor is what was rejected: the owner's next version is the owner's."""
+    team = document["team"]["name"]
+    for name, version in ((team, "1"), ("thief", "1"), (team, "2"), ("another thief", "1"), (team, "3")):
+        document["team"]["name"], document["agent"]["version"] = name, version
+        board.submit(sent(document))
+        if version == "2":
+            board.store.add_verification(3, "rejected", "it comes out otherwise", {})
+    assert levels(board) == ["self-reported", "flagged", "rejected", "flagged", "self-reported"]
+    assert "those of entry 1, of another team" in board.store.entries()[3]["reason"]
+
+
 def test_an_own_context_and_a_start_that_stayed_are_no_copies(board, document):
     seed = document["contexts"][document["runs"][0]["trajectory"][0]["context"]]
     for number in range(3):
