@@ -13,7 +13,7 @@ from lse_gym.agents.files import write_text
 from lse_gym.agents.live import Live
 from lse_gym.agents.tree import Node, Selection, Tree
 from lse_gym.envs.arguments import Range, check, hints
-from lse_gym.envs.core import Info, Observation
+from lse_gym.envs.core import ContextEnv, Info, Observation
 from lse_gym.envs.errors import ArgumentError, BudgetExhausted, unknown
 from lse_gym.envs.evaluation import core_env
 from lse_gym.envs.extras import require_installed
@@ -60,7 +60,7 @@ class SearchAgent(ABC):
         self.args = self.Args(**args)
         if self.package:
             require_installed(self.package, self.package, f"The agent {self.name!r}")
-        if env is not None and not isinstance(env.action_space, FreeText):
+        if env and isinstance(env.unwrapped, ContextEnv) and not isinstance(env.action_space, FreeText):
             raise ArgumentError(
                 f"the agent {self.name!r} writes texts, and actions of this env are {env.action_space}. Pass it "
                 "without the wrapper, or the argument, that makes them so."

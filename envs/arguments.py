@@ -68,7 +68,11 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
         declared, is_closed = _declared(function)
         for name, value in [*zip(names, args, strict=False), *options.items()]:
             if name in declared:
-                check(name, declared[name], value)
+                try:
+                    check(name, declared[name], value)
+                except ArgumentError as error:
+                    is_needed = name in parameters and parameters[name].default is Parameter.empty
+                    raise (error if is_needed else ArgumentError(f"{error} Leave it out for its default.")) from None
             elif is_closed and name not in parameters:
                 raise unknown("argument", name, declared)
         return function(*args, **options)
@@ -102,7 +106,7 @@ def check(name: str, hint: Any, value: object) -> None:
     names = [choice for option in options if get_origin(option) is Literal for choice in get_args(option)]
     if names:
         raise unknown(name, value, names)
-    raise ArgumentError(f"{name}={value!r} is not {' or '.join(map(_told, options))}.")
+    raise ArgumentError(f"{name}={value!r:.200} is not {' or '.join(map(_told, options))}.")
 
 
 def is_free_text(hint: Any) -> bool:
