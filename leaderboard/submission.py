@@ -87,6 +87,9 @@ def find_runs(path: Path) -> list[Run]:
 
 
 def _how_to_finish(path: Path, configs: Sequence[Path]) -> str:
+    packed = next(iter(sorted(path.glob("*.json"))), None)
+    if packed and not configs:
+        return f"What is packed is given by its file, as {str(packed)!r}."
     if not configs:
         return f"Make one: {shlex.join(['lse-gym', 'evolve', '--out', str(path)])}"
     commands = [shlex.join(["lse-gym", "evolve", "--out", str(one.parent), "--resume"]) for one in configs[:5]]

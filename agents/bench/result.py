@@ -202,6 +202,8 @@ def read_results(path: str | os.PathLike[str]) -> list[Result]:
     try:
         lines = Path(path).read_text(encoding="utf-8").split("\n")
         rows = [json.loads(line) for line in lines if line.strip()]
+        if odd := {name for row in rows for name in row} - {*Result._fields, *Source._fields}:
+            raise ValueError(f"no result has {', '.join(map(repr, sorted(odd)))}")
         results = [Result(**row) for row in rows if set(row) != set(Source._fields)]
         if any(not r.test_scores_best or len(r.test_scores_best) != len(r.test_scores_seed) for r in results):
             raise ValueError("scores of seed and best context that are not of the same questions")

@@ -343,6 +343,12 @@ def test_what_is_no_file_of_results_says_so(tmp_path, text):
         read_results(tmp_path / "r.jsonl")
 
 
+def test_another_file_of_a_run_is_told_in_our_words(tmp_path):
+    (tmp_path / "trajectory.jsonl").write_text('{"id": 1, "seed": 0}\n')
+    with pytest.raises(DataError, match="no result has 'id'"):
+        read_results(tmp_path / "trajectory.jsonl")
+
+
 @pytest.mark.extra("report")
 def test_figures_are_the_same_bytes_and_show_every_contestant(tmp_path):
     results = [result(label, domain=str(i), best=0.5) for label in ("one", "<two>") for i in range(3)]

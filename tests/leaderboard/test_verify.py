@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 from lse_gym.cli.main import app
 from lse_gym.envs.errors import ArgumentError, ProviderError, UnknownNameError
 from lse_gym.envs.offline.reader import Reader
-from lse_gym.leaderboard.errors import BoardError
+from lse_gym.leaderboard.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.export import table
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.ranking import rank
+from lse_gym.leaderboard.submission import find_runs
 from lse_gym.leaderboard.verify import Options, Verdict, pending, verify
 from tests.command import Command
 from tests.leaderboard.conftest import TRACK, sent
@@ -257,3 +258,9 @@ def test_runs_that_fit_no_track_are_told_why(run_folder, tmp_path, monkeypatch):
     result = CliRunner().invoke(app, ["leaderboard", "submit", str(tmp_path / "nothing")])
     assert "no finished run" in result.output
     assert result.exit_code == 1
+
+
+def test_a_folder_of_submissions_is_told_to_be_given_by_file(tmp_path):
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(SubmissionError, match=r"is given by its file, as '.*a\.json'"):
+        find_runs(tmp_path)
