@@ -37,8 +37,12 @@ def run(box, source, **options):
 
 
 def descendants(process):
-    """Numbers of all processes that come of one."""
-    children = [int(number) for number in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    """Numbers of all processes that come of one; of one that has just ended there are none."""
+    try:
+        told = Path(f"/proc/{process}/task/{process}/children").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    children = [int(number) for number in told.split()]
     return [*children, *(number for child in children for number in descendants(child))]
 
 
