@@ -244,7 +244,7 @@ def test_a_supervisor_that_is_killed_is_a_failure_of_the_sandbox(make, monkeypat
     box.call("inside:echo").result(20)
     waiting = box.call("inside:run", "import time; time.sleep(60)")
     own = {*descendants(os.getpid())} - before
-    for process in own:
+    for process in sorted(own):  # the supervisor first, or it tells of a script that ended
         with suppress(ProcessLookupError):  # bubblewrap's end with the one that was killed before them
             os.kill(process, signal.SIGKILL)
     with pytest.raises(SandboxError, match="ended with status"):
