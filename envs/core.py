@@ -181,8 +181,8 @@ class ContextEnv(gym.Env[Observation, str]):
     ) -> Task[tuple[Observation, Info]]:
         """``reset`` as a task for :func:`run`."""
         super().reset(seed=seed)
-        options = {} if options is None else options
         check_reset(options)
+        options = options or {}
         domain, context, problem = self._draw_start(options)
         if seed is not None:
             self.session.forget()

@@ -50,17 +50,18 @@ def with_shared_arguments(doc: str, base: str) -> str:
     return f"{head}{mark}\n{table}{lines}{gap}{tail}" if own else doc
 
 
-def check_known(options: Mapping[str, Any], known: Sequence[str]) -> None:
+def check_known(options: Mapping[str, Any] | None, known: Sequence[str]) -> None:
     """Raise for options of ``reset`` that are no mapping, or that are none of those known."""
-    check("options", Mapping, options)
-    for name in options:
+    check("options", Mapping | None, options)
+    for name in options or {}:
         if name not in known:
             raise unknown("reset option", name, known)
 
 
-def check_reset(options: Mapping[str, Any]) -> None:
+def check_reset(options: Mapping[str, Any] | None) -> None:
     """Raise for an option of ``reset`` that does not exist or is of the wrong type."""
     check_known(options, RESET_OPTIONS)
+    options = options or {}
     context, batch = options.get("context", ""), options.get("batch", 0)
     if not isinstance(context, str):
         raise ArgumentError(

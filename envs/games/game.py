@@ -100,15 +100,14 @@ class Game(ABC):
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> None:
         """Begin an episode; with a seed, forget what was paid for so far."""
-        options = {} if options is None else options
-        check("options", Mapping, options)  # other names than ours may be in it: PettingZoo's own tests pass some
+        check("options", Mapping | None, options)  # with other names too: PettingZoo's own tests pass some
         with self.whole():
             if seed is not None:
                 self.rng = seeding.np_random(seed)[0]
                 self.forget()
             self.turns, self.problems, self.moves = 0, dict.fromkeys(self.agents, ""), []
             self._spent = self._paid()
-            self._take(self.begin(options))
+            self._take(self.begin(options or {}))
 
     def act(self, action: Any) -> None:
         """Play the turn of :attr:`active`. What is no action is played as an empty one, and told in ``problems``.

@@ -135,8 +135,8 @@ class RemoteEnv(ContextEnv):
     ) -> Task[tuple[Observation, Info]]:
         """``reset`` at the host."""
         gym.Env.reset(self, seed=seed)
-        options = {} if options is None else options
         check_reset(options)
+        options = options or {}
         for name in ("domain",) if options.get("domain") is not None else ():
             self.family.check(options[name])
         if options.get("domain") not in (None, *self.domains):

@@ -19,7 +19,6 @@ FAMILY_STREAM = 22  # first entry of every seed, so that no stream is one of ano
 SIZES: Mapping[Split, int] = {"feedback": 60, "held_out": 50, "test": 100}
 PROBES = 12  # of each kind: a refund that the rules forbid, and one that they grant
 P_OWN_WORD = 0.5  # chance that a message has the shop's own word for its matter
-SCORED: tuple[Scored, ...] = ("satisfaction", "utility")
 KINDS: tuple[Kind, ...] = ("defect", "late", "changed mind", "question")
 
 

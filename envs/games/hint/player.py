@@ -172,7 +172,7 @@ class HintPlayerEnv(gym.Env[Any, Any]):
             ProviderError: the opponent failed; call again.
         """
         super().reset(seed=seed)
-        check_known({} if options is None else options, RESET_OPTIONS)
+        check_known(options, RESET_OPTIONS)
         if seed is not None:
             self.game.forget()
             self.game.action_spaces[self.other].seed(seed)  # of a random opponent

@@ -26,7 +26,6 @@ from lse_gym.envs.state import MAX_FEEDBACK_CHARS, NO_REPORT
 
 ATTACKER, DEFENDER = "attacker_0", "defender_0"
 Reward = Literal["score", "zero_sum", "improvement"]
-REWARDS: tuple[Reward, ...] = ("score", "zero_sum", "improvement")
 MAX_EDIT_TOKENS = 4096
 
 

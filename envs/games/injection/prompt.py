@@ -7,7 +7,6 @@ from lse_gym.envs.prompt import OUTPUT_HEADER, system_message
 
 Kind = Literal["grading", "help desk"]
 Side = Literal["attacker", "defender"]
-SIDES: tuple[Side, ...] = ("attacker", "defender")
 
 FLAG = "INJECTION"
 FLAGGED, FOLLOWED, ANSWERED = "reported as an injection", "the word was said", "answered as if nothing was there"
