@@ -158,6 +158,13 @@ def common_start(ids: Sequence[Sequence[int]], most: int) -> int:
     return next((i for i in range(most) if first[i] != last[i]), most)
 
 
+def tokens(prompts: Sequence[Prompt]) -> int:
+    """How many tokens are to be read, where what all prompts begin with is read once and so are equal ones."""
+    different = {tuple(prompt.ids) for prompt in prompts}
+    common = common_start([*different], min(map(len, different)))
+    return common + sum(len(ids) - common for ids in different)
+
+
 def uniforms(prompt: Prompt) -> list[float] | None:
     """One number in [0, 1) for every token, from the prompt's own seed, whatever the batch; None for greedy."""
     if prompt.temperature == 0.0:

@@ -12,6 +12,7 @@ from lse_gym.envs.extras import require
 from lse_gym.envs.models.base import Request, Response, TaskModel
 from lse_gym.envs.models.chat_template import natural_style, opens_thinking, prompt_ids
 from lse_gym.envs.models.environment import environment_number
+from lse_gym.envs.models.heap import keep_freed_memory
 from lse_gym.envs.models.style import STYLES, mark, preferred, split_options, stops, until
 from lse_gym.envs.models.thinking import split_thinking
 from lse_gym.envs.models.weights import Weights
@@ -96,6 +97,8 @@ class HuggingFaceModel(TaskModel):
     @cached_property
     def model(self) -> Any:
         """The model, loaded on first use."""
+        if self.device == "cpu":
+            keep_freed_memory()
         return self.weights.load("AutoModelForCausalLM", dtype=self.dtype).to(self.device).eval()
 
     def few_threads(self) -> AbstractContextManager[None]:
@@ -214,7 +217,7 @@ class HuggingFaceModel(TaskModel):
         return prompts
 
     def _write(self, requests: Sequence[Request], prompts: Sequence["Prompt"], written: dict[int, list[int]]) -> None:
-        from lse_gym.envs.models import generation, ragged
+        from lse_gym.envs.models import generation, packed_weights, ragged
 
         def write(indices: list[int]) -> None:
             asked = [prompts[i] for i in indices]
@@ -224,14 +227,17 @@ class HuggingFaceModel(TaskModel):
                 rows = generation.generate(self.model, asked, self._ends, self.shares, self._stopped)
             written.update(zip(indices, rows, strict=True))
 
+        parts: list[list[int]] = []
         for group in self._groups(requests, prompts):
             asked = [prompts[i] for i in group]
             if self.ragged:
-                parts = ragged.batches(asked, self.batch, *self._sizes, ragged.free_bytes(self.model.device))
+                found = ragged.batches(asked, self.batch, *self._sizes, ragged.free_bytes(self.model.device))
             else:
-                parts = generation.batches(asked, min(self.batch, MAX_ALIKE))
+                found = generation.batches(asked, min(self.batch, MAX_ALIKE))
+            parts += [[group[i] for i in part] for part in found]
+        with packed_weights.packed(self.model, sum(generation.tokens([prompts[i] for i in part]) for part in parts)):
             for part in parts:
-                self._as_fits([group[i] for i in part], write)
+                self._as_fits(part, write)
 
     def _groups(self, requests: Sequence[Request], prompts: Sequence["Prompt"]) -> list[list[int]]:
         """Indices of the requests that share enough to be read as one."""

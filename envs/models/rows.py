@@ -22,6 +22,7 @@ with needs("hf", "A model of Hugging Face"):
 
 NAME = "lse_gym_ragged"
 ROOM = 64  # slots that a buffer is made longer by, at least
+BLOCK = 32  # tokens of a row that attend together on a CPU
 _active: ContextVar["Rows | None"] = ContextVar(NAME, default=None)
 
 
@@ -77,8 +78,9 @@ class Rows:
     def keep(self, rows: Sequence[int]) -> None:
         """Keep some rows, in that order."""
         index = torch.tensor(rows, device=self.model.device)
-        for layer in self.layers:
-            layer.keep(index)
+        if [*rows] != [*range(self.count)]:
+            for layer in self.layers:
+                layer.keep(index)
         if self.hidden is not None:
             self.hidden, self.lengths = self.hidden[index], self.lengths[index]
         self.at, self.count = slice(0, len(rows)), len(rows)
@@ -161,16 +163,38 @@ def _attend(
 
 def _attend_many(query: Tensor, key: Tensor, value: Tensor, prefix: Any, scale: float) -> Tensor:
     """Attention of whole tails to the prefix and to themselves."""
-    groups, tokens = key.shape[1], query.shape[-2]
-    mask = None
     if prefix is not None:
-        common = prefix[0].shape[-2]
         pairs = zip(prefix, (key, value), strict=True)
         key, value = (torch.cat([first.expand(len(own), -1, -1, -1), own], 2) for first, own in pairs)
-        mask = torch.ones(tokens, common + tokens, dtype=torch.bool, device=key.device).tril(common)
-    if query.shape[1] != groups:
-        key, value = (x.repeat_interleave(query.shape[1] // groups, 1) for x in (key, value))
-    return scaled_dot_product_attention(query, key, value, mask, is_causal=mask is None, scale=scale)
+    tokens, seen = query.shape[-2], key.shape[-2]
+    if query.device.type == "cpu" and query.dtype == torch.float32:
+        return _attend_in_blocks(query * scale, key, value)
+    mask = None
+    if seen > tokens:
+        mask = torch.ones(tokens, seen, dtype=torch.bool, device=key.device).tril(seen - tokens)
+    options = {"is_causal": mask is None, "scale": scale, "enable_gqa": query.shape[1] != key.shape[1]}
+    return scaled_dot_product_attention(query, key, value, mask, **options)
+
+
+def _attend_in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """The same for a few tokens at a time, whose weights stay in the caches of a processor and end where they do."""
+    (rows, heads, tokens, width), (_, groups, seen, _) = query.shape, key.shape
+    grouped = query.view(rows, groups, -1, tokens, width)
+    keys, values = key.reshape(-1, seen, width).transpose(1, 2), value.reshape(-1, seen, width)
+    out = query.new_empty(rows, tokens, heads, width).transpose(1, 2)
+    room = query.new_empty(rows * heads * min(BLOCK, tokens) * seen)
+    later = torch.ones(BLOCK, BLOCK, dtype=torch.bool).triu(1)
+    for start in range(0, tokens, BLOCK):
+        size = min(BLOCK, tokens - start)
+        end = seen - tokens + start + size
+        asking = grouped[..., start : start + size, :].reshape(rows * groups, -1, width)
+        weights = room[: rows * heads * size * end].view(*asking.shape[:2], end)
+        torch.bmm(asking, keys[..., :end], out=weights)
+        weights.view(rows, heads, size, end)[..., end - size :].masked_fill_(later[:size, :size], float("-inf"))
+        torch.softmax(weights, -1, out=weights)
+        told = torch.bmm(weights, values[:, :end])
+        out[:, :, start : start + size] = told.view(rows, heads, size, width)
+    return out
 
 
 def _attend_one(query: Tensor, key: Tensor, value: Tensor, prefix: Any, hidden: Tensor, scale: float) -> Tensor:
