@@ -158,11 +158,11 @@ def common_start(ids: Sequence[Sequence[int]], most: int) -> int:
     return next((i for i in range(most) if first[i] != last[i]), most)
 
 
-def tokens(prompts: Sequence[Prompt]) -> int:
-    """How many tokens are to be read, where what all prompts begin with is read once and so are equal ones."""
-    different = {tuple(prompt.ids) for prompt in prompts}
+def to_read(ids: Sequence[Sequence[int]]) -> int:
+    """How many tokens a batch reads: once what all prompts begin with, and once those that are equal."""
+    different = {tuple(one) for one in ids}
     common = common_start([*different], min(map(len, different)))
-    return common + sum(len(ids) - common for ids in different)
+    return common + sum(len(one) - common for one in different)
 
 
 def uniforms(prompt: Prompt) -> list[float] | None:

@@ -217,7 +217,8 @@ class HuggingFaceModel(TaskModel):
         return prompts
 
     def _write(self, requests: Sequence[Request], prompts: Sequence["Prompt"], written: dict[int, list[int]]) -> None:
-        from lse_gym.envs.models import generation, packed_weights, ragged
+        from lse_gym.envs.models import generation, ragged
+        from lse_gym.envs.models.packed_weights import packed
 
         def write(indices: list[int]) -> None:
             asked = [prompts[i] for i in indices]
@@ -235,7 +236,7 @@ class HuggingFaceModel(TaskModel):
             else:
                 found = generation.batches(asked, min(self.batch, MAX_ALIKE))
             parts += [[group[i] for i in part] for part in found]
-        with packed_weights.packed(self.model, sum(generation.tokens([prompts[i] for i in part]) for part in parts)):
+        with packed(self.model, sum(generation.to_read([prompts[i].ids for i in part]) for part in parts)):
             for part in parts:
                 self._as_fits(part, write)
 
@@ -277,6 +278,8 @@ class HuggingFaceModel(TaskModel):
 
     def logprobs_batch(self, asked: Sequence[tuple[Request, str]]) -> list[list[float]]:
         """Log-probability of each token of texts after requests, in nats, without their ends."""
+        from lse_gym.envs.models import generation
+        from lse_gym.envs.models.packed_weights import packed
         from lse_gym.envs.models.scoring import logprobs
 
         each = [*dict.fromkeys(request for request, _ in asked)]
@@ -292,9 +295,10 @@ class HuggingFaceModel(TaskModel):
         groups: dict[str, list[int]] = {}
         for i in sorted(range(len(asked)), key=lambda i: len(prompts[i])):
             groups.setdefault(asked[i][0].system, []).append(i)
-        for group in groups.values():
-            for start in range(0, len(group), SCORED):
-                self._as_fits(group[start : start + SCORED], score)
+        with packed(self.model, sum(generation.to_read([prompts[i] for i in group]) for group in groups.values())):
+            for group in groups.values():
+                for start in range(0, len(group), SCORED):
+                    self._as_fits(group[start : start + SCORED], score)
         return [found[i] for i in range(len(asked))]
 
     def logprobs(self, request: Request, completion: str) -> list[float]:

@@ -1,8 +1,8 @@
 """Linear layers with weights in the order in which a processor multiplies, for the length of a large batch.
 
 PyTorch's own call arranges the weights again at each product; oneDNN, which it brings, takes them arranged. That costs
-a copy of the weights and the time to make it, so that a batch has to be worth it, and as it goes with the batch, weights
-that a learner changes are never stale.
+a copy of the weights and the time to make it, so that a batch has to be worth it. As the copy goes with the batch, it
+is never behind weights that a learner changes.
 """
 
 from collections.abc import Generator
@@ -26,8 +26,8 @@ def packed(model: Any, tokens: int) -> Generator[None]:
     """In this block the linear layers of a model on a CPU multiply packed weights, where so many tokens are worth it.
 
     Args:
-        model: a module. Nothing about it changes on other devices, in other numbers than float32, in a PyTorch without
-            oneDNN, or where the results were others than its own.
+        model: a module. Nothing about it changes on other devices, with other numbers than float32, or in a PyTorch
+            without oneDNN.
         tokens: that the block reads.
     """
     layers = _layers(model) if tokens >= WORTH_TOKENS else []
@@ -42,10 +42,9 @@ def packed(model: Any, tokens: int) -> Generator[None]:
 
 
 def _layers(model: Any) -> list[Any]:
-    """Plain linear layers in float32 on a CPU; [] where a layer is one of them in all but its kind."""
-    found = [module for module in model.modules() if type(module) is torch.nn.Linear and "forward" not in vars(module)]
-    plain = all(layer.weight.device.type == "cpu" and layer.weight.dtype == torch.float32 for layer in found)
-    return found if plain else []
+    """The linear layers in float32 on a CPU that nothing else has taken the place of."""
+    linears = (one for one in model.modules() if type(one) is torch.nn.Linear and "forward" not in vars(one))
+    return [one for one in linears if one.weight.device.type == "cpu" and one.weight.dtype == torch.float32]
 
 
 def _packed(layer: Any) -> Tensor:

@@ -1,0 +1,149 @@
+"""What makes long prompts fast on a CPU changes nothing but the time. Needs the extra `hf`."""
+
+import ctypes
+import resource
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import scaled_dot_product_attention
+
+from lse_gym.envs.models import SHIPPED, generation, rows
+from lse_gym.envs.models.base import Request
+from lse_gym.envs.models.huggingface import HuggingFaceModel
+from lse_gym.envs.models.packed_weights import WORTH_TOKENS, packed
+
+ONE_DNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+def model_of(kind=torch.float32):
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(40, 24), torch.nn.ReLU(), torch.nn.Linear(24, 8, bias=False)).to(kind)
+
+
+def forwards(model):
+    return [vars(module).get("forward") for module in model.modules()]
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("shape", [(1, 40), (5, 40), (2, 3, 40)])
+def test_packed_layers_compute_what_theirs_did(shape):
+    model = model_of()
+    numbers = torch.randn(shape)
+    truth = model(numbers)
+    with packed(model, WORTH_TOKENS):
+        assert any(forwards(model)) == ONE_DNN
+        torch.testing.assert_close(model(numbers), truth)
+    assert not any(forwards(model))
+
+
+def test_weights_that_a_learner_changes_are_packed_again():
+    model = model_of()
+    numbers = torch.randn(3, 40)
+    for _ in range(2):
+        with torch.inference_mode(), packed(model, WORTH_TOKENS):
+            told = model(numbers)
+        torch.testing.assert_close(told, model(numbers))
+        model(numbers).sum().backward()  # nothing packed is left in the way of a gradient
+        with torch.no_grad():
+            for weights in model.parameters():
+                weights -= 0.1 * weights.grad
+
+
+def test_what_is_not_worth_it_or_not_float32_stays(monkeypatch):
+    for model, tokens in ((model_of(), WORTH_TOKENS - 1), (model_of(torch.bfloat16), WORTH_TOKENS)):
+        with packed(model, tokens):
+            assert not any(forwards(model))
+    monkeypatch.setattr("lse_gym.envs.models.packed_weights._multiply", lambda *args: torch.zeros(1, 24))
+    with packed(model_of(), WORTH_TOKENS) as _, packed(model := model_of(), WORTH_TOKENS):
+        assert not any(forwards(model))  # operators that compute something else are not taken
+
+
+def test_layers_are_theirs_again_after_an_error():
+    model = model_of()
+    with pytest.raises(RuntimeError, match="in between"), packed(model, WORTH_TOKENS):
+        raise RuntimeError("in between")
+    assert not any(forwards(model))
+
+
+def test_a_large_batch_is_packed_and_says_what_a_small_one_does(monkeypatch):
+    model = HuggingFaceModel(SHIPPED["pico"], "pico")
+    asked = [Request("Rules. " * 40, f"Question {i}: how many rooms? " * (i % 4 + 1), 8) for i in range(12)]
+    alone = [model.write([one])[0] for one in asked]
+    found = []
+    monkeypatch.setattr("lse_gym.envs.models.packed_weights.WORTH_TOKENS", 100)
+    forward = type(model.model).forward
+
+    def seen(self, *args, **options):
+        found.append(any(forwards(self)))
+        return forward(self, *args, **options)
+
+    monkeypatch.setattr(type(model.model), "forward", seen)
+    assert model.write(asked) == alone
+    assert all(found) == ONE_DNN
+    found.clear()
+    told = model.logprobs_batch([(one, "two") for one in asked])
+    assert all(found) == ONE_DNN
+    monkeypatch.setattr("lse_gym.envs.models.packed_weights.WORTH_TOKENS", 10**9)
+    for one, truth in zip(told, model.logprobs_batch([(one, "two") for one in asked]), strict=True):
+        assert one == pytest.approx(truth, abs=1e-4)
+
+
+def test_what_is_alike_is_read_once():
+    assert generation.to_read([[1, 2, 3]]) == 3
+    assert generation.to_read([[1, 2, 3], [1, 2, 3]]) == 3
+    assert generation.to_read([[1, 2, 3], [1, 2, 4, 5], [1, 2]]) == 2 + 1 + 2
+    assert generation.to_read([[1], [2, 3]]) == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 3), st.sampled_from([(1, 1), (2, 1), (6, 2)]), st.integers(1, 100), st.sampled_from([0, 1, 40]))
+def test_attention_in_blocks_is_attention(count, heads, tokens, common):
+    generator = torch.Generator().manual_seed(tokens)
+    draw = partial(torch.randn, generator=generator)
+    query = draw(count, tokens, heads[0], 16).transpose(1, 2)
+    key, value = (draw(count, tokens, heads[1], 16).transpose(1, 2) for _ in range(2))
+    prefix = (draw(1, heads[1], common, 16), draw(1, heads[1], common, 16)) if common else None
+    told = rows._attend_many(query, key, value, prefix, 0.3)
+    if prefix is not None:
+        key, value = (
+            torch.cat([p.expand(count, -1, -1, -1), own], 2) for p, own in zip(prefix, (key, value), strict=True)
+        )
+    mask = torch.ones(tokens, common + tokens, dtype=torch.bool).tril(common)
+    truth = scaled_dot_product_attention(query, key, value, mask, scale=0.3, enable_gqa=True)
+    torch.testing.assert_close(told, truth, atol=1e-5, rtol=1e-4)
+
+
+FAULTS = """
+import resource, torch
+from lse_gym.envs.models.heap import keep_freed_memory
+{keep}
+def layers():
+    numbers = torch.ones(1000, 2000)
+    for _ in range(5):
+        numbers = numbers + torch.nn.functional.silu(numbers) * numbers
+layers()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    layers()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is another than glibc")
+def test_memory_that_was_freed_is_not_asked_for_again(monkeypatch):
+    pages = 20 * 15 * 8_000_000 // resource.getpagesize()
+
+    def faults(keep):
+        code = FAULTS.format(keep=keep)
+        return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"):
+        monkeypatch.delenv(name, raising=False)
+    assert faults("keep_freed_memory()") < 0.02 * pages
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "131072")  # somebody wants it otherwise
+    assert faults("keep_freed_memory()") > 0.9 * pages
