@@ -46,7 +46,7 @@ def generate(
 
 def _read(model: Any, texts: Sequence[list[int]]) -> tuple[Rows, torch.Tensor]:
     """The rows of texts, and the logits after each; a text that is there several times is read once."""
-    different = sorted({tuple(text) for text in texts}, key=lambda text: (-len(text), text))
+    different = sorted(dict.fromkeys(map(tuple, texts)), key=len, reverse=True)
     common = common_start(different, len(different[-1]) - 1)
     rows, logits, start = Rows(model, different[0][:common], len(different)), [], 0
     for size in passes([len(text) - common for text in different], _read_tokens(model)):
