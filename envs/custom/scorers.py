@@ -117,7 +117,7 @@ class Numeric(Scorer):
     """The number in the answer equals that of a gold within a tolerance; :func:`read_number` says what is a number."""
 
     tolerance: float = 0.0
-    """largest absolute difference, plus a millionth of a millionth of the gold for floating-point noise"""
+    """largest absolute difference, plus, but for whole numbers, a millionth of a millionth of the gold for rounding"""
     relative: float = 0.0
     """largest difference as a share of the gold"""
     units: bool = False
@@ -139,7 +139,8 @@ class Numeric(Scorer):
 
     def _same(self, given: Quantity, gold: Quantity) -> bool:
         margin = max(self.tolerance, self.relative * abs(gold.value)) * (1 + 1e-9)
-        close = math.isclose(given.value, gold.value, rel_tol=1e-12, abs_tol=margin)
+        noise = 0.0 if given.value.is_integer() and gold.value.is_integer() else 1e-12
+        close = math.isclose(given.value, gold.value, rel_tol=noise, abs_tol=margin)
         return close and (given.unit == gold.unit or not self.units)
 
 
