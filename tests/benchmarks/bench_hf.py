@@ -6,8 +6,8 @@
 
 Prompts are of lengths from half of the one given to all of it, of random words, once sharing four fifths of the
 shortest and once nothing. Each line has seconds of processor time, of all processes of a way, which other jobs on the
-machine do not count into; the ratio of the best other to ours (>= 0.95 is the aim); and how many answers of each way
-are ours, token by token.
+machine do not count into, of each try; the ratio of the best other to ours (>= 0.95 is the aim); and how many answers
+of each way are ours, token by token.
 """
 
 import argparse
@@ -31,12 +31,12 @@ SHARED = 0.8  # of the shortest prompt
 Others = Mapping[str, Callable[[list[list[int]], int], list[list[int]]]]
 
 
-def prompts(model: HuggingFaceModel, length: int, rows: int, shared: bool, tokens: int) -> list[Request]:
-    """Requests of ``length / 2`` to ``length`` tokens, about."""
-    generator = np.random.default_rng((length, rows))
+def prompts(model: HuggingFaceModel, length: int, rows: int, shared: bool, tokens: int, draws: int) -> list[Request]:
+    """Requests of ``length / 2`` to ``length`` tokens, about; of as many in each of the ``draws``, but other words."""
     words = [word for word in (model.tokenizer.decode([i]) for i in range(500, 5000)) if word[1:].isalpha()]
+    sizes = np.random.default_rng((length, rows)).integers(length // 2, length, rows)
+    generator = np.random.default_rng((length, rows, draws))
     draw = lambda n: "".join(generator.choice(words, n))  # noqa: E731
-    sizes = generator.integers(length // 2, length, rows)
     head = draw(int(SHARED * sizes.min())) if shared else ""
     own = int(SHARED * sizes.min()) if shared else 0
     return [Request(head, draw(int(size) - own), tokens) for size in sizes]
@@ -120,23 +120,25 @@ def main() -> None:
 
 
 def measure(model: HuggingFaceModel, others: Others, length: int, rows: int, shared: bool, args: Any) -> dict[str, Any]:
-    """The best of some tries of each way, in turn."""
-    asked = prompts(model, length, rows, shared, args.tokens)
-    ids = [model.prompt_ids(request) for request in asked]
-    ways: dict[str, Callable[[], Any]] = {"ours": lambda: model.write(asked)}
-    ways |= {name: partial(way, ids, args.tokens) for name, way in others.items()}
-    seconds, found = dict.fromkeys(ways, float("inf")), {}
+    """The best of some tries of each way, in turn, each with new words: vLLM knows those of the try before."""
+    seconds: dict[str, list[float]] = {name: [] for name in ("ours", *others)}
+    same, longest = dict.fromkeys(others, 0), 0
     with model.few_threads():
-        for _ in range(args.repeats):
-            for name, run in ways.items():
-                took, found[name] = timed(run, name == "vllm")
-                seconds[name] = min(seconds[name], took)
-    told = {f"{name}_s": round(value, 2) for name, value in seconds.items()}
-    ours = found.pop("ours")
-    same = {name: sum(a == b for a, b in zip(ours, texts, strict=True)) for name, texts in found.items()}
-    best = min(seconds[name] for name in others)
-    line = {"model": model.name, "dtype": model.dtype, "longest": max(map(len, ids)), "rows": rows, "shared": shared}
-    return line | {"tokens": args.tokens, **told, "ratio": round(best / seconds["ours"], 2), "same": same}
+        for number in range(args.repeats):
+            asked = prompts(model, length, rows, shared, args.tokens, number)
+            ids = [model.prompt_ids(request) for request in asked]
+            longest = max(longest, *map(len, ids))
+            took, ours = timed(partial(model.write, asked), False)
+            seconds["ours"].append(took)
+            for name, way in others.items():
+                took, texts = timed(partial(way, ids, args.tokens), name == "vllm")
+                seconds[name].append(took)
+                same[name] += sum(a == b for a, b in zip(ours, texts, strict=True))
+    told = {f"{name}_s": [round(one, 2) for one in found] for name, found in seconds.items()}
+    best = min(min(seconds[name]) for name in others)
+    line = {"model": model.name, "dtype": model.dtype, "longest": longest, "rows": rows, "shared": shared}
+    line |= {"tokens": args.tokens, **told, "ratio": round(best / min(seconds["ours"]), 2)}
+    return line | {"same": same, "of": rows * args.repeats}
 
 
 if __name__ == "__main__":
