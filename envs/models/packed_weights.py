@@ -12,6 +12,7 @@ from typing import Any
 
 from lse_gym.envs.extras import needs
 from lse_gym.envs.models.kv_cache import ROUNDING
+from lse_gym.envs.models.ragged import free_bytes
 
 with needs("hf", "A model of Hugging Face"):
     import torch
@@ -19,6 +20,7 @@ with needs("hf", "A model of Hugging Face"):
     from torch.nn.functional import linear
 
 WORTH_TOKENS = 2048  # to arrange the weights takes as long as to read some 150 tokens
+ROOM = 0.25  # share of the free memory that the copy may take
 
 
 @contextmanager
@@ -27,12 +29,13 @@ def packed(model: Any, tokens: int) -> Generator[None]:
 
     Args:
         model: a module. Nothing about it changes on other devices, with other numbers than float32, or in a PyTorch
-            without oneDNN.
+            without oneDNN, and where a copy of the weights would take more than a quarter of the free memory.
         tokens: that the block reads.
     """
     layers = _layers(model) if tokens >= WORTH_TOKENS else []
+    fits = sum(layer.weight.nbytes for layer in layers) <= ROOM * free_bytes(torch.device("cpu"))
     try:
-        if layers and _works(layers[0]):
+        if layers and fits and _works(layers[0]):
             for layer in layers:
                 layer.forward = partial(_multiply, _packed(layer), layer.bias)
         yield

@@ -58,8 +58,13 @@ def test_what_is_not_worth_it_or_not_float32_stays(monkeypatch):
     for model, tokens in ((model_of(), WORTH_TOKENS - 1), (model_of(torch.bfloat16), WORTH_TOKENS)):
         with packed(model, tokens):
             assert not any(forwards(model))
+    model = model_of()
+    with monkeypatch.context() as patch:
+        patch.setattr("lse_gym.envs.models.packed_weights.free_bytes", lambda device: 18_000.0)  # a copy has 4,608
+        with packed(model, WORTH_TOKENS):
+            assert not any(forwards(model))
     monkeypatch.setattr("lse_gym.envs.models.packed_weights._multiply", lambda *args: torch.zeros(1, 24))
-    with packed(model_of(), WORTH_TOKENS) as _, packed(model := model_of(), WORTH_TOKENS):
+    with packed(model, WORTH_TOKENS):
         assert not any(forwards(model))  # operators that compute something else are not taken
 
 
