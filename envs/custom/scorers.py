@@ -139,7 +139,7 @@ class Numeric(Scorer):
 
     def _same(self, given: Quantity, gold: Quantity) -> bool:
         margin = max(self.tolerance, self.relative * abs(gold.value)) * (1 + 1e-9)
-        noise = 0.0 if given.value.is_integer() and gold.value.is_integer() else 1e-12
+        noise = 0.0 if given.value % 1 == gold.value % 1 == 0 else 1e-12
         close = math.isclose(given.value, gold.value, rel_tol=noise, abs_tol=margin)
         return close and (given.unit == gold.unit or not self.units)
 

@@ -20,6 +20,7 @@ with needs("hf", "A model of Hugging Face"):
     from torch.nn.functional import linear
 
 WORTH_TOKENS = 2048  # to arrange the weights takes as long as to read some 150 tokens
+LEAST_BYTES = 2**26  # of the weights; smaller ones lie in a processor's cache in any order, and nothing is gained
 ROOM = 0.25  # share of the free memory that the copy may take
 
 
@@ -28,14 +29,14 @@ def packed(model: Any, tokens: int) -> Generator[None]:
     """In this block the linear layers of a model on a CPU multiply packed weights, where so many tokens are worth it.
 
     Args:
-        model: a module. Nothing about it changes on other devices, with other numbers than float32, or in a PyTorch
-            without oneDNN, and where a copy of the weights would take more than a quarter of the free memory.
+        model: a module. Nothing about it changes on other devices, with other numbers than float32, in a PyTorch
+            without oneDNN, and where the weights are small or a copy takes more than a quarter of the free memory.
         tokens: that the block reads.
     """
     layers = _layers(model) if tokens >= WORTH_TOKENS else []
-    fits = sum(layer.weight.nbytes for layer in layers) <= ROOM * free_bytes(torch.device("cpu"))
+    size = sum(layer.weight.nbytes for layer in layers)
     try:
-        if layers and fits and _works(layers[0]):
+        if LEAST_BYTES <= size <= ROOM * free_bytes(torch.device("cpu")) and _works(layers[0]):
             for layer in layers:
                 layer.forward = partial(_multiply, _packed(layer), layer.bias)
         yield

@@ -16,7 +16,7 @@ with needs("hf", "Generating text with Transformers"):
     import torch
 
 READ_TOKENS, READ_TOKENS_CPU = 16_384, 1024  # of one pass over prompts; a CPU has small caches
-PADDING = 0.15  # share of a pass that may be padding
+PADDING, PADDING_CPU = 0.15, 0.05  # share of a pass that may be padding; a pass more costs a CPU next to nothing
 WINDOW = 0.5  # share of the free memory that keys and values may take
 
 
@@ -49,7 +49,9 @@ def _read(model: Any, texts: Sequence[list[int]]) -> tuple[Rows, torch.Tensor]:
     different = sorted(dict.fromkeys(map(tuple, texts)), key=len, reverse=True)
     common = common_start(different, len(different[-1]) - 1)
     rows, logits, start = Rows(model, different[0][:common], len(different)), [], 0
-    for size in passes([len(text) - common for text in different], _read_tokens(model)):
+    on_cpu = model.device.type == "cpu"
+    limits = (READ_TOKENS_CPU, PADDING_CPU) if on_cpu else (READ_TOKENS, PADDING)
+    for size in passes([len(text) - common for text in different], *limits):
         at = slice(start, start + size)
         logits.append(rows.read([text[common:] for text in different[at]], at))
         start += size
@@ -59,25 +61,22 @@ def _read(model: Any, texts: Sequence[list[int]]) -> tuple[Rows, torch.Tensor]:
     return rows, torch.cat(logits)[copies]
 
 
-def _read_tokens(model: Any) -> int:
-    return READ_TOKENS_CPU if model.device.type == "cpu" else READ_TOKENS
-
-
-def passes(lengths: Sequence[int], most: int) -> list[int]:
+def passes(lengths: Sequence[int], most: int, padding: float) -> list[int]:
     """How many texts each pass reads, longest first, with little padding.
 
     Args:
         lengths: in tokens, falling, >= 1.
         most: tokens of a pass, unless one text has more.
+        padding: share of a pass that may be padding.
 
-    >>> passes([900, 90, 85, 80, 8], 200)
+    >>> passes([900, 90, 85, 80, 8], 200, 0.15)
     [1, 2, 1, 1]
     """
     sizes: list[int] = []
     first = real = 0
     for length in lengths:
         size = sizes[-1] + 1 if sizes else 0
-        if sizes and size * first <= most and real + length >= (1 - PADDING) * size * first:
+        if sizes and size * first <= most and real + length >= (1 - padding) * size * first:
             sizes[-1], real = size, real + length
         else:
             sizes.append(1)

@@ -22,7 +22,7 @@ with needs("hf", "A model of Hugging Face"):
 
 NAME = "lse_gym_ragged"
 ROOM = 64  # slots that a buffer is made longer by, at least
-BLOCK = 32  # tokens of a row that attend together on a CPU
+BLOCK = 32  # tokens of a row that attend together on a CPU, for each of its threads
 _active: ContextVar["Rows | None"] = ContextVar(NAME, default=None)
 
 
@@ -107,13 +107,15 @@ class RowsLayer(DynamicLayer):
         end = start + key_states.shape[-2]
         self._make_room(key_states, end)
         self.keys[at, :, start:end], self.values[at, :, start:end] = key_states, value_states
+        if self.rows.hidden is None:  # the gap is not looked at, but what is in fresh memory may be no number
+            self.keys[at, :, end:], self.values[at, :, end:] = 0.0, 0.0
         return self.keys[at, :, :end], self.values[at, :, :end]
 
     def _make_room(self, like: Tensor, end: int) -> None:
         there = 0 if self.keys is None else self.keys.shape[-2]
         if end > there:
             shape = (self.rows.count, like.shape[1], end + max(ROOM, end // 8), like.shape[-1])
-            old, (self.keys, self.values) = (self.keys, self.values), (like.new_zeros(shape), like.new_zeros(shape))
+            old, (self.keys, self.values) = (self.keys, self.values), (like.new_empty(shape), like.new_empty(shape))
             if there:
                 self.keys[:, :, :there], self.values[:, :, :there] = old
 
@@ -182,10 +184,11 @@ def _attend_in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     grouped = query.view(rows, groups, -1, tokens, width)
     keys, values = key.reshape(-1, seen, width).transpose(1, 2), value.reshape(-1, seen, width)
     out = query.new_empty(rows, tokens, heads, width).transpose(1, 2)
-    room = query.new_empty(rows * heads * min(BLOCK, tokens) * seen)
-    later = torch.ones(BLOCK, BLOCK, dtype=torch.bool).triu(1)
-    for start in range(0, tokens, BLOCK):
-        size = min(BLOCK, tokens - start)
+    block = min(BLOCK * torch.get_num_threads(), tokens)
+    room = query.new_empty(rows * heads * block * seen)
+    later = torch.ones(block, block, dtype=torch.bool).triu(1)
+    for start in range(0, tokens, block):
+        size = min(block, tokens - start)
         end = seen - tokens + start + size
         asking = grouped[..., start : start + size, :].reshape(rows * groups, -1, width)
         weights = room[: rows * heads * size * end].view(*asking.shape[:2], end)

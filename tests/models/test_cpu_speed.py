@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import torch
+import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
@@ -18,6 +19,11 @@ from lse_gym.envs.models.huggingface import HuggingFaceModel
 from lse_gym.envs.models.packed_weights import WORTH_TOKENS, packed
 
 ONE_DNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+@pytest.fixture(autouse=True)
+def small_weights_count(monkeypatch):
+    monkeypatch.setattr("lse_gym.envs.models.packed_weights.LEAST_BYTES", 1)
 
 
 def model_of(kind=torch.float32):
@@ -61,6 +67,10 @@ def test_what_is_not_worth_it_or_not_float32_stays(monkeypatch):
     model = model_of()
     with monkeypatch.context() as patch:
         patch.setattr("lse_gym.envs.models.packed_weights.free_bytes", lambda device: 18_000.0)  # a copy has 4,608
+        with packed(model, WORTH_TOKENS):
+            assert not any(forwards(model))
+    with monkeypatch.context() as patch:
+        patch.setattr("lse_gym.envs.models.packed_weights.LEAST_BYTES", 5000)
         with packed(model, WORTH_TOKENS):
             assert not any(forwards(model))
     monkeypatch.setattr("lse_gym.envs.models.packed_weights._multiply", lambda *args: torch.zeros(1, 24))
@@ -121,6 +131,31 @@ def test_attention_in_blocks_is_attention(count, heads, tokens, common):
     mask = torch.ones(tokens, common + tokens, dtype=torch.bool).tril(common)
     truth = scaled_dot_product_attention(query, key, value, mask, scale=0.3, enable_gqa=True)
     torch.testing.assert_close(told, truth, atol=1e-5, rtol=1e-4)
+
+
+def test_what_fresh_memory_holds_is_never_looked_at(monkeypatch):
+    config = transformers.LlamaConfig(
+        vocab_size=50,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+    )
+    model = transformers.LlamaForCausalLM(config).eval()
+    new_empty = torch.Tensor.new_empty
+    monkeypatch.setattr(
+        torch.Tensor, "new_empty", lambda *args, **options: new_empty(*args, **options).fill_(torch.nan)
+    )
+    ids = torch.arange(40)[None]
+    with torch.inference_mode():
+        truth = [model(ids[:, :length]).logits[0, -1] for length in (31, 6)]
+        read = rows.Rows(model, [], 2)
+        for at, length in enumerate((30, 5)):
+            read.read([ids[0, :length].tolist()], slice(at, at + 1))
+        read.begin([30, 5], range(2))
+        told = read.step([30, 5])
+    torch.testing.assert_close(told, torch.stack(truth), atol=1e-5, rtol=1e-4)
 
 
 FAULTS = """
