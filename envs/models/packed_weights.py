@@ -19,7 +19,7 @@ with needs("hf", "A model of Hugging Face"):
     from torch import Tensor
     from torch.nn.functional import linear
 
-WORTH_TOKENS = 2048  # to arrange the weights takes as long as to read some 150 tokens
+WORTH_TOKENS = 1024  # to arrange the weights takes as long as to read some 150 tokens, and saves a sixth
 LEAST_BYTES = 2**26  # of the weights; smaller ones lie in a processor's cache in any order, and nothing is gained
 ROOM = 0.25  # share of the free memory that the copy may take
 
