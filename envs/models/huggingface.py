@@ -218,7 +218,6 @@ class HuggingFaceModel(TaskModel):
 
     def _write(self, requests: Sequence[Request], prompts: Sequence["Prompt"], written: dict[int, list[int]]) -> None:
         from lse_gym.envs.models import generation, ragged
-        from lse_gym.envs.models.packed_weights import packed
 
         def write(indices: list[int]) -> None:
             asked = [prompts[i] for i in indices]
@@ -236,9 +235,7 @@ class HuggingFaceModel(TaskModel):
             else:
                 found = generation.batches(asked, min(self.batch, MAX_ALIKE))
             parts += [[group[i] for i in part] for part in found]
-        with packed(self.model, sum(generation.to_read([prompts[i].ids for i in part]) for part in parts)):
-            for part in parts:
-                self._as_fits(part, write)
+        self._in_parts(parts, [prompt.ids for prompt in prompts], write)
 
     def _groups(self, requests: Sequence[Request], prompts: Sequence["Prompt"]) -> list[list[int]]:
         """Indices of the requests that share enough to be read as one."""
@@ -252,6 +249,23 @@ class HuggingFaceModel(TaskModel):
                 key = request[:2] if shared else (request.system, "")
             groups.setdefault(key, []).append(i)
         return [*groups.values()]
+
+    def _in_parts(
+        self, parts: Sequence[list[int]], ids: Sequence[list[int]], work: Callable[[list[int]], None]
+    ) -> None:
+        """Do some work on each part of what is asked, with packed weights where all that is read is worth it.
+
+        Args:
+            parts: indices.
+            ids: the prompts that they stand for, as token ids.
+            work: what is done to a part, or to halves of it.
+        """
+        from lse_gym.envs.models.generation import to_read
+        from lse_gym.envs.models.packed_weights import packed
+
+        with packed(self.model, sum(to_read([ids[i] for i in part]) for part in parts)):
+            for part in parts:
+                self._as_fits(part, work)
 
     def _as_fits(self, indices: list[int], work: Callable[[list[int]], None]) -> None:
         """Do some work, in halves where the memory is too small for all of it at once."""
@@ -278,8 +292,6 @@ class HuggingFaceModel(TaskModel):
 
     def logprobs_batch(self, asked: Sequence[tuple[Request, str]]) -> list[list[float]]:
         """Log-probability of each token of texts after requests, in nats, without their ends."""
-        from lse_gym.envs.models import generation
-        from lse_gym.envs.models.packed_weights import packed
         from lse_gym.envs.models.scoring import logprobs
 
         each = [*dict.fromkeys(request for request, _ in asked)]
@@ -295,10 +307,8 @@ class HuggingFaceModel(TaskModel):
         groups: dict[str, list[int]] = {}
         for i in sorted(range(len(asked)), key=lambda i: len(prompts[i])):
             groups.setdefault(asked[i][0].system, []).append(i)
-        with packed(self.model, sum(generation.to_read([prompts[i] for i in group]) for group in groups.values())):
-            for group in groups.values():
-                for start in range(0, len(group), SCORED):
-                    self._as_fits(group[start : start + SCORED], score)
+        parts = [group[start : start + SCORED] for group in groups.values() for start in range(0, len(group), SCORED)]
+        self._in_parts(parts, prompts, score)
         return [found[i] for i in range(len(asked))]
 
     def logprobs(self, request: Request, completion: str) -> list[float]:

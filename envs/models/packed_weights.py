@@ -30,7 +30,7 @@ def packed(model: Any, tokens: int) -> Generator[None]:
 
     Args:
         model: a module. Nothing about it changes on other devices, with other numbers than float32, in a PyTorch
-            without oneDNN, and where the weights are small or a copy takes more than a quarter of the free memory.
+            without oneDNN, or where the weights are small or a copy takes more than a quarter of the free memory.
         tokens: that the block reads.
     """
     layers = _layers(model) if tokens >= WORTH_TOKENS else []
