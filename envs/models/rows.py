@@ -23,6 +23,7 @@ with needs("hf", "A model of Hugging Face"):
 NAME = "lse_gym_ragged"
 ROOM = 64  # slots that a buffer is made longer by, at least
 BLOCK = 32  # tokens of a row that attend together on a CPU, for each of its threads
+WEIGHTS = 2**19  # attention weights computed together on a CPU, for each of its threads: 2 MiB, which caches hold
 _active: ContextVar["Rows | None"] = ContextVar(NAME, default=None)
 
 
@@ -131,17 +132,23 @@ class RowsLayer(DynamicLayer):
 
 @contextmanager
 def _only(model: Any, ends: Tensor) -> Generator[None]:
-    """Logits are computed of one token a row: those of all tokens would cost more than some models do."""
+    """The last feed-forward layer and the logits are computed of one token a row: all tokens would cost much more.
+
+    What the layer adds is added to every token of the row, of which only that one is looked at.
+    """
 
     def gather(module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         hidden = inputs[0]
         return (hidden[torch.arange(len(hidden), device=hidden.device), ends][:, None],)
 
-    handle = model.get_output_embeddings().register_forward_pre_hook(gather)
+    layers = getattr(model.base_model, "layers", None)
+    last = (getattr(layers[-1], "mlp", None) if layers else None, model.get_output_embeddings())
+    handles = [module.register_forward_pre_hook(gather) for module in last if module is not None]
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def _attend(
@@ -179,24 +186,28 @@ def _attend_many(query: Tensor, key: Tensor, value: Tensor, prefix: Any, scale: 
 
 
 def _attend_in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """The same for a few tokens at a time, whose weights stay in the caches of a processor and end where they do."""
-    (rows, heads, tokens, width), (_, groups, seen, _) = query.shape, key.shape
-    grouped = query.view(rows, groups, -1, tokens, width)
-    keys, values = key.reshape(-1, seen, width).transpose(1, 2), value.reshape(-1, seen, width)
+    """The same for a few tokens of a few rows at a time, whose weights stay in the caches of a processor."""
+    (rows, heads, tokens, width), seen = query.shape, key.shape[-2]
     out = query.new_empty(rows, tokens, heads, width).transpose(1, 2)
-    block = min(BLOCK * torch.get_num_threads(), tokens)
-    room = query.new_empty(rows * heads * block * seen)
+    threads = torch.get_num_threads()
+    block = min(BLOCK * threads, tokens)
+    some = max(1, WEIGHTS * threads // (heads * block * seen))
+    room = query.new_empty(some * heads * block * seen)
     later = torch.ones(block, block, dtype=torch.bool).triu(1)
-    for start in range(0, tokens, block):
-        size = min(block, tokens - start)
-        end = seen - tokens + start + size
-        asking = grouped[..., start : start + size, :].reshape(rows * groups, -1, width)
-        weights = room[: rows * heads * size * end].view(*asking.shape[:2], end)
-        torch.bmm(asking, keys[..., :end], out=weights)
-        weights.view(rows, heads, size, end)[..., end - size :].masked_fill_(later[:size, :size], float("-inf"))
-        torch.softmax(weights, -1, out=weights)
-        told = torch.bmm(weights, values[:, :end])
-        out[:, :, start : start + size] = told.view(rows, heads, size, width)
+    for first in range(0, rows, some):
+        at = slice(first, first + some)
+        keys, values = key[at].reshape(-1, seen, width).transpose(1, 2), value[at].reshape(-1, seen, width)
+        grouped = query[at].reshape(len(keys), -1, tokens, width)
+        for start in range(0, tokens, block):
+            size = min(block, tokens - start)
+            end = seen - tokens + start + size
+            asking = grouped[..., start : start + size, :].reshape(len(keys), -1, width)
+            weights = room[: asking.shape[0] * asking.shape[1] * end].view(*asking.shape[:2], end)
+            torch.bmm(asking, keys[..., :end], out=weights)
+            weights.view(-1, size, end)[..., end - size :].masked_fill_(later[:size, :size], float("-inf"))
+            torch.softmax(weights, -1, out=weights)
+            told = torch.bmm(weights, values[:, :end])
+            out[at, :, start : start + size] = told.view(-1, heads, size, width)
     return out
 
 
