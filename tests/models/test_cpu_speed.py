@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 from functools import partial
+from unittest import mock
 
 import pytest
 import torch
@@ -116,14 +117,21 @@ def test_what_is_alike_is_read_once():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 3), st.sampled_from([(1, 1), (2, 1), (6, 2)]), st.integers(1, 100), st.sampled_from([0, 1, 40]))
-def test_attention_in_blocks_is_attention(count, heads, tokens, common):
+@given(
+    st.integers(1, 5),
+    st.sampled_from([(1, 1), (2, 1), (6, 2)]),
+    st.integers(1, 100),
+    st.sampled_from([0, 1, 40]),
+    st.sampled_from([1, 15_000, rows.WEIGHTS]),  # one row at a time, a few of them, all
+)
+def test_attention_in_blocks_is_attention(count, heads, tokens, common, weights):
     generator = torch.Generator().manual_seed(tokens)
     draw = partial(torch.randn, generator=generator)
     query = draw(count, tokens, heads[0], 16).transpose(1, 2)
     key, value = (draw(count, tokens, heads[1], 16).transpose(1, 2) for _ in range(2))
     prefix = (draw(1, heads[1], common, 16), draw(1, heads[1], common, 16)) if common else None
-    told = rows._attend_many(query, key, value, prefix, 0.3)
+    with mock.patch.object(rows, "WEIGHTS", weights):
+        told = rows._attend_many(query, key, value, prefix, 0.3)
     if prefix is not None:
         key, value = (
             torch.cat([p.expand(count, -1, -1, -1), own], 2) for p, own in zip(prefix, (key, value), strict=True)
@@ -133,7 +141,7 @@ def test_attention_in_blocks_is_attention(count, heads, tokens, common):
     torch.testing.assert_close(told, truth, atol=1e-5, rtol=1e-4)
 
 
-def test_what_fresh_memory_holds_is_never_looked_at(monkeypatch):
+def small_llama():
     config = transformers.LlamaConfig(
         vocab_size=50,
         hidden_size=32,
@@ -142,7 +150,26 @@ def test_what_fresh_memory_holds_is_never_looked_at(monkeypatch):
         num_attention_heads=4,
         num_key_value_heads=2,
     )
-    model = transformers.LlamaForCausalLM(config).eval()
+    return transformers.LlamaForCausalLM(config).eval()
+
+
+@torch.inference_mode()
+def test_the_last_feed_forward_layer_reads_one_token_of_each_row():
+    model = small_llama()
+    seen: dict[int, list[int]] = {0: [], 1: []}
+    for number, found in seen.items():
+        hook = lambda module, inputs, found=found: found.append(inputs[0].shape[1])  # noqa: E731
+        model.model.layers[number].mlp.down_proj.register_forward_pre_hook(hook)
+    prefix, tails = [3, 4, 5], [[6, 7, 8, 9], [10, 11], [12]]
+    told = rows.Rows(model, prefix, 3).read(tails, slice(0, 3))
+    assert seen == {0: [3, 4], 1: [3, 1]}, "of the prefix, which has no end, all tokens"
+    for tail, logits in zip(tails, told, strict=True):
+        torch.testing.assert_close(logits, model(torch.tensor([[*prefix, *tail]])).logits[0, -1])
+    assert seen[1][-1] == 4, "after the pass the layer reads all again"
+
+
+def test_what_fresh_memory_holds_is_never_looked_at(monkeypatch):
+    model = small_llama()
     new_empty = torch.Tensor.new_empty
     monkeypatch.setattr(
         torch.Tensor, "new_empty", lambda *args, **options: new_empty(*args, **options).fill_(torch.nan)
