@@ -8,6 +8,7 @@ from lse_gym.leaderboard.statistics import Summary, groups, mean, summarize
 
 ORDER = ("played", "reproduced", "replayed", "self-reported", "flagged", "rejected")
 RANKED = ("played", "reproduced", "replayed")
+LEDGER = ("calls", "tokens", "usd", "area")  # claims of a replayed entry, which executing it may show to be false
 
 
 class Row(NamedTuple):
@@ -27,9 +28,9 @@ class Row(NamedTuple):
     seed: float | None
     claimed: float
     context_tokens: float
-    calls: float
-    tokens: float
-    usd: float
+    calls: float | None
+    tokens: float | None
+    usd: float | None
     runs: int
     transfer: dict[str, Any]
     submitted: str
@@ -41,7 +42,13 @@ class Row(NamedTuple):
     unseen: dict[str, Any] | None = None
     retention: float | None = None
     label: str = ""
-    """the agent's name; with the number of the entry, where others on the track have that name"""
+    """the agent's name, with the number of the entry where others on the track have that name, and a word where the
+    agent, executed again, does something else"""
+
+    @property
+    def differs(self) -> bool:
+        """Whether the entry's agent, executed again, did something else than its ledger tells."""
+        return self.level == "replayed" and bool(self.details.get("execution", {}).get("differs"))
 
 
 def rank(board: Board) -> dict[str, list[Row]]:
@@ -68,7 +75,7 @@ def _row(entry: dict[str, Any]) -> Row:
         told["details"] = details | {
             "scores": {domain: [[mean(run)] for run in runs] for domain, runs in scores.items()}
         }
-    return Row(
+    row = Row(
         **(taken | told),
         group=None,
         summary=summarize(details["scores"], details.get("drawn", False)) if ranks else None,
@@ -80,11 +87,17 @@ def _row(entry: dict[str, Any]) -> Row:
         if ranks
         else {},
     )
+    return row._replace(**dict.fromkeys(LEDGER)) if row.differs else row
 
 
 def _labelled(rows: list[Row]) -> list[Row]:
     names = Counter(row.agent for row in rows)
-    return [row._replace(label=row.agent if names[row.agent] == 1 else f"{row.agent} #{row.id}") for row in rows]
+    return [row._replace(label=_label(row, names[row.agent] > 1)) for row in rows]
+
+
+def _label(row: Row, numbered: bool) -> str:
+    name = f"{row.agent} #{row.id}" if numbered else row.agent
+    return f"{name} (executed, it differs)" if row.differs else name
 
 
 def _ranked(rows: list[Row]) -> list[Row]:

@@ -68,12 +68,18 @@ def reproduce(document: Mapping[str, Any], track: Track, workers: int | Engine =
     ]
     deadline = time.monotonic() + track.max_seconds * track.seeds * len(track.domains)
     held: dict[str, str] = {}
-    details = {"settings": [asdict(job.settings) for job in jobs], "limits": asdict(limits), "held": held}
+    details: dict[str, Any] = {
+        "settings": [asdict(job.settings) for job in jobs],
+        "limits": asdict(limits),
+        "held": held,
+    }
     for job, outcome, error in side_by_side(_again, jobs, workers):
         if error is not None:
             raise error
         held |= outcome.held
-        problem = outcome.problem or _difference(outcome.result, job.rows)
+        problem = outcome.problem
+        if not problem:
+            problem = details["differs"] = _difference(outcome.result, job.rows)
         if time.monotonic() > deadline:
             problem = problem or "all runs together take longer than the track has time for"
         if problem:

@@ -20,6 +20,7 @@ from lse_gym.leaderboard.track import Track
 Z_REJECT = 3.2905  # 99.9 %: with hundreds of honest entries, 95 % would reject one in twenty
 SPOTS = 3  # contexts of a trajectory, besides its first and best, whose held-out scores are computed again
 MAX_SHUFFLED = 0.15  # of responses given to the next question; 0.01 to 0.04 are usual by chance
+EXECUTED = ("reproduction", "execution")  # what is known of executing an entry again
 
 
 class Verdict(NamedTuple):
@@ -75,12 +76,10 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
     details = _details(document, track, found, failures) | {"backends": dict(options.backends or {})}
     if reasons:
         return _record(board, entry, Verdict("rejected", " ".join(reasons), details))
-    level = "replayed"
-    if row and row[0]["level"] == "reproduced" and not obstacle(document, track):
-        level = "reproduced"  # a replay does not take it away, nor what is known of it
-        details |= {
-            name: row[0]["details"][name] for name in ("reproduction", "execution") if name in row[0]["details"]
-        }
+    level, before = "replayed", row[0] if row else {"level": "", "details": {}}
+    if not obstacle(document, track):  # a replay does not take away what is known of its execution
+        level = "reproduced" if before["level"] == "reproduced" else level
+        details |= {name: before["details"][name] for name in EXECUTED if name in before["details"]}
     if options.reproduce and level == "replayed":
         again = reproduce(document, track, options.workers)
         level = "reproduced" if again.same else level

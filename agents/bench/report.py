@@ -30,6 +30,14 @@ def by_label(results: Sequence[Result]) -> dict[str, list[Result]]:
     return groups
 
 
+def by_env(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """The results on each env, in the order of their first appearance: scores of different tasks have no mean."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.env, []).append(result)
+    return groups
+
+
 def score_table(results: Sequence[Result], reference: str | None = None) -> str:
     """Scores on the test questions, each row compared with ``reference`` (by default the best row) in pairs.
 
@@ -120,7 +128,17 @@ def transfer_table(results: Sequence[Result]) -> str:
 
 
 def report(results: Sequence[Result], reference: str | None = None) -> str:
-    """All tables, one after the other."""
+    """All tables, one after the other; of several envs those of each, which leave out a reference that is not there."""
+    envs = by_env(results)
+    if len(envs) < 2:
+        return _report(results, reference)
+    if reference is not None and reference not in by_label(results):
+        raise unknown("contestant", reference, by_label(results))
+    parts = [(env, group, reference if reference in by_label(group) else None) for env, group in envs.items()]
+    return "\n".join(f"## {env}\n\n{_report(group, compared)}" for env, group, compared in parts)
+
+
+def _report(results: Sequence[Result], reference: str | None) -> str:
     n = estimate(results, lambda r: r.gain)
     caps = sorted({r.budget_calls for r in results if r.budget_calls is not None})
     budgets = [f"{calls:,.10g}" for calls in caps] or ["any number of"]

@@ -76,7 +76,7 @@ def _read_file(name: str, faults: Faults, reading: Reading) -> Iterable[Row]:
         faults.add("unreadable file", name, f"the suffix is {path.suffix!r}; known: {', '.join(SUFFIXES)}")
         return []
     if suffix == ".parquet" and path.exists():
-        return _load(name, lambda datasets: datasets.Dataset.from_parquet(str(path)), faults)
+        return _load(name, lambda datasets: _read_parquet(datasets, path), faults)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -255,6 +255,12 @@ def _read_hub(name: str, faults: Faults) -> Iterable[Row]:
         return datasets.load_dataset(identity, config or None, split=split or None, revision=revision or None)
 
     return _load(name, load, faults)
+
+
+def _read_parquet(datasets: Any, path: Path) -> Any:
+    """One file as it is: `Dataset.from_parquet` would leave a copy in a cache, and show how far it is."""
+    parquet = require("pyarrow.parquet", "data", f"questions={str(path)!r}")
+    return datasets.Dataset(parquet.read_table(path, partitioning=None))
 
 
 def _load(name: str, load: Any, faults: Faults) -> Iterable[Row]:

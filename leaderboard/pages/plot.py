@@ -22,7 +22,7 @@ def scatter(rows: Sequence[Row], name: str, label: str, width: int = 640) -> str
         label: what stands at the axis.
         width: in px; a third of it or more is the plot's.
     """
-    ranked = [row for row in rows if row.score is not None][:MAX_POINTS]
+    ranked = [row for row in rows if row.score is not None and getattr(row, name) is not None][:MAX_POINTS]
     end = max([getattr(row, name) for row in ranked], default=0) or 1
     heading, right = f"Sealed score by {label}", width - min(LABELS_PX, width // 3)
     body = [*_axes(end, label, right)]

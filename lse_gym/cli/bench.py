@@ -14,7 +14,7 @@ from lse_gym.agents import AGENTS, agent_class
 from lse_gym.agents.bench.contestant import parse_contestant
 from lse_gym.agents.bench.figures import budget_figure, length_figure, training_figure
 from lse_gym.agents.bench.grid import Grid, Job, default_domains, error_file, jobs_of, run_grid
-from lse_gym.agents.bench.report import report
+from lse_gym.agents.bench.report import by_env, report
 from lse_gym.agents.bench.result import Result, read_results, this_source
 from lse_gym.agents.bench.statistics import estimate
 from lse_gym.agents.console import counted
@@ -234,8 +234,11 @@ def _write_report(results: list[Result], out: Path, reference: str | None) -> No
     else:
         out_console.print(text, markup=False, highlight=False, soft_wrap=True)
     try:
-        budget_figure(results, out / "budget.svg")
-        length_figure(results, out / "length.svg")
+        envs = by_env(results)
+        for env, group in envs.items():
+            ending = ".svg" if len(envs) == 1 else f"-{env.rpartition('/')[2]}.svg"
+            budget_figure(group, out / f"budget{ending}")
+            length_figure(group, out / f"length{ending}")
         beside = " and figures beside it"
     except MissingExtraError as error:
         err_console.print(str(error), markup=False, highlight=False, soft_wrap=True)

@@ -271,6 +271,16 @@ def test_no_interval_of_a_report_goes_beyond_what_is_possible():
     assert [told.count(f"{about}\n\n| contestant |") for about in (SCORES, CONTEXTS, TRANSFER, LASTING)] == [1, 1, 1, 0]
 
 
+def test_of_several_envs_each_has_its_report():
+    ours = [result(env="LSE/QA-v1", best=0.5), result(env="LSE/TextToSQL-v1", best=1.0)]
+    theirs = [result("b", env="LSE/TextToSQL-v1", best=0.75)]
+    told = report([*ours, *theirs], "b")
+    qa, sql = told.removeprefix("## LSE/QA-v1\n\n").split("\n## LSE/TextToSQL-v1\n\n")
+    assert (qa, sql) == (report(ours[:1]), report([ours[1], *theirs], "b"))
+    with pytest.raises(UnknownNameError, match="'c' is not a known contestant"):
+        report([*ours, *theirs], "c")
+
+
 def test_of_one_domain_the_seeds_are_the_unit():
     found = estimate([result(seed=s, best=b) for s, b in enumerate((0.5, 0.75, 1.0))], lambda r: r.gain)
     assert (found.mean, found.domains, found.runs) == (0.5, 1, 3)

@@ -3,6 +3,7 @@
 import csv
 import json
 import pickle
+import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_every_format_is_the_same_data(tmp_path):
 
 @pytest.mark.extra("data")
 @pytest.mark.filterwarnings("ignore")
-def test_hugging_face_datasets(tmp_path, monkeypatch):
+def test_hugging_face_datasets(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     import datasets
 
@@ -64,6 +65,11 @@ def test_hugging_face_datasets(tmp_path, monkeypatch):
     write_questions(tmp_path / "hub" / "train.jsonl")
     expected = domain().fingerprint()
     hub = f"hf:{tmp_path / 'hub'}"
+    (tmp_path / "answer=4").mkdir()  # no column, though partitioned data sets call folders so
+    parted = shutil.copy(tmp_path / "sums.parquet", tmp_path / "answer=4")
+    capfd.readouterr()
+    assert domain(parted).fingerprint() == expected
+    assert capfd.readouterr().err == ""
     for given in (data, tmp_path / "sums.parquet", tmp_path / "saved", hub, f"{hub}:default:train"):
         assert domain(given).fingerprint() == expected, given
     parts = {"train": SUMS[:20], "validation": SUMS[20:30], "test": SUMS[30:]}

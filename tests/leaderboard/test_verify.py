@@ -13,6 +13,7 @@ from lse_gym.envs.offline.reader import Reader
 from lse_gym.leaderboard.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.export import table
 from lse_gym.leaderboard.leaks import find_leaks
+from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.submission import find_runs
 from lse_gym.leaderboard.verify import Options, Verdict, pending, verify
@@ -68,9 +69,19 @@ def test_a_forged_held_out_score_is_rejected(board, document):
 
 def test_a_forged_trajectory_is_not_reproduced(board, document):
     document["runs"][0]["trajectory"][2]["feedback_score"] = 0.123
-    verdict = verify(board, board.submit(sent(document)), Options(reproduce=True))
-    assert verdict.level == "replayed"
-    assert "round 2 comes out otherwise" in verdict.details["reproduction"]
+    number = board.submit(sent(document))
+    for options in (Options(reproduce=True), Options()):  # a replay later doesn't forget it
+        verdict = verify(board, number, options)
+        assert verdict.level == "replayed"
+        assert "round 2 comes out otherwise" in verdict.details["reproduction"]
+        (row,) = rank(board)[TRACK]
+        assert row.score == verdict.details["score"]
+        assert (row.calls, row.tokens, row.usd, row.area) == (None,) * 4
+        assert row.label.endswith("(executed, it differs)")
+        (flat,) = table(board)
+        assert flat["calls"] is None
+    build(board, board.path / "site")
+    assert "is not shown" in (board.path / "site" / "entry" / f"{number}.html").read_text()
 
 
 def test_another_context_is_rejected(board, document):
