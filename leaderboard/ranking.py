@@ -8,7 +8,6 @@ from lse_gym.leaderboard.statistics import Summary, groups, mean, summarize
 
 ORDER = ("played", "reproduced", "replayed", "self-reported", "flagged", "rejected")
 RANKED = ("played", "reproduced", "replayed")
-LEDGER = ("calls", "tokens", "usd", "area")  # claims of a replayed entry, which executing it may show to be false
 
 
 class Row(NamedTuple):
@@ -87,7 +86,7 @@ def _row(entry: dict[str, Any]) -> Row:
         if ranks
         else {},
     )
-    return row._replace(**dict.fromkeys(LEDGER)) if row.differs else row
+    return row._replace(calls=None, tokens=None, usd=None, area=None) if row.differs else row
 
 
 def _labelled(rows: list[Row]) -> list[Row]:
