@@ -129,7 +129,8 @@ def build(board: Board, out: Path) -> int:
 def track_page(site: Site, track: Track, rows: list[Row]) -> str:
     """The page of a track."""
     data = table_data(track, rows)
-    ranked = any(row.score is not None for row in rows)
+    ranked = [row for row in rows if row.score is not None]
+    plots = {name: label for name, label in PLOTS.items() if any(getattr(row, name) is not None for row in ranked)}
     return site.page(
         "track.html",
         "../",
@@ -139,7 +140,7 @@ def track_page(site: Site, track: Track, rows: list[Row]) -> str:
         data=data,
         shown=SHOWN,
         embedded=Markup(embed(data)),
-        plots=[_plot(rows, *plot) for plot in PLOTS.items()] if ranked else [],
+        plots=[_plot(rows, *plot) for plot in plots.items()],
     )
 
 
