@@ -281,6 +281,15 @@ def test_of_several_envs_each_has_its_report():
         report([*ours, *theirs], "c")
 
 
+@pytest.mark.extra("report")
+def test_of_several_envs_each_has_its_figures(tmp_path):
+    write_results(tmp_path / "r.jsonl", [result(env="LSE/QA-v1"), result(env="LSE/TextToSQL-v1")])
+    out = tmp_path / "out"
+    CliRunner().invoke(app, ["report", str(tmp_path / "r.jsonl"), "--out", str(out)], catch_exceptions=False)
+    figures = [f"{what}-{env}.svg" for what in ("budget", "length") for env in ("QA-v1", "TextToSQL-v1")]
+    assert sorted(path.name for path in out.iterdir()) == sorted(["report.md", *figures])
+
+
 def test_of_one_domain_the_seeds_are_the_unit():
     found = estimate([result(seed=s, best=b) for s, b in enumerate((0.5, 0.75, 1.0))], lambda r: r.gain)
     assert (found.mean, found.domains, found.runs) == (0.5, 1, 3)
