@@ -51,10 +51,10 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
     Raises:
         BoardError: the board has no salt, or the package is not the one that the track needs.
     """
-    row = board.store.entries("e.id = ?", [entry])
-    if row and row[0]["details"].get("drawn"):  # what a host has executed itself, on domains that are no more
-        return Verdict("played", "there is nothing to verify", row[0]["details"])
     document_bytes = board.store.document(entry)
+    (before,) = board.store.entries("e.id = ?", [entry])
+    if before["details"].get("drawn"):  # what a host has executed itself, on domains that are no more
+        return Verdict("played", "there is nothing to verify", before["details"])
     try:
         document, track = board.check(document_bytes)
     except SubmissionError as error:
@@ -76,7 +76,7 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
     details = _details(document, track, found, failures) | {"backends": dict(options.backends or {})}
     if reasons:
         return _record(board, entry, Verdict("rejected", " ".join(reasons), details))
-    level, before = "replayed", row[0] if row else {"level": "", "details": {}}
+    level = "replayed"
     if not obstacle(document, track):  # a replay does not take away what is known of its execution
         level = "reproduced" if before["level"] == "reproduced" else level
         details |= {name: before["details"][name] for name in EXECUTED if name in before["details"]}

@@ -24,17 +24,18 @@ TRANSFER = "The same contexts, scored with task models that they were not evolve
 
 def by_label(results: Sequence[Result]) -> dict[str, list[Result]]:
     """The results of each contestant, in the order of their first appearance."""
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(result.label, []).append(result)
-    return groups
+    return _by(results, lambda r: r.label)
 
 
 def by_env(results: Sequence[Result]) -> dict[str, list[Result]]:
     """The results on each env, in the order of their first appearance: scores of different tasks have no mean."""
+    return _by(results, lambda r: r.env)
+
+
+def _by(results: Sequence[Result], key: Callable[[Result], str]) -> dict[str, list[Result]]:
     groups: dict[str, list[Result]] = {}
     for result in results:
-        groups.setdefault(result.env, []).append(result)
+        groups.setdefault(key(result), []).append(result)
     return groups
 
 

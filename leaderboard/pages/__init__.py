@@ -20,7 +20,7 @@ from lse_gym.agents.pictures.page import content_policy, embed, in_widths, share
 from lse_gym.leaderboard.board import Board
 from lse_gym.leaderboard.errors import BoardError
 from lse_gym.leaderboard.pages.entry import entry_parts, run_page
-from lse_gym.leaderboard.pages.plot import scatter
+from lse_gym.leaderboard.pages.plot import drawn, scatter
 from lse_gym.leaderboard.pages.tables import columns, table_data
 from lse_gym.leaderboard.ranking import Row, rank
 from lse_gym.leaderboard.track import Track, canonical
@@ -129,8 +129,6 @@ def build(board: Board, out: Path) -> int:
 def track_page(site: Site, track: Track, rows: list[Row]) -> str:
     """The page of a track."""
     data = table_data(track, rows)
-    ranked = [row for row in rows if row.score is not None]
-    plots = {name: label for name, label in PLOTS.items() if any(getattr(row, name) is not None for row in ranked)}
     return site.page(
         "track.html",
         "../",
@@ -140,7 +138,7 @@ def track_page(site: Site, track: Track, rows: list[Row]) -> str:
         data=data,
         shown=SHOWN,
         embedded=Markup(embed(data)),
-        plots=[_plot(rows, *plot) for plot in plots.items()],
+        plots=[_plot(rows, *plot) for plot in PLOTS.items() if drawn(rows, plot[0])],
     )
 
 

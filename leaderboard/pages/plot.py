@@ -13,6 +13,11 @@ MAX_LABELS = 18  # what fits beside the plot
 MAX_POINTS = 400  # of the best entries
 
 
+def drawn(rows: Sequence[Row], name: str) -> list[Row]:
+    """The ranked entries that tell a column, best first; no more than a plot has room for."""
+    return [row for row in rows if row.score is not None and getattr(row, name) is not None][:MAX_POINTS]
+
+
 def scatter(rows: Sequence[Row], name: str, label: str, width: int = 640) -> str:
     """Draw the sealed score of every ranked entry, with its interval, against one of its columns.
 
@@ -22,7 +27,7 @@ def scatter(rows: Sequence[Row], name: str, label: str, width: int = 640) -> str
         label: what stands at the axis.
         width: in px; a third of it or more is the plot's.
     """
-    ranked = [row for row in rows if row.score is not None and getattr(row, name) is not None][:MAX_POINTS]
+    ranked = drawn(rows, name)
     end = max([getattr(row, name) for row in ranked], default=0) or 1
     heading, right = f"Sealed score by {label}", width - min(LABELS_PX, width // 3)
     body = [*_axes(end, label, right)]
