@@ -37,6 +37,11 @@ class Reproduction(NamedTuple):
     reason: str
     details: dict[str, Any]
 
+    @property
+    def decided(self) -> bool:
+        """Whether it says anything about the entry: one that ran out of time, or that nobody executed, does not."""
+        return self.same or bool(self.details.get("differs"))
+
 
 def obstacle(document: Mapping[str, Any], track: Track) -> str:
     """Why an entry cannot be executed again here, or ""."""

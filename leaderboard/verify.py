@@ -83,7 +83,8 @@ def verify(board: Board, entry: int, options: Options, on_done: Callable[[int, i
     if options.reproduce and level == "replayed":
         again = reproduce(document, track, options.workers)
         level = "reproduced" if again.same else level
-        details |= {"reproduction": again.reason, "execution": again.details}
+        if again.decided or "execution" not in details:  # nor does one that did not come to an end
+            details |= {"reproduction": again.reason, "execution": again.details}
     return _record(board, entry, Verdict(level, "", details))
 
 

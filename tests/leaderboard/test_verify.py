@@ -12,11 +12,12 @@ from lse_gym.envs.errors import ArgumentError, ProviderError, UnknownNameError
 from lse_gym.envs.offline.reader import Reader
 from lse_gym.leaderboard.errors import BoardError, SubmissionError
 from lse_gym.leaderboard.export import table
+from lse_gym.leaderboard.isolation import Outcome
 from lse_gym.leaderboard.leaks import find_leaks
 from lse_gym.leaderboard.pages import build
 from lse_gym.leaderboard.ranking import rank
 from lse_gym.leaderboard.submission import find_runs
-from lse_gym.leaderboard.verify import Options, Verdict, pending, verify
+from lse_gym.leaderboard.verify import EXECUTED, Options, Verdict, pending, verify
 from tests.command import Command
 from tests.leaderboard.conftest import TRACK, sent
 from tests.leaderboard.test_tampered import dump, replace_context
@@ -82,6 +83,25 @@ def test_a_forged_trajectory_is_not_reproduced(board, document):
         assert flat["calls"] is None
     build(board, board.path / "site")
     assert "is not shown" in (board.path / "site" / "entry" / f"{number}.html").read_text()
+
+
+def test_an_execution_that_did_not_end_takes_nothing_back(board, document, monkeypatch):
+    document["runs"][0]["trajectory"][2]["feedback_score"] = 0.123
+    number = board.submit(sent(document))
+    first = verify(board, number, Options(reproduce=True))
+    late = Outcome(None, "it took longer than 1 s", {})
+    monkeypatch.setattr("lse_gym.leaderboard.reproduce.call", lambda *_: late)
+    second = verify(board, number, Options(reproduce=True))
+    assert {name: second.details[name] for name in EXECUTED} == {name: first.details[name] for name in EXECUTED}
+    (row,) = rank(board)[TRACK]
+    assert row.label.endswith("(executed, it differs)")
+
+
+def test_an_execution_that_did_not_end_is_told_where_nothing_else_is_known(board, document, monkeypatch):
+    number = board.submit(sent(document))
+    late = Outcome(None, "it took longer than 1 s", {})
+    monkeypatch.setattr("lse_gym.leaderboard.reproduce.call", lambda *_: late)
+    assert "longer than 1 s" in verify(board, number, Options(reproduce=True)).details["reproduction"]
 
 
 def test_another_context_is_rejected(board, document):
