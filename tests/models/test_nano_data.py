@@ -1,11 +1,15 @@
 """The worlds that `nano` is trained on: made like the shipped ones, and disjoint from them."""
 
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pytest
 
 from lse_gym.envs.editing import parse_edit
 from lse_gym.envs.models.nano.data import draw_sample, draw_theme, keyed_rules, schema_of
 from lse_gym.envs.models.nano.demonstrations import draw_demonstration
+from lse_gym.envs.models.nano.invented import STREAM
 from lse_gym.envs.models.nano.lexicon import english, shipped, words_of
 from lse_gym.envs.prompt import CONTEXT_HEADER
 from lse_gym.envs.sql.procedural.family import THEMES, ProceduralFamily
@@ -28,6 +32,14 @@ def test_words_of_training_are_not_shipped():
         theme = draw_theme(np.random.default_rng(seed))
         used |= {word for word in words_of(theme._replace(name="")) if len(word) > 2}
     assert not (used & shipped()) - SHARED
+
+
+def test_no_invented_word_is_one_of_sql():
+    """`foreign` was the name of a column of one of the 480 invented domains."""
+    for number in range(480):
+        rng = np.random.default_rng(np.random.SeedSequence([STREAM, number]))
+        with closing(sqlite3.connect(":memory:")) as connection:
+            connection.executescript(schema_of(draw_world(draw_theme(rng), rng)))
 
 
 def test_sample_is_reproducible_and_differs_by_stream():

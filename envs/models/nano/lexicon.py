@@ -63,7 +63,11 @@ VERBS = tuple(
 )
 RESERVED = frozenset(
     "all and average count each for from group having how index is join keep list many max mean min not number on only "
-    "order per select set sum table the there total using what when where which with you".split()
+    "order per select set sum table the there total using what when where which with you "
+    # words of SQL that no table or column can be called without quotes (https://sqlite.org/lang_keywords.html)
+    "add alter autoincrement between case check collate commit constraint create default deferrable delete distinct "
+    "drop else escape except exists foreign insert intersect into isnull limit nothing notnull null primary references "
+    "returning then transaction union unique update values".split()
 )
 _ONSETS = "b bl br c ch cl cr d dr f fl fr g gl gr h j k kl l m n p pl pr qu r s sc sh sk sl sp st str t th tr v w y z"
 _NUCLEI = "a e i o u a e i o u ai ea ee oa oo ou ie au"
