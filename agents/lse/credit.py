@@ -61,8 +61,9 @@ def token_values(pieces: Sequence[str], worth: np.ndarray, baseline: float) -> n
     """The advantage of every token of an answer, float64 of shape (tokens,).
 
     A token has what the line that it is of is worth; the end of an answer, and what is no line, is worth nothing: where
-    no more is written, no more is gained. From all of them goes one baseline, so that a line must be better than the
-    others to become likelier, and an end better than another line.
+    no more is written, no more is gained. The token that closes a line decides whether another follows (a tokenizer may
+    have one for ``</add>`` and one for ``</add>\\n<add>``), so it has what comes next. From all of them goes one
+    baseline, so that a line must be better than the others to become likelier, and an end better than another line.
 
     Args:
         pieces: the text of every token.
@@ -70,8 +71,7 @@ def token_values(pieces: Sequence[str], worth: np.ndarray, baseline: float) -> n
         baseline: what a line of an answer to the same prompt is worth in the mean.
     """
     ends = [end for _, end in spans("".join(pieces))]
-    starts = np.cumsum([0, *map(len, pieces)])[:-1]
-    line = np.searchsorted(ends, starts, side="right")
+    line = np.searchsorted(ends, np.cumsum([len(piece) for piece in pieces]), side="right")
     return np.append(worth, 0.0)[np.minimum(line, len(worth))] - baseline
 
 

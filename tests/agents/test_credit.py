@@ -50,10 +50,18 @@ def test_a_line_that_helps_only_beside_another_shares_its_gain_with_it():
 
 
 def test_tokens_have_the_credit_of_their_line():
-    pieces = ["<add>", "one", "</add>", "\n<", "add>two</add>", " then", ""]
+    pieces = ["<add>", "one", "</add>\n<", "add>two", "</add>", " then", ""]
     values = token_values(pieces, np.array([0.4, -0.2]), 0.1)
-    assert values == pytest.approx([0.3, 0.3, 0.3, -0.3, -0.3, -0.1, -0.1])
+    assert values == pytest.approx([0.3, 0.3, -0.3, -0.3, -0.1, -0.1, -0.1])
     assert token_values(["<prompt>", "x</prompt>", ""], np.zeros(0), 0.0).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("end", "value"), [("</add>", 0.0), ("</add>\n<add>", -0.2)])
+def test_a_good_line_is_no_reason_to_stop(end, value):
+    """It was: the end of a line had its credit, so training by lines taught brevity."""
+    pieces = ["<add>one", end, *([] if end == "</add>" else ["two</add>"]), ""]
+    worth = np.array([0.4, -0.2][: len(pieces) - 2])
+    assert token_values(pieces, worth, 0.0)[:2].tolist() == [0.4, value]
 
 
 def test_what_is_learnt_of_the_best_edit_is_what_adds_something():
