@@ -18,6 +18,7 @@ from lse_gym.envs.editing import parse_edit
 from lse_gym.envs.metered import Task
 from lse_gym.envs.text import clean
 
+HALVES = 2  # parts of what is missing that are put beside a line to be judged
 LONGEST = 2500  # characters of a context that goes on: about twice what there is to know of a domain
 
 
@@ -49,6 +50,7 @@ class Chains:
         self.env, self.domains, self.number, self.lengths, self.reports = env, [*domains], number, lengths, reports
         self.shown, self.seed, self.begun, self.step = shown, seed, 0, 0
         self._asked: dict[State, Sequence[Question]] = {}
+        self._ahead: dict[State, Sequence[str]] = {}
         self.kept: list[list[Any]] = [self._begin() for _ in range(number)]
 
     @property
@@ -81,7 +83,7 @@ class Chains:
             session.evaluate(domain, context, [*domain.splits["held_out"], *domain.splits["feedback"]])
             for domain, (_, context, _) in zip(domains, self.kept, strict=True)
         ]
-        self._asked, states = {}, []
+        self._asked, self._ahead, states = {}, {}, []
         for number, (domain, evaluation) in enumerate(zip(domains, session.run(tasks), strict=True)):
             first = len(domain.splits["held_out"])
             attempts = evaluation.attempts_from(first)
@@ -90,6 +92,7 @@ class Chains:
             score = self._score(evaluation.scores[:first], evaluation.scores[first:][drawn])
             state = State(domain.name, self.kept[number][1], score, report, 0.0)
             self._asked[state] = [domain.splits["feedback"][i] for i in drawn]
+            self._ahead[state] = self._halves(number, domain.name, state.context)
             states.append(state)
         self.step += 1
         return states
@@ -114,6 +117,34 @@ class Chains:
         held_out, shown = domain.splits["held_out"], self._asked[state]
         evaluation = yield from self.env.session.evaluate(domain, context, [*held_out, *shown])
         return self._score(evaluation.scores[: len(held_out)], evaluation.scores[len(held_out) :])
+
+    def gains(self, states: Sequence[State], lines: Sequence[str]) -> np.ndarray:
+        """What single lines add to contexts that states of the last batch may grow into, float64 of shape (states,).
+
+        Such a context is the state's and a half of what is missing of the oracle's, drawn anew for every batch; so a
+        false line is beside the true one, and a true line beside those that a question needs as well. The mean over
+        both halves, on all held-out and feedback questions.
+        """
+        ahead = [(state.domain, context) for state in states for context in self._ahead[state]]
+        each = [line for line in lines for _ in range(HALVES)]
+        different = [*dict.fromkeys(ahead)]
+        before = dict(zip(different, self.env.session.run(self._score_of_all(*one) for one in different), strict=True))
+        grown, names = [State(*one, 0.0, "", 0.0) for one in ahead], [name for name, _ in ahead]
+        after = score_edits(self.env, grown, names, each, self._score_of_all)
+        return np.nan_to_num(after - [before[one] for one in ahead]).reshape(-1, HALVES).mean(1)
+
+    def _halves(self, number: int, name: str, context: str) -> list[str]:
+        """The contexts that one may grow into: it with either half of what is missing of the oracle's."""
+        known = context.split("\n")
+        missing = [line for line in (self.env.family.load(name).oracle_context or "").split("\n") if line not in known]
+        half = np.random.default_rng((self.seed, 4, self.step, number)).permutation(len(missing)) % HALVES
+        return ["\n".join([*known, *(missing[i] for i in np.flatnonzero(half == part))]) for part in range(HALVES)]
+
+    def _score_of_all(self, name: str, context: str) -> Task[float]:
+        domain = self.env.family.load(name)
+        questions = [*domain.splits["held_out"], *domain.splits["feedback"]]
+        evaluation = yield from self.env.session.evaluate(domain, context, questions)
+        return float(evaluation.scores.mean())
 
     def grow(self, states: Sequence[State], answers: Sequence[Sequence[str]], after: np.ndarray) -> None:
         """Go on from a random child of each state that is not worse, or from the state where there is none.

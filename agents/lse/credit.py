@@ -1,21 +1,24 @@
 """Which lines of an edit the improvement comes from.
 
 An edit of several lines has one reward, and all its tokens would share it, the false lines that of the true ones. But
-every part of an edit is an edit, whose held-out score can be asked for. The credit of a line is what it adds to the
-lines before it and what it adds to those after it, halved: the estimate of its Shapley value from one order of the
-lines and the reverse (antithetic permutations: Mitchell et al., arXiv 2104.12199). The credits of an edit add up to its
-improvement, so the objective remains that of LSE.
+every line of an edit is an edit, whose worth can be asked for. A false line costs nothing where no other says what is
+true, and a true one gains nothing where a question needs two: so lines are judged in the company that they will be in,
+see :meth:`lse_gym.agents.lse.chains.Chains.gains`. How the constants were found is told in ``LOG.md``.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from lse_gym.agents.lse.states import State
 from lse_gym.envs.text import tagged
 
-Score = Callable[[Sequence[State], Sequence[str]], np.ndarray]
+SCALE = 0.02  # worth, in units of the score, that counts in full: two questions in a hundred
+HARM = 0.6  # what a line that does harm counts, where one that helps counts 1
+REPEATED = -0.02  # worth of a line that is there already
+DONE = 0.1  # advantage of an end after which nothing is left to say
+MISSED = 0.7  # what goes from it where the other answers to the state found SCALE more
+CUT = -0.3  # advantage of what follows the last line of an answer that came to no end
 _LINE = re.compile(r"<(add|remove)>.*?</\1>", re.DOTALL)
 
 
@@ -24,63 +27,70 @@ def spans(answer: str) -> list[tuple[int, int]]:
     return [] if tagged(answer, "prompt") is not None else [line.span() for line in _LINE.finditer(answer)]
 
 
-def line_credits(score: Score, states: Sequence[State], answers: Sequence[str]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """What whole edits score, and what each of their lines adds.
-
-    Args:
-        score: :func:`lse_gym.agents.lse.reward.scores_after` of an env; asked for about two edits a line.
-        states: what was edited.
-        answers: the editor's answer to each.
-
-    Returns:
-        Held-out scores after the edits, float64 of shape (states,), NaN where there is no edit; and for each the
-        credits of its lines, float64 of shape (lines,).
-    """
-    asked: list[tuple[State, str]] = []
-    for state, answer in zip(states, answers, strict=True):
-        lines = [answer[start:end] for start, end in spans(answer)]
-        parts = [answer, *(lines[:n] for n in range(1, len(lines))), *(lines[n:] for n in range(1, len(lines)))]
-        asked += [(state, part if isinstance(part, str) else "\n".join(part)) for part in parts]
-    scores = iter(score([state for state, _ in asked], [part for _, part in asked]))
-    after, credits = [], []
-    for state, answer in zip(states, answers, strict=True):
-        inner = max(0, len(spans(answer)) - 1)
-        whole = next(scores)
-        heads, tails = ([next(scores) for _ in range(inner)] for _ in range(2))
-        after.append(whole)
-        credits.append(_credits(state.performance, whole, heads, tails) if spans(answer) else np.zeros(0))
-    return np.array(after), credits
+def lines(answer: str) -> list[str]:
+    """The lines of an edit, each with its tag."""
+    return [answer[start:end] for start, end in spans(answer)]
 
 
-def _credits(before: float, whole: float, heads: list[float], tails: list[float]) -> np.ndarray:
-    forward, backward = np.diff([before, *heads, whole]), -np.diff([whole, *tails, before])
-    return np.nan_to_num((forward + backward) / 2)
+def new_lines(context: str, answers: Iterable[str]) -> list[str]:
+    """The different lines of several edits of a context that change it."""
+    there = {line.strip() for line in context.split("\n")}
+
+    def changes(line: str) -> bool:
+        inside = line[line.index(">") + 1 : line.rindex("<")].strip()
+        return (inside in there) != line.startswith("<add>")
+
+    return [*filter(changes, dict.fromkeys(line for answer in answers for line in lines(answer)))]
 
 
-def token_values(pieces: Sequence[str], worth: np.ndarray, baseline: float) -> np.ndarray:
-    """The advantage of every token of an answer, float64 of shape (tokens,).
-
-    A token has what the line that it is of is worth; the end of an answer, and what is no line, is worth nothing: where
-    no more is written, no more is gained. The token that closes a line decides whether another follows (a tokenizer may
-    have one for ``</add>`` and one for ``</add>\\n<add>``), so it has what comes next. From all of them goes one
-    baseline, so that a line must be better than the others to become likelier, and an end better than another line.
-
-    Args:
-        pieces: the text of every token.
-        worth: of the lines of the answer: their credits less the price of a line.
-        baseline: what a line of an answer to the same prompt is worth in the mean.
-    """
-    ends = [end for _, end in spans("".join(pieces))]
-    line = np.searchsorted(ends, np.cumsum([len(piece) for piece in pieces]), side="right")
-    return np.append(worth, 0.0)[np.minimum(line, len(worth))] - baseline
-
-
-def what_adds(answer: str, credits: np.ndarray) -> str:
-    """An edit by lines without those that add nothing and those that are there twice.
+def worths(answer: str, gains: Mapping[str, float], price: float) -> np.ndarray:
+    """What the lines of an edit are worth, float64 of shape (lines,), in units of the score.
 
     Args:
         answer: the edit.
-        credits: of its lines.
+        gains: what each line gains by itself; a line that changes nothing, or comes again, is ``REPEATED``.
+        price: what a line costs.
     """
-    lines = [answer[start:end] for start, end in spans(answer)]
-    return "\n".join(dict.fromkeys(line for line, credit in zip(lines, credits, strict=True) if credit > 0))
+    edit = lines(answer)
+    again = [line in edit[:i] or line not in gains for i, line in enumerate(edit)]
+    return np.array([REPEATED if twice else gains[line] - price for line, twice in zip(edit, again, strict=True)])
+
+
+def missed(answer: str, gains: Mapping[str, float], price: float) -> float:
+    """What the lines are worth that other answers have and this one has not."""
+    edit = lines(answer)
+    return sum(gain - price for line, gain in gains.items() if gain > price and line not in edit)
+
+
+def advantages_of_lines(worth: np.ndarray, left: float, ended: bool) -> np.ndarray:
+    """The advantages of the lines of an answer, and of its end, float64 of shape (lines + 1,).
+
+    Args:
+        worth: of :func:`worths`.
+        left: of :func:`missed`.
+        ended: whether the answer came to an end.
+    """
+    scaled = np.clip(worth / SCALE, -1.0, 1.0)
+    end = DONE - MISSED * min(1.0, left / SCALE) if ended else CUT
+    return np.append(np.where(scaled < 0, HARM * scaled, scaled), end)
+
+
+def token_values(pieces: Sequence[str], advantages: np.ndarray) -> np.ndarray:
+    """The advantage of every token of an answer, float64 of shape (tokens,).
+
+    A token has that of the line that it is of. The one that closes a line decides whether another follows (a tokenizer
+    may have one for ``</add>`` and one for ``</add>\\n<add>``), so it has that of what comes next: with that of its own
+    line, a good line would be a reason to stop.
+
+    Args:
+        pieces: the text of every token.
+        advantages: of :func:`advantages_of_lines`.
+    """
+    ends = [end for _, end in spans("".join(pieces))]
+    line = np.searchsorted(ends, np.cumsum([len(piece) for piece in pieces]), side="right")
+    return advantages[np.minimum(line, len(advantages) - 1)]
+
+
+def what_adds(answer: str, gains: Mapping[str, float]) -> str:
+    """An edit by lines without those that gain nothing and those that are there twice."""
+    return "\n".join(dict.fromkeys(line for line in lines(answer) if gains.get(line, 0.0) > 0))

@@ -19,7 +19,7 @@ from lse_gym.agents.editor_agent import edit_seed
 from lse_gym.agents.epochs import epoch_batch
 from lse_gym.agents.lse.advantage import ADVANTAGES, EPSILON, advantages
 from lse_gym.agents.lse.chains import Chains
-from lse_gym.agents.lse.credit import line_credits, spans, token_values, what_adds
+from lse_gym.agents.lse.credit import advantages_of_lines, lines, missed, new_lines, token_values, what_adds, worths
 from lse_gym.agents.lse.loggers import make_logger
 from lse_gym.agents.lse.policy import Policy
 from lse_gym.agents.lse.reward import scores_after, state_prompt
@@ -140,6 +140,20 @@ class Learner:
             return self.states.scores_after(states, answers)
         return scores_after(self.env, states, answers)
 
+    def gains(self, states: Sequence[State], lines: Sequence[str]) -> np.ndarray:
+        """What single lines gain in a step's states, float64 of shape (states,)."""
+        if isinstance(self.states, Chains):
+            return self.states.gains(states, lines)
+        gained = scores_after(self.env, states, lines) - [state.performance for state in states]
+        return np.nan_to_num(gained)
+
+    def _gains(self, batch: Sequence[State], texts: Sequence[Sequence[str]]) -> list[dict[str, float]]:
+        """Of every state what each of the lines gains that its answers have."""
+        new = [new_lines(state.context, answers) for state, answers in zip(batch, texts, strict=True)]
+        asked = [(state, line) for state, different in zip(batch, new, strict=True) for line in different]
+        found = iter(self.gains([state for state, _ in asked], [line for _, line in asked]).tolist())
+        return [{line: next(found) for line in different} for different in new]
+
     def _update(self, batch: Sequence[State]) -> Metrics:
         seed, size = edit_seed(self.args.seed, self.step_number), self.args.samples
         first = [self.request(state, 0, seed * len(batch) + i, self.args.temperature) for i, state in enumerate(batch)]
@@ -165,7 +179,7 @@ class Learner:
             "before": float(before.mean()),
             "invalid": float(1 - valid.mean()),
             "tokens": sum(map(len, written)) / len(written),
-            "lines": sum(len(spans(text)) for text in texts) / len(texts),
+            "lines": sum(len(lines(text)) for text in texts) / len(texts),
             "grad_norm": norm,
         }
 
@@ -177,8 +191,8 @@ class Learner:
         after = self.scores_after(each, texts)
         best = np.nan_to_num(after.reshape(len(batch), -1), nan=-1.0).argmax(1) + size * np.arange(len(batch))
         chosen = [texts[i] for i in best]
-        _, credits = line_credits(self.scores_after, batch, chosen)
-        edits = [what_adds(answer, credit) for answer, credit in zip(chosen, credits, strict=True)]
+        gains = self._gains(batch, [[answer] for answer in chosen])
+        edits = [what_adds(answer, gained) for answer, gained in zip(chosen, gains, strict=True)]
         better = np.nan_to_num(self.scores_after(batch, edits), nan=-1.0) > [state.performance for state in batch]
         ids = [[*tokenizer(edit, add_special_tokens=False).input_ids, tokenizer.eos_token_id] for edit in edits]
         return after, [[row] for row in ids], [np.array([float(good)]) for good in better]
@@ -195,15 +209,15 @@ class Learner:
     def _by_line(
         self, states: Sequence[State], written: Sequence[list[int]], texts: Sequence[str]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The scores after the edits, and the advantage of every token, (answers, tokens), in standard deviations."""
-        after, credits = line_credits(self.scores_after, states, texts)
-        worth = [credit - self.args.price for credit in credits]
-        size, values = self.args.samples, np.zeros((len(written), max(map(len, written))))
-        for i, ids in enumerate(written):
-            group = np.concatenate(worth[i - i % size : i - i % size + size])
-            pieces = [self.editor.text([token]) for token in ids]
-            values[i, : len(ids)] = token_values(pieces, worth[i], group.mean() if len(group) else 0.0)
-        return after, values / (np.concatenate([*worth, np.zeros(1)]).std() + EPSILON)
+        """The scores after the edits, and the advantage of every token, (answers, tokens)."""
+        size, price, values = self.args.samples, self.args.price, np.zeros((len(written), max(map(len, written))))
+        gains = self._gains(states[::size], [texts[i : i + size] for i in range(0, len(texts), size)])
+        for i, (ids, text) in enumerate(zip(written, texts, strict=True)):
+            gained = gains[i // size]
+            left, ended = missed(text, gained, price), self.editor.ended(ids)
+            found = advantages_of_lines(worths(text, gained, price), left, ended)
+            values[i, : len(ids)] = token_values([self.editor.text([token]) for token in ids], found)
+        return self.scores_after(states, texts), values
 
     def _measure_dev(self) -> Metrics:
         """The mean improvement of greedy edits on the dev states; keeps the weights where it is the best so far."""

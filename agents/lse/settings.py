@@ -36,8 +36,9 @@ class LearnerArgs(TrainingArgs):
     whiten: bool = False
     """scale the advantages of a step to mean 0 and standard deviation 1 (an option of the released code, off there)"""
     credit: Credit = "edit"
-    """"edit": all tokens of an answer have the advantage of the whole edit; "line": each has that of its own line;
-    "best": only the best edit of each state is learnt, without the lines that add nothing"""
+    """"edit": all tokens of an answer have the advantage of the whole edit; "line": each has that of its own line, by
+    what the line gains in contexts to come, on a scale of its own; "best": only the best edit of each state is learnt,
+    without the lines that gain nothing"""
     price: float = 0.0
     """what a line costs where credit is by lines, in units of the score: so much it has to add to be worth writing"""
     steps: int = 100

@@ -179,7 +179,7 @@ class HuggingFaceModel(TaskModel):
     def _response(self, prompt: "Prompt", ids: list[int]) -> Response:
         text, thinking = split_thinking(self.text(ids), opens_thinking(self.tokenizer, prompt.ids))
         answer = until(text, prompt.stop)
-        reason = "stop" if (ids and ids[-1] in self._ends) or len(answer) < len(text) else "length"
+        reason = "stop" if self.ended(ids) or len(answer) < len(text) else "length"
         thought = len(self.tokenizer(thinking, add_special_tokens=False).input_ids) if thinking else 0
         return Response(answer, len(prompt.ids), len(ids), 0, reason, min(thought, len(ids)))
 
@@ -197,7 +197,11 @@ class HuggingFaceModel(TaskModel):
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of an answer's token ids, without its end."""
-        return self.tokenizer.decode(ids[:-1] if ids and ids[-1] in self._ends else ids, skip_special_tokens=True)
+        return self.tokenizer.decode(ids[:-1] if self.ended(ids) else ids, skip_special_tokens=True)
+
+    def ended(self, ids: Sequence[int]) -> bool:
+        """Whether an answer came to its end, and was not cut."""
+        return bool(ids) and ids[-1] in self._ends
 
     def _prompts(self, requests: Sequence[Request]) -> list["Prompt"]:
         from lse_gym.envs.models.generation import Prompt

@@ -5,74 +5,100 @@ import numpy as np
 import pytest
 
 from lse_gym.agents.lse.chains import LONGEST, Chains
-from lse_gym.agents.lse.credit import line_credits, spans, token_values, what_adds
-from lse_gym.agents.lse.reward import scores_after
-from lse_gym.agents.lse.states import State
+from lse_gym.agents.lse.credit import (
+    CUT,
+    DONE,
+    HARM,
+    MISSED,
+    REPEATED,
+    advantages_of_lines,
+    lines,
+    missed,
+    new_lines,
+    token_values,
+    what_adds,
+    worths,
+)
 from lse_gym.envs.editing import MIN_EDIT_CHARS, parse_edit
 from lse_gym.envs.models.nano.invented import InventedFamily
 
+ATTENTIVE = "lse_gym.envs.offline.reader:AttentiveReader"
 FAMILY = "lse_gym.envs.models.nano.invented:InventedFamily"
 
 
 @pytest.fixture(scope="module")
 def env():
-    return gym.make("LSE/Family-v0", family=FAMILY, domain="invented-0").unwrapped
+    return gym.make("LSE/Family-v0", family=FAMILY, domain="invented-0", task_model=ATTENTIVE).unwrapped
 
 
 def edit(*lines):
     return "\n".join(f"<add>{line}</add>" for line in lines)
 
 
-def test_credits_add_up_to_the_improvement_and_tell_true_lines_from_false_ones(env):
-    domain = env.family.load("invented-0")
-    seed, *rules = domain.oracle_context.split("\n")
+def test_lines_are_judged_beside_what_is_still_to_be_learnt(env):
+    """A false line does harm beside the true one, and one of two that a question needs gains beside the other."""
+    chains = Chains(env, ["invented-0"], 1, reports=(4, 4))
+    (state,) = chains.batch()
+    _, *rules = env.family.load("invented-0").oracle_context.split("\n")
     code = next(rule for rule in rules if " = " in rule)
     false = code[: code.index(" = ")] + " = 'nothing'."
-    true = [rule for rule in rules if rule != code]
-    before = scores_after(env, [State("invented-0", seed, 0.0, "", 0.0)], [f"<prompt>{seed}</prompt>"])[0]
-    state = State("invented-0", seed, float(before), "", 0.0)
-    answers = [edit(*true, false, *rules[:1]), "no edit", f"<prompt>{domain.oracle_context}</prompt>", edit(code)]
-    after, credits = line_credits(lambda s, a: scores_after(env, s, a), [state] * 4, answers)
-    assert [len(found) for found in credits] == [len(true) + 2, 0, 0, 1]
-    for whole, found in zip(after[[0, 3]], (credits[0], credits[3]), strict=True):
-        assert found.sum() == pytest.approx(whole - before)
-    assert np.isnan(after[1])
-    assert after[0] > before + 0.3
-    assert credits[0][len(true)] <= 0 < np.median(credits[0])
+    true = [edit(rule) for rule in rules]
+    gains = chains.gains([state] * (len(true) + 3), [*true, edit(false), edit("no rule at all"), "no edit"])
+    assert gains[-2:].tolist() == [0.0, 0.0]
+    assert np.median(gains[: len(true)]) > 0 > gains[-3]
+    alone = chains.scores_after([state] * len(true), true) - state.performance
+    assert (gains[: len(true)] > 0).sum() > (alone > 0).sum()
+    assert chains.gains([state], true[:1])[0] == gains[0]
 
 
-def test_a_line_that_helps_only_beside_another_shares_its_gain_with_it():
-    def score(states, answers):
-        return np.array([1.0 if "a" * 12 in text and "b" * 12 in text else 0.0 for text in answers])
+def test_new_lines_are_those_that_change_the_context():
+    answers = [
+        edit("- a is long", "- b is long"),
+        edit("- b is long"),
+        "<remove>- a is long</remove>",
+        "<prompt>x</prompt>",
+    ]
+    assert new_lines("seed\n- a is long", answers) == [edit("- b is long"), "<remove>- a is long</remove>"]
+    assert new_lines("seed", answers) == [edit("- a is long"), edit("- b is long")]
 
-    _, credits = line_credits(score, [State("", "", 0.0, "", 0.0)], [edit("a" * 12, "c" * 12, "b" * 12)])
-    assert credits[0].tolist() == [0.5, 0.0, 0.5]
+
+def test_worths_and_what_is_missed():
+    one, two, three = edit("one"), edit("two"), edit("three")
+    gains = {one: 0.05, two: -0.01, three: 0.03}
+    answer = "\n".join([one, two, one, edit("known")])
+    assert worths(answer, gains, 0.01).tolist() == pytest.approx([0.04, -0.02, REPEATED, REPEATED])
+    assert missed(answer, gains, 0.01) == pytest.approx(0.02)
+    assert missed("\n".join([one, three]), gains, 0.01) == 0
+    found = advantages_of_lines(worths(answer, gains, 0.01), 0.02, ended=True)
+    assert found.tolist() == pytest.approx([1.0, -HARM, -HARM, -HARM, DONE - MISSED])
+    assert advantages_of_lines(np.zeros(0), 0.0, ended=True).tolist() == [DONE]
+    assert advantages_of_lines(np.zeros(0), 0.0, ended=False).tolist() == [CUT]
 
 
-def test_tokens_have_the_credit_of_their_line():
+def test_tokens_have_the_advantage_of_their_line():
     pieces = ["<add>", "one", "</add>\n<", "add>two", "</add>", " then", ""]
-    values = token_values(pieces, np.array([0.4, -0.2]), 0.1)
-    assert values == pytest.approx([0.3, 0.3, -0.3, -0.3, -0.1, -0.1, -0.1])
-    assert token_values(["<prompt>", "x</prompt>", ""], np.zeros(0), 0.0).tolist() == [0, 0, 0]
+    assert token_values(pieces, np.array([0.4, -0.2, 0.1])).tolist() == [0.4, 0.4, -0.2, -0.2, 0.1, 0.1, 0.1]
+    assert token_values(["<prompt>", "x</prompt>", ""], np.array([0.1])).tolist() == [0.1] * 3
 
 
-@pytest.mark.parametrize(("end", "value"), [("</add>", 0.0), ("</add>\n<add>", -0.2)])
+@pytest.mark.parametrize(("end", "value"), [("</add>", -0.6), ("</add>\n<add>", -0.2)])
 def test_a_good_line_is_no_reason_to_stop(end, value):
     """It was: the end of a line had its credit, so training by lines taught brevity."""
     pieces = ["<add>one", end, *([] if end == "</add>" else ["two</add>"]), ""]
-    worth = np.array([0.4, -0.2][: len(pieces) - 2])
-    assert token_values(pieces, worth, 0.0)[:2].tolist() == [0.4, value]
+    found = np.array([0.4, *[-0.2][: len(pieces) - 3], -0.6])
+    assert token_values(pieces, found)[:2].tolist() == [0.4, value]
 
 
 def test_what_is_learnt_of_the_best_edit_is_what_adds_something():
-    answer = edit("first of two", "no good", "first of two", "second of two")
-    assert what_adds(answer, np.array([0.2, 0.0, 0.1, 0.1])) == edit("first of two", "second of two")
-    assert what_adds("none", np.zeros(0)) == ""
+    one, two, bad = edit("first of two"), edit("second of two"), edit("no good")
+    gains = {one: 0.2, two: 0.1, bad: 0.0}
+    assert what_adds("\n".join([one, bad, one, two]), gains) == "\n".join([one, two])
+    assert what_adds("none", {}) == ""
 
 
 def test_a_part_of_an_edit_is_an_edit():
     answer = "<remove>- b is long</remove>\nwhy\n<add>- c is long</add>"
-    parts = [answer[start:end] for start, end in spans(answer)]
+    parts = lines(answer)
     assert [parse_edit(part, "- a is long\n- b is long") for part in parts] == [
         "- a is long",
         "- a is long\n- b is long\n- c is long",

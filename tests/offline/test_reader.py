@@ -12,6 +12,7 @@ from lse_gym.envs.qa.procedural.family import ProceduralQAFamily
 from lse_gym.envs.servicedesk.family import ServiceDeskFamily
 from lse_gym.envs.sql.procedural.family import ProceduralFamily
 
+ATTENTIVE = "lse_gym.envs.offline.reader:AttentiveReader"
 FAMILY = ProceduralFamily()
 CLINIC = FAMILY.load("clinic-1")
 TEST = CLINIC.splits["test"]
@@ -33,6 +34,14 @@ def score(context, domain=CLINIC, **sampling) -> float:
 @cache
 def oracle_answers() -> list[str]:
     return answers(ORACLE)
+
+
+def test_the_attentive_reader_is_the_reader_without_its_slips():
+    contexts = [f"{ORACLE}\n- Note {n}." for n in range(6)]
+    requests = [Request(CLINIC.system(context), CLINIC.user(q)) for context in contexts for q in TEST]
+    one, other = ([r.text for r in model.complete(requests)] for model in (Reader(), make_model(ATTENTIVE)))
+    assert 0 < sum(map(str.__ne__, one, other)) < 0.05 * len(requests)
+    assert len({*other[:: len(TEST)]}) == 1  # a note that says nothing changes nothing
 
 
 def test_answers_depend_on_the_request_alone():

@@ -60,10 +60,11 @@ class Reader(StandIn):
     name = "reader"
     revision = "1"
     position_weights = staticmethod(passages.position_weights)
+    slips: bool | None = None  # whether it slips; drawn for every prompt where None
 
     def answer(self, request: Request) -> str:
         """What the solver says; an empty answer where none recognises the prompt."""
-        prompt = read_prompt(request)
+        prompt = read_prompt(request, self.slips)
         solver = next((solver for solver in SOLVERS if solver.recognises(prompt)), None)
         try:
             return solver.answer(prompt) if solver else NOTHING
@@ -85,3 +86,13 @@ class Reader(StandIn):
         if not probability:
             raise NotImplementedError(f"{self.name!r} never gives this answer.")
         return [log(probability) / tokens] * tokens
+
+
+class AttentiveReader(Reader):
+    """The reader that never slips: in the reward of a single line a slip is noise as large as what a line gains.
+
+    A training takes it by ``--task-model lse_gym.envs.offline.reader:AttentiveReader``.
+    """
+
+    name = "attentive-reader"
+    slips = False
