@@ -154,8 +154,9 @@ def test_the_offline_hinter_names_what_went_wrong_and_then_the_next():
     assert "<hint>Go through it again" in ask()
 
 
-def test_log_probabilities_of_the_offline_reasoner_are_how_often_it_says_so():
-    reader = make_model("reader")
+@pytest.mark.parametrize("model", ["reader", "lse_gym.envs.offline.reader:AttentiveReader"])
+def test_log_probabilities_of_the_offline_reasoner_are_how_often_it_says_so(model):
+    reader = make_model(model)
     domain = ProblemFamily(difficulty="easy").load("farm-0")
     question = next(q for q in domain.splits["test"] if "share" in domain.items[q.id].doc["kinds"])
     context = f"{FORMS['share'].method}."

@@ -80,7 +80,8 @@ class Reader(StandIn):
         attentive, absent = (read_prompt(request, slips) for slips in (False, True))
         if not problems.recognises(attentive):
             raise NotImplementedError(f"{self.name!r} has log-probabilities of word problems alone.")
-        slip, tokens = slip_rate(request), self.count_tokens(completion)
+        slip = slip_rate(request) if self.slips is None else float(self.slips)
+        tokens = self.count_tokens(completion)
         chances = (problems.likelihood(prompt, completion) for prompt in (attentive, absent))
         probability = sum(map(mul, (1 - slip, slip), chances))
         if not probability:
