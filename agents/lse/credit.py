@@ -14,10 +14,9 @@ import numpy as np
 from lse_gym.envs.text import tagged
 
 SCALE = 0.02  # worth, in units of the score, that counts in full: two questions in a hundred
-HARM = 0.6  # what a line that does harm counts, where one that helps counts 1
-REPEATED = -0.02  # worth of a line that is there already
+REPEATED = -0.015  # worth of a line that is there already
 DONE = 0.1  # advantage of an end after which nothing is left to say
-MISSED = 0.7  # what goes from it where the other answers to the state found SCALE more
+MISSED = 0.3  # what goes from it where the other answers to the state found SCALE more
 CUT = -0.3  # advantage of what follows the last line of an answer that came to no end
 _LINE = re.compile(r"<(add|remove)>.*?</\1>", re.DOTALL)
 
@@ -70,9 +69,8 @@ def advantages_of_lines(worth: np.ndarray, left: float, ended: bool) -> np.ndarr
         left: of :func:`missed`.
         ended: whether the answer came to an end.
     """
-    scaled = np.clip(worth / SCALE, -1.0, 1.0)
     end = DONE - MISSED * min(1.0, left / SCALE) if ended else CUT
-    return np.append(np.where(scaled < 0, HARM * scaled, scaled), end)
+    return np.append(np.clip(worth / SCALE, -1.0, 1.0), end)
 
 
 def token_values(pieces: Sequence[str], advantages: np.ndarray) -> np.ndarray:

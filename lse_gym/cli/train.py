@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from lse_gym.agents.lse.learner import Learner
 
 TRAINING = LearnerArgs()
+REPORT_SIZE = 3
 DEV_LENGTHS, DEV_REPORTS = (9, 9), (1, 1)  # eight edits from reports on one question, as a gated search makes them
 
 
@@ -144,6 +145,9 @@ def train_command(
     length: Annotated[
         int, typer.Option(min=1, help="With --domains: most edits one after another.", rich_help_panel="What")
     ] = 12,
+    report_size: Annotated[
+        int, typer.Option(min=1, help="With --domains: most questions of a report.", rich_help_panel="What")
+    ] = REPORT_SIZE,
     shown: Annotated[
         float,
         typer.Option(
@@ -259,7 +263,7 @@ def train_command(
         chosen: list[State] | Chains
         dev_states: list[State] | Chains
         if states is None:
-            chosen, dev_states = _chains(core, domains, held_back, states_per_step, length, shown, seed)
+            chosen, dev_states = _chains(core, domains, held_back, states_per_step, length, report_size, shown, seed)
         else:
             everything, dev_states = states_and_dev(states, held_back, dev_size, seed)
             chosen = select_states(everything, min_potential=min_potential)
@@ -272,7 +276,7 @@ def train_command(
 
 def _check_options(ctx: typer.Context, method: str) -> None:
     """Raise :class:`ArgumentError` for an option that only another method heeds."""
-    reinforced = {"domains", "length", "shown", "log_to", *LearnerArgs.__dataclass_fields__}
+    reinforced = {"domains", "length", "report_size", "shown", "log_to", *LearnerArgs.__dataclass_fields__}
     preferred = {"form", *PreferenceArgs.__dataclass_fields__} - {"method"}
     others = preferred - reinforced if method == "lse" else reinforced - preferred
     options = {param.name: param.opts[0] for param in ctx.command.params}
@@ -282,11 +286,11 @@ def _check_options(ctx: typer.Context, method: str) -> None:
 
 
 def _chains(
-    core: ContextEnv, domains: str, dev: Sequence[str], number: int, length: int, shown: float, seed: int
+    core: ContextEnv, domains: str, dev: Sequence[str], number: int, length: int, size: int, shown: float, seed: int
 ) -> tuple[Chains, Chains | list[State]]:
     """The states that the editor itself comes to, on the domains to train on and on those that are held back."""
     names = [name for name in core.family.select(group_or_names(domains)) if name not in dev]
-    chains = Chains(core, names, number, lengths=(1, length), shown=shown, seed=seed)
+    chains = Chains(core, names, number, lengths=(1, length), reports=(1, size), shown=shown, seed=seed)
     return chains, Chains(core, dev, len(dev), lengths=DEV_LENGTHS, reports=DEV_REPORTS, seed=1) if dev else []
 
 

@@ -8,9 +8,9 @@ from lse_gym.agents.lse.chains import LONGEST, Chains
 from lse_gym.agents.lse.credit import (
     CUT,
     DONE,
-    HARM,
     MISSED,
     REPEATED,
+    SCALE,
     advantages_of_lines,
     lines,
     missed,
@@ -70,7 +70,7 @@ def test_worths_and_what_is_missed():
     assert missed(answer, gains, 0.01) == pytest.approx(0.02)
     assert missed("\n".join([one, three]), gains, 0.01) == 0
     found = advantages_of_lines(worths(answer, gains, 0.01), 0.02, ended=True)
-    assert found.tolist() == pytest.approx([1.0, -HARM, -HARM, -HARM, DONE - MISSED])
+    assert found.tolist() == pytest.approx([1.0, -1.0, REPEATED / SCALE, REPEATED / SCALE, DONE - MISSED])
     assert advantages_of_lines(np.zeros(0), 0.0, ended=True).tolist() == [DONE]
     assert advantages_of_lines(np.zeros(0), 0.0, ended=False).tolist() == [CUT]
 
