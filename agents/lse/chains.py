@@ -13,9 +13,10 @@ import numpy as np
 from lse_gym.agents.lse.reward import score_edits
 from lse_gym.agents.lse.states import State
 from lse_gym.envs.core import ContextEnv
-from lse_gym.envs.domain import Question
+from lse_gym.envs.domain import Domain, Question
 from lse_gym.envs.editing import parse_edit
 from lse_gym.envs.metered import Task
+from lse_gym.envs.session import Evaluation
 from lse_gym.envs.text import clean
 
 HALVES = 2  # parts of what is missing that are put beside a line to be judged
@@ -79,10 +80,7 @@ class Chains:
         session = self.env.session
         session.forget()
         domains = [self.env.family.load(name) for name, _, _ in self.kept]
-        tasks = [
-            session.evaluate(domain, context, [*domain.splits["held_out"], *domain.splits["feedback"]])
-            for domain, (_, context, _) in zip(domains, self.kept, strict=True)
-        ]
+        tasks = [self._evaluate(domain, context) for domain, (_, context, _) in zip(domains, self.kept, strict=True)]
         self._asked, self._ahead, states = {}, {}, []
         for number, (domain, evaluation) in enumerate(zip(domains, session.run(tasks), strict=True)):
             first = len(domain.splits["held_out"])
@@ -92,7 +90,7 @@ class Chains:
             score = self._score(evaluation.scores[:first], evaluation.scores[first:][drawn])
             state = State(domain.name, self.kept[number][1], score, report, 0.0)
             self._asked[state] = [domain.splits["feedback"][i] for i in drawn]
-            self._ahead[state] = self._halves(number, domain.name, state.context)
+            self._ahead[state] = self._halves(number, domain, state.context)
             states.append(state)
         self.step += 1
         return states
@@ -133,18 +131,20 @@ class Chains:
         after = score_edits(self.env, grown, names, each, self._score_of_all)
         return np.nan_to_num(after - [before[one] for one in ahead]).reshape(-1, HALVES).mean(1)
 
-    def _halves(self, number: int, name: str, context: str) -> list[str]:
+    def _halves(self, number: int, domain: Domain, context: str) -> list[str]:
         """The contexts that one may grow into: it with either half of what is missing of the oracle's."""
         known = context.split("\n")
-        missing = [line for line in (self.env.family.load(name).oracle_context or "").split("\n") if line not in known]
+        missing = [line for line in (domain.oracle_context or "").split("\n") if line not in known]
         half = np.random.default_rng((self.seed, 4, self.step, number)).permutation(len(missing)) % HALVES
         return ["\n".join([*known, *(missing[i] for i in np.flatnonzero(half == part))]) for part in range(HALVES)]
 
     def _score_of_all(self, name: str, context: str) -> Task[float]:
-        domain = self.env.family.load(name)
-        questions = [*domain.splits["held_out"], *domain.splits["feedback"]]
-        evaluation = yield from self.env.session.evaluate(domain, context, questions)
+        evaluation = yield from self._evaluate(self.env.family.load(name), context)
         return float(evaluation.scores.mean())
+
+    def _evaluate(self, domain: Domain, context: str) -> Task[Evaluation]:
+        """A context on all held-out questions, and then on those of the feedback."""
+        return self.env.session.evaluate(domain, context, [*domain.splits["held_out"], *domain.splits["feedback"]])
 
     def grow(self, states: Sequence[State], answers: Sequence[Sequence[str]], after: np.ndarray) -> None:
         """Go on from a random child of each state that is not worse, or from the state where there is none.

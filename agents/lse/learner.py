@@ -140,11 +140,11 @@ class Learner:
             return self.states.scores_after(states, answers)
         return scores_after(self.env, states, answers)
 
-    def gains(self, states: Sequence[State], lines: Sequence[str]) -> np.ndarray:
-        """What single lines gain in a step's states, float64 of shape (states,)."""
+    def gains(self, states: Sequence[State], edits: Sequence[str]) -> np.ndarray:
+        """What edits of a single line gain in a step's states, float64 of shape (states,)."""
         if isinstance(self.states, Chains):
-            return self.states.gains(states, lines)
-        gained = scores_after(self.env, states, lines) - [state.performance for state in states]
+            return self.states.gains(states, edits)
+        gained = scores_after(self.env, states, edits) - [state.performance for state in states]
         return np.nan_to_num(gained)
 
     def _gains(self, batch: Sequence[State], texts: Sequence[Sequence[str]]) -> list[dict[str, float]]:

@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from lse_gym.agents.lse.learner import Learner
 
 TRAINING = LearnerArgs()
-REPORT_SIZE = 3
 DEV_LENGTHS, DEV_REPORTS = (9, 9), (1, 1)  # eight edits from reports on one question, as a gated search makes them
 
 
@@ -147,7 +146,7 @@ def train_command(
     ] = 12,
     report_size: Annotated[
         int, typer.Option(min=1, help="With --domains: most questions of a report.", rich_help_panel="What")
-    ] = REPORT_SIZE,
+    ] = 3,
     shown: Annotated[
         float,
         typer.Option(
